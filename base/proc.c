@@ -1,0 +1,252 @@
+/* base/proc.c - starting programs; never fork without exec. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int add_stdio(posix_spawn_file_actions_t *actions, int fd, int target)
+{
+    if (fd == PROC_INHERIT)
+        return 0;
+    if (fd == PROC_NULL)
+        return posix_spawn_file_actions_addopen(
+            actions, target, "/dev/null", target ? O_WRONLY : O_RDONLY, 0);
+    return posix_spawn_file_actions_adddup2(actions, fd, target);
+}
+
+static int fill_actions(posix_spawn_file_actions_t *actions,
+                        const struct proc_spec *spec)
+{
+    int rc = 0;
+
+    if (spec->cwd)
+        rc = posix_spawn_file_actions_addchdir_np(actions, spec->cwd);
+    if (!rc)
+        rc = add_stdio(actions, spec->in, 0);
+    if (!rc)
+        rc = add_stdio(actions, spec->out, 1);
+    if (!rc)
+        rc = add_stdio(actions, spec->err, 2);
+    for (size_t i = 0; !rc && i < spec->fd_count; i++)
+        rc = posix_spawn_file_actions_adddup2(actions, spec->fds[i].from,
+                                              spec->fds[i].to);
+    return rc;
+}
+
+static int fill_attributes(posix_spawnattr_t *attr, bool new_group)
+{
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    sigset_t set;
+    int rc;
+
+    sigemptyset(&set);
+    rc = posix_spawnattr_setsigmask(attr, &set);
+    sigfillset(&set);
+    if (!rc)
+        rc = posix_spawnattr_setsigdefault(attr, &set);
+    if (!rc && new_group) {
+        flags |= POSIX_SPAWN_SETPGROUP;
+        rc = posix_spawnattr_setpgroup(attr, 0);
+    }
+    return rc ? rc : posix_spawnattr_setflags(attr, flags);
+}
+
+/* A descriptor that is a target of a later dup2 must not be overwritten
+ * first: move all of ours above the range that children use. */
+static int lift(const struct proc_spec *spec, struct proc_fd *fds)
+{
+    for (size_t i = 0; i < spec->fd_count; i++) {
+        fds[i] = spec->fds[i];
+        fds[i].from = fcntl(spec->fds[i].from, F_DUPFD_CLOEXEC, 64);
+        if (fds[i].from < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int proc_spawn(const struct proc_spec *spec, pid_t *out_pid, struct err *err)
+{
+    struct proc_spec lifted = *spec;
+    struct proc_fd fds[8] = {{-1, 0}, {-1, 0}, {-1, 0}, {-1, 0},
+                             {-1, 0}, {-1, 0}, {-1, 0}, {-1, 0}};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    pid_t pid = -1;
+    int rc;
+
+    if (spec->fd_count > ARRAY_LEN(fds))
+        return err_set(err, ERR_BUG, "too many descriptors to pass on");
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_init(&attr);
+    lifted.fds = fds;
+    rc = lift(spec, fds) < 0 ? errno : fill_actions(&actions, &lifted);
+    if (!rc)
+        rc = fill_attributes(&attr, spec->new_group);
+    if (!rc)
+        rc = posix_spawnp(&pid, spec->argv[0], &actions, &attr,
+                          (char *const *)(uintptr_t)spec->argv,
+                          spec->envp ? spec->envp : environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attr);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fd_close(&fds[i].from);
+    errno = rc;
+    if (rc)
+        return err_sys(err, rc == ENOENT ? ERR_USER : ERR_TRANSIENT,
+                       "cannot start '%s'", spec->argv[0]);
+    *out_pid = pid;
+    return 0;
+}
+
+int proc_wait(pid_t pid, int64_t timeout_ms, int *out_status, struct err *err)
+{
+    CLEANUP(fd) int pidfd = -1;
+    int status;
+
+    if (timeout_ms >= 0) {
+        struct pollfd pfd = {.events = POLLIN};
+        int64_t until = clock_mono_ms() + timeout_ms;
+        int n;
+
+        pidfd = pfd.fd = pidfd_open(pid, 0);
+        do {
+            int64_t left = until - clock_mono_ms();
+            n = poll(&pfd, 1, left > 0 ? (int)left : 0);
+        } while (n < 0 && errno == EINTR);
+        if (n <= 0)
+            (void)kill(pid, SIGKILL);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(err, ERR_BUG, "cannot wait for process %d",
+                           (int)pid);
+    *out_status = status;
+    return 0;
+}
+
+static const char *last_line(struct strbuf *output)
+{
+    char *line;
+
+    while (output->len && output->data[output->len - 1] == '\n')
+        strbuf_cut(output, output->len - 1);
+    line = strrchr(output->data, '\n');
+    return line ? line + 1 : output->data;
+}
+
+static int judge(const char *name, int status, struct strbuf *output,
+                 struct err *err)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    if (WIFSIGNALED(status))
+        return err_set(err, ERR_TRANSIENT, "'%s' was killed by signal %d", name,
+                       WTERMSIG(status));
+    return err_set(err, ERR_TRANSIENT, "'%s' exited with %d: %.400s", name,
+                   WEXITSTATUS(status), last_line(output));
+}
+
+/* Read until end of file or the deadline; then the process is killed. */
+static void drain(int fd, int64_t until, struct strbuf *output)
+{
+    char chunk[4096];
+
+    for (;;) {
+        struct pollfd pfd = {.fd = fd, .events = POLLIN};
+        int64_t left = until - clock_mono_ms();
+        int ready = poll(&pfd, 1, left > 0 ? (int)left : 0);
+        ssize_t n;
+
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return;
+        n = read(fd, chunk, sizeof(chunk));
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return;
+        if (n > 0)
+            strbuf_add(output, chunk, (size_t)n);
+    }
+}
+
+int proc_run(const char *const *argv, int64_t timeout_ms, struct strbuf *output,
+             struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf own = STRBUF_MAX((size_t)1 << 20);
+    struct strbuf *out = output ? output : &own;
+    int64_t until = clock_mono_ms() + timeout_ms;
+    int pipe_fds[2];
+    struct proc_spec spec = {.argv = argv, .in = PROC_NULL};
+    int64_t left;
+    int status = 0;
+    pid_t pid = -1;
+    int rc;
+
+    if (fd_pipe(pipe_fds, err) < 0)
+        return -1;
+    spec.out = spec.err = pipe_fds[1];
+    rc = proc_spawn(&spec, &pid, err);
+    fd_close(&pipe_fds[1]);
+    if (rc == 0)
+        drain(pipe_fds[0], until, out);
+    fd_close(&pipe_fds[0]);
+    if (rc < 0)
+        return -1;
+    left = until - clock_mono_ms();
+    if (proc_wait(pid, left > 0 ? left : 0, &status, err) < 0)
+        return -1;
+    return judge(argv[0], status, out, err);
+}
+
+bool proc_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    CLEANUP(mem) char *copy = xstrdup(path ? path : "/usr/bin:/bin");
+    char *save = NULL;
+
+    if (strchr(name, '/'))
+        return access(name, X_OK) == 0;
+    for (char *dir = strtok_r(copy, ":", &save); dir;
+         dir = strtok_r(NULL, ":", &save)) {
+        CLEANUP(mem) char *file = xasprintf("%s/%s", dir, name);
+
+        if (access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+char *proc_libexec(const char *name)
+{
+    const char *dir = getenv("BERTH_LIBEXEC");
+    char self[PATH_MAX] = "";
+    char *slash;
+    char *path;
+
+    if (dir && *dir)
+        return xasprintf("%s/%s", dir, name);
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+        self[0] = '\0';
+    slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    path = xasprintf("%s/../libexec/berth/%s", self, name);
+    if (access(path, X_OK) == 0)
+        return path;
+    free(path);
+    return xasprintf("%s/%s", self, name);
+}

@@ -1,0 +1,87 @@
+/* base/redis.h - a connection to Redis in a poll loop (hiredis async). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_REDIS_H
+#define BASE_REDIS_H
+
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct redisReply; /* <hiredis/hiredis.h> */
+
+/*
+ * A client connects, logs in, selects its database and loads its scripts by
+ * itself, and does so again, with a growing pause, whenever the connection is
+ * lost. Commands given meanwhile wait for it, up to their time limit. Nothing
+ * blocks, save for the resolver of libc where the URL has a host name.
+ *
+ * Each command's callback comes exactly once, from the loop and never from
+ * inside redis_command(); none comes after redis_free().
+ */
+struct redis;
+
+/**
+ * `reply` is valid during the call and never an error reply; or it is NULL and
+ * `err` says what happened:
+ *   ERR_TRANSIENT  Redis is away, loading, out of memory…; the command may or
+ *                  may not have been carried out
+ *   ERR_TIMEOUT    the same, told by the clock
+ *   ERR_BUG        Redis refused the command itself
+ */
+typedef void redis_reply_fn(void *arg, const struct redisReply *reply,
+                            const struct err *err);
+
+/** A Lua script; a static table of these is what a room hands over. */
+struct redis_script {
+    const char *name;   /* for messages */
+    const char *source; /* borrowed, NUL-terminated */
+};
+
+struct redis_options {
+    const char *url;                    /* redis_url_parse(); copied */
+    const struct redis_script *scripts; /* borrowed */
+    size_t script_count;                /* at most 32 */
+    uint32_t connect_timeout_ms;        /* 0: 5000 */
+    uint32_t command_timeout_ms;        /* 0: 10000 */
+    uint32_t max_reply_bytes;           /* 0: 16 MiB */
+    uint32_t max_retry_ms;              /* longest pause; 0: 2000 */
+};
+
+/** One command: its words, which may hold any bytes. */
+struct redis_words {
+    const char *const *words;
+    const size_t *lens; /* NULL: all are strings */
+    size_t count;
+};
+
+/**
+ * Start to connect; Redis need not be there. Ignores SIGPIPE in this process
+ * where nobody handles it. `loop` must outlive the client. ERR_USER: a bad URL.
+ */
+MUST_USE int redis_open(struct loop *loop, const struct redis_options *options,
+                        struct redis **out_redis, struct err *err);
+/** Closes at once; what waits is dropped without a callback. NULL is fine. */
+void redis_free(struct redis *redis);
+OWNER(redis)
+
+/** Send a command; the words are copied. `fn` NULL: the answer is dropped. */
+void redis_command(struct redis *redis, const struct redis_words *words,
+                   redis_reply_fn *fn, void *arg);
+
+/**
+ * Run script number `script` of the table: EVALSHA, and EVAL with the source
+ * if the server has forgotten it. `args` follow the single key.
+ */
+void redis_eval(struct redis *redis, size_t script, const char *key,
+                const struct redis_words *args, redis_reply_fn *fn, void *arg);
+
+/** Whether it is connected, logged in and its scripts are loaded. */
+bool redis_is_ready(const struct redis *redis);
+/** Bytes of commands not yet answered: the caller's back-pressure signal. */
+size_t redis_pending_bytes(const struct redis *redis);
+/** Why it is not connected now; "" if it is, or was not tried yet. */
+const char *redis_last_error(const struct redis *redis);
+
+#endif

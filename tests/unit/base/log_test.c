@@ -1,0 +1,81 @@
+/* tests/unit/base/log_test.c - lines on stderr. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+#include "base/log.h"
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int saved = -1;
+static int out = -1;
+
+static int capture(void **state UNUSED)
+{
+    struct err err = {0};
+    int fds[2];
+
+    if (fd_pipe(fds, &err) < 0)
+        return -1;
+    saved = dup(2);
+    (void)dup2(fds[1], 2);
+    fd_close(&fds[1]);
+    out = fds[0];
+    return 0;
+}
+
+static void read_lines(struct strbuf *lines)
+{
+    struct err err = {0};
+
+    (void)fflush(stderr);
+    (void)dup2(saved, 2);
+    assert_int_equal(fd_read_all(out, lines, &err), 0);
+}
+
+static int release(void **state UNUSED)
+{
+    (void)dup2(saved, 2);
+    fd_close(&saved);
+    fd_close(&out);
+    return 0;
+}
+
+static void levels(void **state UNUSED)
+{
+    CLEANUP(strbuf) struct strbuf lines = STRBUF_INIT;
+
+    log_init("tester", LOG_INFO);
+    log_error("a %d", 1);
+    log_warn("b");
+    log_info("c");
+    log_debug("hidden");
+    log_set_level(LOG_DEBUG);
+    log_debug("d");
+    log_set_level(LOG_ERROR);
+    log_warn("hidden");
+    log_info("hidden");
+    read_lines(&lines);
+    assert_string_equal(lines.data, "tester: a 1\ntester: warning: b\n"
+                                    "tester: c\ntester: debug: d\n");
+}
+
+static void control_characters(void **state UNUSED)
+{
+    CLEANUP(strbuf) struct strbuf lines = STRBUF_INIT;
+
+    log_init("t", LOG_INFO);
+    log_info("%s", "\x1b[31mred\r\x7f \xc3\xa4\tend");
+    read_lines(&lines);
+    assert_string_equal(lines.data, "t: ?[31mred?? \xc3\xa4\tend\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(levels, capture, release),
+        cmocka_unit_test_setup_teardown(control_characters, capture, release),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
