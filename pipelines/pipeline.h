@@ -1,0 +1,105 @@
+/* pipelines/pipeline.h - the pipeline language, loaded and checked. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINES_PIPELINE_H
+#define PIPELINES_PIPELINE_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct diag_list; /* pipelines/diag.h: errors with file:line:column */
+
+enum step_kind { STEP_CHECKOUT, STEP_INSTALL, STEP_RUN };
+
+/** `retry: {max, when, exit_codes}`; max 0: never again. */
+struct step_retry {
+    unsigned max;       /* further attempts, 0 to 10 */
+    unsigned when;      /* bits 1u << enum reason (pipelines/reason.h) */
+    int exit_codes[16]; /* only these, when count > 0 */
+    size_t exit_code_count;
+};
+
+struct env_entry {
+    char *name;  /* owned */
+    char *value; /* owned; may hold ${{ }} */
+};
+
+struct env_list {
+    struct env_entry *items; /* owned */
+    size_t count;
+};
+
+struct step {
+    enum step_kind kind;
+    char *name;      /* owned; unique; may hold ${{ }}; never NULL */
+    char *condition; /* owned; `if` without ${{ }}, or NULL: success() */
+    char **commands; /* owned; STEP_RUN: joined by the shell with \n */
+    size_t command_count;
+    char *shell;             /* owned; "sh" unless said otherwise */
+    char *working_directory; /* owned; relative to the workspace, or NULL;
+                                may hold ${{ }} */
+    struct env_list env;
+    int64_t timeout_ms; /* 0: only the job's */
+    bool continue_on_error;
+    struct step_retry retry;
+    bool submodules; /* STEP_CHECKOUT */
+    char *install;   /* owned; STEP_INSTALL: "npm" */
+};
+
+enum network_mode { NETWORK_NONE, NETWORK_FULL };
+
+/** vCPU, memory, disk, pids of an instance type. */
+struct instance_type {
+    const char *name;    /* static; "custom" when the pipeline gives numbers */
+    unsigned cpu_millis; /* 1000 = one vCPU */
+    uint64_t memory_bytes;
+    uint64_t disk_bytes;
+    unsigned pids;
+};
+
+struct pipeline {
+    char *name;        /* owned; the file's base name if absent; no ${{ }} */
+    char *description; /* owned; or NULL */
+    char *image;       /* owned; "host", or an absolute rootfs directory */
+    const struct instance_type *instance_type; /* static, or &custom_type */
+    struct instance_type custom_type;
+    enum network_mode network;
+    struct env_list sandbox_env;
+    struct env_list env;
+    int64_t timeout_ms; /* of the job; 60 min unless said otherwise */
+    struct step *steps; /* owned */
+    size_t step_count;
+};
+
+/** Look up "lite", "basic", "standard-1".. "standard-4"; NULL if unknown. */
+const struct instance_type *instance_type_find(const char *name);
+
+/**
+ * Load a pipeline from YAML text. `file` names it in messages; `text` need not
+ * be NUL-terminated and may be anything at all.
+ *
+ * Returns 0 and `*out_pipeline`, owned by the caller. Returns -1 with every
+ * error found in `diags` (never empty then) and leaves `*out_pipeline` alone.
+ */
+MUST_USE int pipeline_load(const char *file, const char *text, size_t len,
+                           struct diag_list *diags,
+                           struct pipeline **out_pipeline);
+
+/**
+ * The normalised document, as it is queued: every default filled in, aliases
+ * resolved. pipeline_from_json() of it gives an equal pipeline. Owned by the
+ * caller (json_decref).
+ */
+MUST_USE json_t *pipeline_to_json(const struct pipeline *pipeline);
+
+/** The inverse; ERR_USER for anything that pipeline_load() would refuse. */
+MUST_USE int pipeline_from_json(const json_t *json,
+                                struct pipeline **out_pipeline,
+                                struct err *err);
+
+void pipeline_free(struct pipeline *pipeline);
+OWNER(pipeline)
+
+#endif

@@ -1,0 +1,224 @@
+#!/usr/bin/env node
+// tests/e2e/schema.test.js - the loader and the JSON Schema say the same.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every document of tests/corpus/pipelines goes through `berth validate` and,
+// read by another YAML library, through schemas/pipeline.schema.json. What the
+// schema cannot say is listed in beyond-schema.txt, and only that may differ.
+'use strict';
+
+const { execFileSync, spawnSync } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+
+const top = path.resolve(__dirname, '../..');
+const corpus = path.join(top, 'tests/corpus/pipelines');
+const berth =
+  process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
+const tmp =
+  process.env.TEST_TMP || fs.mkdtempSync(path.join(os.tmpdir(), 'schema-'));
+
+let count = 0;
+let failed = 0;
+
+function ok(pass, name, ...details) {
+  count++;
+  if (!pass) failed++;
+  console.log(`${pass ? 'ok' : 'not ok'} ${count} - ${name}`);
+  if (!pass)
+    for (const line of details.join('\n').split('\n')) console.log(`# ${line}`);
+}
+
+function done() {
+  console.log(`1..${count}`);
+  process.exit(failed ? 1 : 0);
+}
+
+function install() {
+  const dir = path.join(tmp, 'schema');
+  fs.mkdirSync(dir, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json'])
+    fs.copyFileSync(
+      path.join(top, 'tests/schema', file), path.join(dir, file));
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync('npm', ['ci', ...flags], {
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const load = (name) =>
+    require(require.resolve(name, { paths: [dir] }));
+  return { Ajv: load('ajv/dist/2020').default, YAML: load('yaml') };
+}
+
+function list(dir) {
+  return fs
+    .readdirSync(dir)
+    .filter((name) => name.endsWith('.yml'))
+    .sort()
+    .map((name) => path.join(dir, name));
+}
+
+// What berth says of each file: {status, byFile}.
+function validate(files) {
+  const run = spawnSync(berth, ['validate', '--json', ...files], {
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  if (run.error) throw run.error;
+  if (run.stderr) throw new Error(run.stderr);
+  const byFile = new Map();
+  for (const entry of JSON.parse(run.stdout).files)
+    byFile.set(entry.file, entry);
+  return { status: run.status, byFile };
+}
+
+// Why the other side refuses a text, or null.
+function schemaRefusal({ YAML, check }, text) {
+  const options = { version: '1.2', merge: true, prettyErrors: false };
+  const document = YAML.parseDocument(text, { ...options, logLevel: 'error' });
+  let value;
+  if (document.errors.length) return document.errors[0].message;
+  try {
+    value = document.toJS({ maxAliasCount: 1000 });
+  } catch (error) {
+    return error.message;
+  }
+  return check(value) ? null : JSON.stringify(check.errors[0]);
+}
+
+function beyondSchema() {
+  const rules = new Map();
+  const text = fs.readFileSync(path.join(corpus, 'beyond-schema.txt'), 'utf8');
+  for (const line of text.split('\n'))
+    if (line && !line.startsWith('#')) rules.set(...line.split(' '));
+  return rules;
+}
+
+function testValid(tools, files) {
+  const { status, byFile } = validate(files);
+  ok(status === 0, 'berth validate exits with 0 when all are valid');
+  for (const file of files) {
+    const refusal = schemaRefusal(tools, fs.readFileSync(file, 'utf8'));
+    const entry = byFile.get(file);
+    ok(entry.valid && !entry.errors.length && refusal === null,
+       `valid: ${path.relative(top, file)}`,
+       `berth: ${JSON.stringify(entry.errors)}`, `schema: ${refusal}`);
+  }
+}
+
+function wellFormed(error) {
+  return error.line >= 0 && error.column >= 0 && error.message.length > 0;
+}
+
+function testInvalid(tools, files) {
+  const { status, byFile } = validate(files);
+  const beyond = beyondSchema();
+  ok(status === 1, 'berth validate exits with 1 when any is invalid');
+  for (const file of files) {
+    const name = path.basename(file);
+    const refusal = schemaRefusal(tools, fs.readFileSync(file, 'utf8'));
+    const entry = byFile.get(file);
+    const rule = beyond.get(name);
+    const expected = rule ? refusal === null : refusal !== null;
+    ok(!entry.valid && entry.errors.length && entry.errors.every(wellFormed) &&
+         expected,
+       `invalid: ${name}${rule ? ` (beyond the schema: ${rule})` : ''}`,
+       `berth: ${JSON.stringify(entry.errors)}`,
+       `schema: ${refusal}, which ${rule ? 'must' : 'cannot'} let it pass`);
+    beyond.delete(name);
+  }
+  ok(beyond.size === 0, 'what is listed as beyond the schema exists',
+     [...beyond.keys()].join(' '));
+}
+
+function testSchema(schema) {
+  const bare = [];
+  const visit = (node, where) => {
+    for (const [key, value] of Object.entries(node.properties || {})) {
+      if (value === false) continue;
+      if (!value.title || !value.description) bare.push(`${where}.${key}`);
+      visit(value, `${where}.${key}`);
+    }
+    for (const part of ['then', 'items'])
+      if (node[part]) visit(node[part], where);
+    for (const [key, value] of Object.entries(node.$defs || {}))
+      visit(value, key);
+  };
+  // The `then` that forbids keys has only `false` in it.
+  visit(schema, '');
+  ok(bare.length === 0, 'every key has a title and a description',
+     bare.join(' '));
+}
+
+function testLibrary() {
+  const library = path.join(top, 'pipelines/library');
+  const wanted =
+    '# yaml-language-server: $schema=../../schemas/pipeline.schema.json\n';
+  for (const file of list(library))
+    ok(fs.readFileSync(file, 'utf8').startsWith(wanted),
+       `${path.relative(top, file)} names its schema to editors`);
+}
+
+function run(args, input = '') {
+  const child = spawnSync(berth, ['validate', ...args], {
+    encoding: 'utf8',
+    input,
+  });
+  return { status: child.status, out: child.stdout, err: child.stderr };
+}
+
+// The command as people use it.
+function testCommand() {
+  const good = path.join(corpus, 'valid/minimal.yml');
+  let got = run([good]);
+  ok(got.status === 0 && got.out === `${good}: valid\n` && !got.err,
+     'a valid file is called valid', JSON.stringify(got));
+  got = run(['-'], 'tiemout: 1m\nsteps: [{run: ls}]\n');
+  ok(got.status === 1 && !got.out &&
+       got.err ===
+         "<stdin>:1:1: unknown key 'tiemout' in a pipeline; " +
+         "did you mean 'timeout'?\n    1 | tiemout: 1m\n      | ^\n",
+     'standard input; an error names its place and shows it',
+     JSON.stringify(got));
+  got = run([good, path.join(tmp, 'not-there.yml')]);
+  ok(got.status === 1 && got.out && got.err.includes('not-there.yml'),
+     'a file that is not there is an error, the others are checked',
+     JSON.stringify(got));
+  got = run(['--json', '-'], '# ' + 'x'.repeat(1 << 20));
+  const large = got.status === 1 ? JSON.parse(got.out).files[0] : null;
+  ok(large && large.file === '-' && !large.valid &&
+       large.errors[0].message.includes('1 MiB') && large.errors[0].line === 0,
+     'a document over 1 MiB is refused', JSON.stringify(got));
+  got = run([]);
+  ok(got.status === 2 && got.err, 'no file is wrong usage',
+     JSON.stringify(got));
+  got = run(['--jsn', good]);
+  ok(got.status === 2 && got.err, 'an unknown option is wrong usage',
+     JSON.stringify(got));
+  got = run(['--help']);
+  ok(got.status === 0 && got.out.includes('--json'), 'there is help',
+     JSON.stringify(got));
+}
+
+function main() {
+  const { Ajv, YAML } = install();
+  const schema = JSON.parse(
+    fs.readFileSync(path.join(top, 'schemas/pipeline.schema.json'), 'utf8'));
+  const ajv = new Ajv({ strict: true, allowUnionTypes: true,
+                        strictRequired: false, strictTypes: false });
+  const tools = { YAML, check: ajv.compile(schema) };
+  const valid = list(path.join(corpus, 'valid'));
+  const invalid = list(path.join(corpus, 'invalid'));
+
+  ok(valid.length >= 60, `${valid.length} valid documents, at least 60`);
+  ok(invalid.length >= 120, `${invalid.length} invalid ones, at least 120`);
+  testSchema(schema);
+  testLibrary();
+  testCommand();
+  testValid(tools, [...valid, ...list(path.join(top, 'pipelines/library'))]);
+  testInvalid(tools, invalid);
+  done();
+}
+
+main();
