@@ -1,0 +1,21 @@
+/* scheduler/queue/scripts.h - the Lua scripts, one transition each. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_QUEUE_SCRIPTS_H
+#define SCHEDULER_QUEUE_SCRIPTS_H
+
+#include "base/redis.h"
+
+/** Places in queue_scripts; what each takes and gives is told at its top. */
+enum queue_script {
+    SCRIPT_SUBMIT,
+    SCRIPT_LEASE,
+    SCRIPT_RENEW,
+    SCRIPT_COMPLETE,
+    SCRIPT_CANCEL,
+    SCRIPT_LOG,
+    SCRIPT_COUNT
+};
+
+extern const struct redis_script queue_scripts[SCRIPT_COUNT];
+
+#endif
