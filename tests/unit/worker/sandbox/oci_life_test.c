@@ -1,0 +1,617 @@
+/* tests/unit/worker/sandbox/oci_life_test.c - crashes, users, networks. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box.h"
+
+#include <dirent.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define NOBODY 65534
+
+/*
+ * Each scenario is a child process: the first sandbox of a process decides
+ * which user and mount namespace it lives in from then on. Asserts of cmocka
+ * work in the parent only, so a child answers with its exit code.
+ */
+#define CHECK(what)                                                            \
+    do {                                                                       \
+        if (!(what)) {                                                         \
+            (void)fprintf(stderr, "# %d: not %s: %s %s\n", __LINE__, #what,    \
+                          child.both.data ? child.both.data : "",              \
+                          child.err.msg);                                      \
+            _exit(1);                                                          \
+        }                                                                      \
+    } while (0)
+
+static struct box child;
+
+static void child_open(const struct sandbox_spec *spec)
+{
+    struct err err = {0};
+
+    memset(&child, 0, sizeof(child));
+    child.out = child.both = child.file = (struct strbuf)STRBUF_INIT;
+    hostenv_fill(spec->image, spec->network, &child.env);
+    CHECK(loop_new(&child.loop, &err) == 0);
+    CHECK(sandbox_oci.create(spec, child.loop, &child.sandbox, &child.err) ==
+          0);
+    CHECK(sandbox_oci.start(child.sandbox, box_started, box_lost, &child,
+                            &child.err) == 0);
+    CHECK(box_wait(&child, &child.started, 30000));
+    CHECK(child.err.kind == ERR_NONE);
+}
+
+static int child_run(const char *script)
+{
+    const char *argv[4];
+    struct sandbox_exec exec = box_sh(&child, argv, script);
+    struct err err = {0};
+    uint32_t id;
+
+    child.over = false;
+    strbuf_cut(&child.out, 0);
+    strbuf_cut(&child.both, 0);
+    CHECK(sandbox_oci.exec(child.sandbox, &exec, &id, &err) == 0);
+    CHECK(box_wait(&child, &child.over, 60000));
+    return child.end.signal ? 1000 + child.end.signal : child.end.code;
+}
+
+static void child_close(void)
+{
+    CHECK(sandbox_oci.destroy(child.sandbox, &child.err) == 0);
+    hostenv_clear(&child.env);
+    strbuf_clear(&child.out);
+    strbuf_clear(&child.both);
+    strbuf_clear(&child.file);
+    loop_free(child.loop);
+    memset(&child, 0, sizeof(child));
+}
+
+static int in_child(void (*scenario)(void))
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        scenario();
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* ---- what is left ----------------------------------------------------- */
+
+static bool file_has(const char *path, const char *text)
+{
+    CLEANUP(strbuf) struct strbuf all = STRBUF_MAX(4 * MIB);
+    struct err ignored;
+
+    return file_read(path, 4 * MIB - 1, &all, &ignored) == 0 &&
+           strstr(all.data, text);
+}
+
+static bool has_loop_device(void)
+{
+    for (int i = 0; i < 64; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path),
+                       "/sys/block/loop%d/loop/backing_file", i);
+        if (file_has(path, box_state))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel takes a mount namespace down a little after its processes. */
+static void assert_no_loop_device(void)
+{
+    for (int i = 0; i < 300 && has_loop_device(); i++)
+        (void)poll(NULL, 0, 10);
+    assert_false(has_loop_device());
+}
+
+static void assert_no_cgroup(const char *id)
+{
+    CLEANUP(mem)
+    char *script =
+        xasprintf("! find /sys/fs/cgroup -type d -name %s | grep .", id);
+    const char *argv[] = {"sh", "-c", script, NULL};
+    struct err err = {0};
+
+    if (proc_run(argv, 10000, NULL, &err) < 0)
+        fail_msg("cgroup left: %s", err.msg);
+}
+
+/* Gone within the time that the kernel takes to tear down namespaces. */
+static void assert_gone(pid_t pid)
+{
+    for (int i = 0; i < 300 && kill(pid, 0) == 0; i++)
+        (void)poll(NULL, 0, 10);
+    assert_int_equal(kill(pid, 0), -1);
+}
+
+/* ---- scenarios -------------------------------------------------------- */
+
+static int tell[2]; /* a crashing child's pids, for its parent */
+static const char *runtime;
+static enum sandbox_network network;
+
+static void crash(void)
+{
+    struct sandbox_spec spec = box_spec("crash");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct strbuf pid = STRBUF_MAX(64);
+    CLEANUP(mem) char *path = xasprintf("%s/crash/run/pid", box_state);
+    struct err err;
+    pid_t init;
+    uint32_t id;
+
+    spec.runtime = runtime;
+    spec.network = network;
+    child_open(&spec);
+    exec = box_sh(&child, argv,
+                  "setsid sleep 1000 & trap '' TERM HUP; echo up; sleep 1000");
+    CHECK(sandbox_oci.exec(child.sandbox, &exec, &id, &err) == 0);
+    while (!child.both.len)
+        (void)box_wait(&child, &child.over, 50);
+    while (file_read(path, 32, &pid, &err) < 0 || !pid.len)
+        (void)box_wait(&child, &child.over, 10);
+    init = atoi(pid.data);
+    CHECK(write(tell[1], &init, sizeof(init)) == sizeof(init));
+    for (;;)
+        (void)pause();
+}
+
+static void crash_and_sweep(void)
+{
+    struct err err = {0};
+    unsigned swept = 99;
+    pid_t pid, init = -1;
+
+    assert_int_equal(fd_pipe(tell, &err), 0);
+    pid = fork();
+    if (pid == 0)
+        crash();
+    assert_true(read(tell[0], &init, sizeof(init)) == sizeof(init));
+    assert_int_equal(kill(init, 0), 0);
+    /* A live one is let alone. */
+    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(swept, 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(swept, 1);
+    assert_gone(init);
+    assert_no_loop_device();
+    assert_no_cgroup("crash");
+    assert_false(file_has("/proc/self/mountinfo", box_state));
+    /* Idempotent, and the directory is empty (the teardown looks). */
+    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(swept, 0);
+    fd_close(&tell[0]);
+    fd_close(&tell[1]);
+}
+
+static void test_crash(void **state UNUSED)
+{
+    NEED_ROOT();
+    runtime = NULL;
+    network = SANDBOX_NETWORK_NONE;
+    crash_and_sweep();
+}
+
+static void test_crash_of_runc(void **state UNUSED)
+{
+    NEED_ROOT();
+    if (!proc_in_path("runc"))
+        skip();
+    runtime = "runc";
+    network = SANDBOX_NETWORK_NONE;
+    crash_and_sweep();
+}
+
+static void test_crash_with_network(void **state UNUSED)
+{
+    NEED_ROOT();
+    if (!proc_in_path("slirp4netns"))
+        skip();
+    runtime = NULL;
+    network = SANDBOX_NETWORK_FULL;
+    crash_and_sweep();
+}
+
+static void use_runc(void)
+{
+    struct sandbox_spec spec = box_spec("runc");
+    struct sandbox_usage usage;
+
+    spec.runtime = "runc";
+    spec.memory_bytes = 64 * MIB;
+    child_open(&spec);
+    CHECK(child_run("id -u; awk '/^Cap|^NoNew|^Seccomp:/ { print $2 }' "
+                    "/proc/self/status | sort -u") == 0);
+    CHECK(!strcmp(child.out.data, "1000\n0000000000000000\n1\n2\n"));
+    CHECK(child_run("unshare -U true") != 0);
+    CHECK(child_run("exec python3 -c 'x=bytearray(500<<20)'") ==
+          1000 + SIGKILL);
+    sandbox_oci.usage(child.sandbox, &usage);
+    CHECK(usage.oom_kills >= 1);
+    CHECK(usage.memory_peak_bytes > 50 * MIB);
+    CHECK(usage.cpu_ms > 0);
+    child_close();
+}
+
+static void test_runc(void **state UNUSED)
+{
+    NEED_ROOT();
+    if (!proc_in_path("runc"))
+        skip();
+    assert_int_equal(in_child(use_runc), 0);
+    assert_no_cgroup("runc");
+    assert_no_loop_device();
+}
+
+static void use_as_nobody(void)
+{
+    struct sandbox_spec spec = box_spec("nobody");
+    CLEANUP(mem) char *dir = xasprintf("%s/nobody-state", box_state);
+    CLEANUP(mem) char *agent = proc_libexec("agent");
+    struct err err = {0};
+
+    CHECK(mkdir(dir, 0700) == 0 && chown(dir, NOBODY, NOBODY) == 0);
+    CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 &&
+          setuid(NOBODY) == 0);
+    /* As after an exec: setuid() takes /proc/self away from us. */
+    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    if (access(agent, X_OK) < 0)
+        _exit(77);
+    spec.state_dir = dir;
+    spec.disk_bytes = 64 * MIB;
+    child_open(&spec);
+    CHECK(sandbox_oci.host_uid(child.sandbox) == NOBODY);
+    CHECK(!strcmp(sandbox_oci.unenforced(child.sandbox), "memory, cpu"));
+    CHECK(child_run("id -u; awk '/^Cap|^NoNew|^Seccomp:/ { print $2 }' "
+                    "/proc/self/status | sort -u") == 0);
+    CHECK(!strcmp(child.out.data, "1000\n0000000000000000\n1\n2\n"));
+    CHECK(child_run("ls /proc/1/fd || echo > /usr/x") != 0);
+    CHECK(child_run("head -c 100000000 /dev/zero > big") != 0);
+    CHECK(strstr(child.both.data, "No space left"));
+    CHECK(child_run("rm big; i=0; while [ $i -lt 200 ]; do sleep 9 & "
+                    "i=$((i+1)); done") != 0);
+    CHECK(box_write(&child, "/workspace/d/f", "text") == 0);
+    CHECK(box_read(&child, "/workspace/d/f", 10) == 0);
+    CHECK(!strcmp(child.file.data, "text"));
+    child_close();
+    CHECK(tree_remove(dir, &err) == 0 || err.sys);
+}
+
+static void test_rootless(void **state UNUSED)
+{
+    char dir[PATH_MAX + 16];
+    int rc;
+
+    NEED_ROOT();
+    if (!proc_in_path("crun"))
+        skip();
+    (void)snprintf(dir, sizeof(dir), "%s/nobody-state", box_state);
+    rc = in_child(use_as_nobody);
+    /* It could empty its directory, not remove it from root's. */
+    assert_int_equal(rmdir(dir), 0);
+    if (rc == 77) {
+        print_message("# nobody cannot reach the programs\n");
+        skip();
+    }
+    assert_int_equal(rc, 0);
+}
+
+/* A container often has none: the disk is a tmpfs then, and we say so. */
+static void use_without_loop_devices(void)
+{
+    struct sandbox_spec spec = box_spec("noloop");
+
+    spec.disk_bytes = 32 * MIB;
+    CHECK(unshare(CLONE_NEWNS) == 0 &&
+          mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+          mount("/dev/null", "/dev/loop-control", NULL, MS_BIND, NULL) == 0);
+    child_open(&spec);
+    CHECK(strstr(sandbox_oci.unenforced(child.sandbox), "disk apart"));
+    CHECK(child_run("head -c 64000000 /dev/zero > big") != 0);
+    CHECK(strstr(child.both.data, "No space left"));
+    CHECK(child_run("id -u; stat -c %u .") == 0);
+    CHECK(!strcmp(child.out.data, "1000\n1000\n"));
+    child_close();
+}
+
+static void test_without_loop_devices(void **state UNUSED)
+{
+    NEED_ROOT();
+    assert_int_equal(in_child(use_without_loop_devices), 0);
+}
+
+/* ---- networks --------------------------------------------------------- */
+
+static int tcp_port;
+static char abstract[64];
+
+static int listen_tcp(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    tcp_port = ntohs(at.sin_port);
+    return fd;
+}
+
+static int listen_abstract(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int len;
+
+    (void)snprintf(abstract, sizeof(abstract), "berth-test-%d", (int)getpid());
+    len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "%s", abstract);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+                                      1 + (size_t)len)),
+                     0);
+    assert_int_equal(listen(fd, 5), 0);
+    return fd;
+}
+
+/* Prints what could be connected to. */
+static char *connect_script(void)
+{
+    return xasprintf("python3 - <<'E'\n"
+                     "import socket\n"
+                     "for family, at in ((socket.AF_INET, ('127.0.0.1', %d)),\n"
+                     "                   (socket.AF_INET, ('10.0.2.2', %d)),\n"
+                     "                   (socket.AF_UNIX, '\\0%s')):\n"
+                     "    s = socket.socket(family)\n"
+                     "    s.settimeout(3)\n"
+                     "    try:\n"
+                     "        s.connect(at)\n"
+                     "        print('reached', at)\n"
+                     "    except OSError:\n"
+                     "        pass\n"
+                     "E\n",
+                     tcp_port, tcp_port, abstract);
+}
+
+static void use_network(void)
+{
+    struct sandbox_spec spec = box_spec("net");
+    CLEANUP(mem) char *script = connect_script();
+
+    spec.network = network;
+    child_open(&spec);
+    CHECK(child_run(script) == 0);
+    CHECK(!strcmp(child.both.data, ""));
+    if (network == SANDBOX_NETWORK_NONE) {
+        CHECK(child_run("tail -n +2 /proc/net/route | grep .") == 1);
+        CHECK(child_run("getent hosts deb.debian.org") != 0);
+        CHECK(child_run("grep -v lo: /proc/net/dev | tail -n +3 | grep .") ==
+              1);
+        CHECK(child_run("python3 -c 'import socket as s; a = s.socket(); "
+                        "a.bind((\"127.0.0.1\", 0)); a.listen(); "
+                        "s.socket().connect(a.getsockname())'") == 0);
+    } else {
+        CHECK(child_run("grep -q tap0 /proc/net/route") == 0);
+    }
+    child_close();
+}
+
+static void check_network(enum sandbox_network kind)
+{
+    int tcp = listen_tcp();
+    int local = listen_abstract();
+
+    network = kind;
+    assert_int_equal(in_child(use_network), 0);
+    fd_close(&tcp);
+    fd_close(&local);
+}
+
+static void test_network_none(void **state UNUSED)
+{
+    NEED_ROOT();
+    check_network(SANDBOX_NETWORK_NONE);
+}
+
+static void test_network_full(void **state UNUSED)
+{
+    NEED_ROOT();
+    if (!proc_in_path("slirp4netns"))
+        skip();
+    check_network(SANDBOX_NETWORK_FULL);
+}
+
+static void use_npm(void)
+{
+    struct sandbox_spec spec = box_spec("npm");
+
+    spec.network = SANDBOX_NETWORK_FULL;
+    spec.memory_bytes = 1024 * MIB;
+    spec.pids = 256;
+    child_open(&spec);
+    CHECK(child_run("npm view is-number version") == 0);
+    CHECK(child_run("npm init -y && npm install is-number@7.0.0 && "
+                    "node -e 'process.exit(require(\"is-number\")(5) ? 0 : "
+                    "1)'") == 0);
+    child_close();
+}
+
+static void test_npm(void **state UNUSED)
+{
+    const char *argv[] = {"npm", "view", "is-number", "version", NULL};
+    struct err err = {0};
+
+    NEED_ROOT();
+    if (!proc_in_path("slirp4netns") || !proc_in_path("npm"))
+        skip();
+    if (proc_run(argv, 30000, NULL, &err) < 0) {
+        print_message("# no registry: %s\n", err.msg);
+        skip();
+    }
+    assert_int_equal(in_child(use_npm), 0);
+}
+
+/* Where udev runs everybody may open the device; make it so for us alone. */
+static bool open_tun_to_all(void)
+{
+    CLEANUP(mem) char *node = xasprintf("%s/net-state/tun", box_state);
+    CLEANUP(mem) char *dir = xasprintf("%s/net-state", box_state);
+
+    return unshare(CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", dir, "tmpfs", 0, "mode=755") == 0 &&
+           mknod(node, S_IFCHR | 0666, makedev(10, 200)) == 0 &&
+           chmod(node, 0666) == 0 &&
+           mount(node, "/dev/net/tun", NULL, MS_BIND, NULL) == 0 &&
+           umount2(dir, MNT_DETACH) == 0;
+}
+
+static void use_rootless_network(void)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/net-state", box_state);
+    struct sandbox_spec spec = box_spec("net");
+    CLEANUP(mem) char *agent = proc_libexec("agent");
+
+    CHECK(mkdir(dir, 0700) == 0 && open_tun_to_all());
+    CHECK(chown(dir, NOBODY, NOBODY) == 0);
+    CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 &&
+          setuid(NOBODY) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+    if (access(agent, X_OK) < 0)
+        _exit(77);
+    spec.state_dir = dir;
+    spec.network = SANDBOX_NETWORK_FULL;
+    child_open(&spec);
+    CHECK(child_run("grep -q tap0 /proc/net/route") == 0);
+    child_close();
+}
+
+static void test_rootless_network(void **state UNUSED)
+{
+    char dir[PATH_MAX + 16];
+    int rc;
+
+    NEED_ROOT();
+    if (!proc_in_path("slirp4netns") || !proc_in_path("crun"))
+        skip();
+    (void)snprintf(dir, sizeof(dir), "%s/net-state", box_state);
+    rc = in_child(use_rootless_network);
+    assert_int_equal(rmdir(dir), 0);
+    if (rc == 77)
+        skip();
+    assert_int_equal(rc, 0);
+}
+
+/* ---- a rootfs as image ------------------------------------------------ */
+
+static char rootfs[PATH_MAX + 16];
+
+static void use_rootfs(void)
+{
+    struct sandbox_spec spec = box_spec("rootfs");
+
+    spec.image = rootfs;
+    child_open(&spec);
+    CHECK(child_run("cat /marker; id -un; grep ^app: /etc/passwd; "
+                    "cat /etc/hosts | head -1") == 0);
+    CHECK(!strcmp(child.out.data, "image\nberth\napp:x:7:7::/:/bin/sh\n"
+                                  "127.0.0.1 localhost berth\n"));
+    CHECK(child_run("echo > /marker || echo > /etc/x") != 0);
+    CHECK(child_run("cat /etc/leak /etc/group") != 0);
+    CHECK(!strstr(child.both.data, "root:x:0"));
+    child_close();
+}
+
+/* busybox in a directory, with a link that leads out and one in a list. */
+static void test_rootfs(void **state UNUSED)
+{
+    CLEANUP(mem) char *make = NULL;
+    const char *argv[] = {"sh", "-ec", NULL, NULL};
+    struct err err = {0};
+    struct stat st;
+
+    NEED_ROOT();
+    if (access("/bin/busybox", X_OK) < 0) {
+        print_message("# needs busybox-static\n");
+        skip();
+    }
+    (void)snprintf(rootfs, sizeof(rootfs), "%s-rootfs", box_state);
+    make = xasprintf(
+        "mkdir -p %s/bin %s/etc %s/usr/bin; cd %s; cp /bin/busybox bin; "
+        "for i in sh cat id grep head echo; do ln -s busybox bin/$i; done; "
+        "echo image > marker; "
+        "printf 'node:x:1000:1000::/:/bin/sh\\napp:x:7:7::/:/bin/sh\\n' > "
+        "etc/passwd; ln -s /etc/group etc/group; "
+        "ln -s /etc/shadow etc/leak; chmod 755 . bin etc usr usr/bin",
+        rootfs, rootfs, rootfs, rootfs);
+    argv[2] = make;
+    if (proc_run(argv, 10000, NULL, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(in_child(use_rootfs), 0);
+    /* The image is as it was: nothing was made in it. */
+    assert_int_equal(stat(rootfs, &st), 0);
+    assert_int_equal(st.st_nlink, 5);
+    assert_int_equal(tree_remove(rootfs, &err), 0);
+}
+
+/* ---- a stranger in the way -------------------------------------------- */
+
+static void test_closed_state_directory(void **state UNUSED)
+{
+    CLEANUP(mem) char *closed = xasprintf("%s/closed", box_state);
+    CLEANUP(mem) char *dir = xasprintf("%s/closed/state", box_state);
+    struct sandbox_spec spec = box_spec("closed");
+    struct sandbox *sandbox = NULL;
+    struct err err = {0};
+    struct loop *loop;
+
+    NEED_ROOT();
+    assert_int_equal(mkdir(closed, 0700), 0);
+    spec.state_dir = dir;
+    assert_int_equal(loop_new(&loop, &err), 0);
+    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_non_null(strstr(err.msg, "chmod o+x"));
+    loop_free(loop);
+    assert_int_equal(tree_remove(closed, &err), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_crash_of_runc),
+        cmocka_unit_test(test_crash_with_network),
+        cmocka_unit_test(test_runc),
+        cmocka_unit_test(test_rootless),
+        cmocka_unit_test(test_without_loop_devices),
+        cmocka_unit_test(test_network_none),
+        cmocka_unit_test(test_network_full),
+        cmocka_unit_test(test_npm),
+        cmocka_unit_test(test_rootless_network),
+        cmocka_unit_test(test_rootfs),
+        /* Last: from here on this process has its own mounts. */
+        cmocka_unit_test(test_closed_state_directory),
+    };
+
+    return cmocka_run_group_tests(tests, box_setup, box_teardown);
+}

@@ -1,0 +1,289 @@
+/* tests/unit/worker/sandbox/oci_limits_test.c - limits, signals, floods. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box.h"
+
+/* The main process stays, without needing another fork. */
+#define BOMB "b() { b | b & b; }; b 2>/dev/null & exec sleep 60"
+
+static struct sandbox_usage usage_of(struct box *b)
+{
+    struct sandbox_usage usage;
+
+    sandbox_oci.usage(b->sandbox, &usage);
+    return usage;
+}
+
+static long own_rss_kib(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long pages = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d %ld", &pages), 1);
+    (void)fclose(file);
+    return pages * 4;
+}
+
+static void test_out_of_memory(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("oom");
+    struct box b;
+
+    NEED_ROOT();
+    spec.memory_bytes = 64 * MIB;
+    box_open(&b, &spec);
+    assert_int_equal(usage_of(&b).oom_kills, 0);
+    assert_int_equal(box_run(&b, "exec python3 -c 'x=bytearray(500<<20)'"),
+                     1000 + SIGKILL);
+    assert_true(usage_of(&b).oom_kills >= 1);
+    assert_true(usage_of(&b).memory_peak_bytes >= 60 * MIB);
+    assert_true(usage_of(&b).memory_peak_bytes <= 64 * MIB);
+    /* The agent was not the victim, and goes on. */
+    assert_string_equal(box_says(&b, "echo here"), "here");
+    box_close(&b);
+}
+
+static void test_fork_bomb(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("bomb");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct box b;
+    int64_t started = clock_mono_ms();
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    exec = box_sh(&b, argv, BOMB);
+    exec.on_output = NULL;
+    box_begin(&b, &exec);
+    assert_false(box_wait(&b, &b.over, 1000));
+    sandbox_oci.kill_all(b.sandbox, SIGKILL);
+    assert_true(box_wait(&b, &b.over, 5000));
+    assert_int_equal(b.end.signal, SIGKILL);
+    /* The agent, this shell, ls, and wc if it was started first. */
+    assert_in_range(atoi(box_says(&b, "ls -d /proc/[0-9]* | wc -l")), 3, 4);
+    box_close(&b);
+    assert_true(clock_mono_ms() - started < 15000);
+}
+
+static void test_fork_bomb_and_destroy(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("bomb2");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct box b;
+    int64_t before;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    exec = box_sh(&b, argv, BOMB);
+    box_begin(&b, &exec);
+    (void)box_wait(&b, &b.over, 500);
+    before = clock_mono_ms();
+    box_close(&b);
+    assert_true(clock_mono_ms() - before < 3000);
+}
+
+static void test_disk_full(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("disk");
+    struct box b;
+    uint64_t most;
+
+    NEED_ROOT();
+    spec.disk_bytes = 256 * MIB;
+    spec.memory_bytes = 64 * MIB;
+    box_open(&b, &spec);
+    assert_false(usage_of(&b).disk_full);
+    assert_int_not_equal(
+        box_run(&b, "dd if=/dev/zero of=big bs=1M count=10240 2>&1"), 0);
+    assert_non_null(strstr(b.both.data, "No space left"));
+    assert_true(usage_of(&b).disk_full);
+    assert_int_equal(usage_of(&b).oom_kills, 0);
+    most = strtoull(box_says(&b, "stat -c %s big"), NULL, 10);
+    assert_true(most < 256 * MIB);
+    assert_true(most > 200 * MIB);
+    /* /tmp and the home are on the same disk. */
+    assert_int_not_equal(box_run(&b, "head -c 20000000 /dev/zero > /tmp/x"), 0);
+    box_close(&b);
+}
+
+static void test_inodes(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("inodes");
+    struct box b;
+
+    NEED_ROOT();
+    spec.disk_bytes = 16 * MIB;
+    box_open(&b, &spec);
+    assert_int_not_equal(
+        box_run(&b, "python3 -c 'for i in range(100000): open(str(i), \"w\")'"
+                    " 2>/dev/null"),
+        0);
+    assert_true(usage_of(&b).disk_full);
+    box_close(&b);
+}
+
+static void test_cpu_limit_and_time(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("cpu");
+    struct box b;
+
+    NEED_ROOT();
+    spec.cpu_millis = 200;
+    box_open(&b, &spec);
+    assert_int_equal(box_run(&b, "timeout 1 sh -c 'while :; do :; done'; true"),
+                     0);
+    assert_true(b.end.cpu_ms < 500);
+    assert_true(b.end.cpu_ms > 50);
+    assert_true(usage_of(&b).cpu_ms >= b.end.cpu_ms);
+    box_close(&b);
+}
+
+static void test_flood_of_output(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("flood");
+    struct box b;
+    long before;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    assert_int_equal(box_run(&b, "head -c 10000000 /dev/zero"), 0);
+    before = own_rss_kib();
+    assert_int_equal(box_run(&b, "head -c 1073741824 /dev/zero"), 0);
+    assert_true(b.total == (uint64_t)1 << 30);
+    assert_true(own_rss_kib() - before < 16384);
+    box_close(&b);
+}
+
+static void test_paused_output(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("pause");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct box b;
+    uint64_t held;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    exec = box_sh(&b, argv, "head -c 100000000 /dev/zero");
+    box_begin(&b, &exec);
+    sandbox_oci.pause_output(b.sandbox, true);
+    assert_false(box_wait(&b, &b.over, 300));
+    held = b.total;
+    assert_true(held < 4 * MIB);
+    assert_false(box_wait(&b, &b.over, 300));
+    assert_true(b.total == held);
+    /* The agent is not held back. */
+    assert_int_equal(box_write(&b, "/workspace/x", "x"), 0);
+    sandbox_oci.pause_output(b.sandbox, false);
+    assert_true(box_wait(&b, &b.over, 20000));
+    assert_int_equal(b.end.code, 0);
+    assert_true(b.total == 100000000);
+    box_close(&b);
+}
+
+static void test_signals(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("signals");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct box b;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    /* A grandchild in a session of its own gets it too, and can clean up. */
+    exec = box_sh(&b, argv,
+                  "setsid sh -c 'trap \"echo grand; exit 0\" TERM;"
+                  " echo up; while :; do sleep 0.05; done' & wait");
+    box_begin(&b, &exec);
+    while (!strstr(b.both.data, "up"))
+        assert_false(box_wait(&b, &b.over, 50));
+    sandbox_oci.kill_all(b.sandbox, SIGTERM);
+    assert_true(box_wait(&b, &b.over, 5000));
+    assert_int_equal(b.end.signal, SIGTERM);
+    assert_non_null(strstr(b.both.data, "grand"));
+    exec = box_sh(&b, argv, "trap '' TERM; setsid sleep 60 & sleep 60");
+    box_begin(&b, &exec);
+    assert_false(box_wait(&b, &b.over, 200));
+    sandbox_oci.kill_all(b.sandbox, SIGTERM);
+    assert_false(box_wait(&b, &b.over, 300));
+    sandbox_oci.kill_all(b.sandbox, SIGKILL);
+    assert_true(box_wait(&b, &b.over, 5000));
+    assert_int_equal(b.end.signal, SIGKILL);
+    assert_int_equal(b.end.code, -1);
+    box_close(&b);
+}
+
+static void test_background(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("background");
+    const char *argv[4];
+    struct sandbox_exec exec;
+    struct box b;
+    int64_t before;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    /* It holds the pipes: the end comes a second later, not 60. */
+    before = clock_mono_ms();
+    assert_int_equal(box_run(&b, "sleep 60 & echo done; exit 3"), 3);
+    assert_string_equal(b.out.data, "done\n");
+    assert_in_range(clock_mono_ms() - before, 900, 5000);
+    assert_int_equal(box_run(&b, "pgrep sleep"), 1);
+    /* Kept, if asked; and gone after the next. */
+    exec = box_sh(&b, argv, "sleep 60 >/dev/null 2>&1 & true");
+    exec.keep_background = true;
+    box_begin(&b, &exec);
+    assert_true(box_wait(&b, &b.over, 5000));
+    assert_int_equal(box_run(&b, "pgrep sleep"), 0);
+    assert_int_equal(box_run(&b, "pgrep sleep"), 1);
+    box_close(&b);
+}
+
+static void test_two_at_a_time(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("two");
+    const char *argv[4], *argv2[4];
+    struct sandbox_exec exec, quick;
+    struct box b, other;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    other = b;
+    other.out = other.both = (struct strbuf)STRBUF_INIT;
+    exec = box_sh(&b, argv, "sleep 0.5; echo slow");
+    quick = box_sh(&b, argv2, "echo quick; exit 7");
+    quick.arg = &other;
+    box_begin(&b, &exec);
+    box_begin(&other, &quick);
+    assert_true(box_wait(&b, &other.over, 5000));
+    assert_int_equal(other.end.code, 7);
+    assert_false(b.over);
+    assert_true(box_wait(&b, &b.over, 5000));
+    assert_int_equal(b.end.code, 0);
+    assert_string_equal(b.out.data, "slow\n");
+    assert_string_equal(other.out.data, "quick\n");
+    strbuf_clear(&other.out);
+    strbuf_clear(&other.both);
+    box_close(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_fork_bomb),
+        cmocka_unit_test(test_fork_bomb_and_destroy),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_inodes),
+        cmocka_unit_test(test_cpu_limit_and_time),
+        cmocka_unit_test(test_flood_of_output),
+        cmocka_unit_test(test_paused_output),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_background),
+        cmocka_unit_test(test_two_at_a_time),
+    };
+
+    return cmocka_run_group_tests(tests, box_setup, box_teardown);
+}

@@ -1,0 +1,306 @@
+/* worker/sandbox/agent/exec.c - commands, their output and their end. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/agent/agent.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_STRINGS 8192
+#define KILL_PASSES 50
+
+struct command {
+    bool used;
+    bool keep;  /* its background processes live on */
+    bool ended; /* the main process is reaped */
+    uint32_t id;
+    pid_t pid;
+    int fds[2]; /* read ends of stdout and stderr; -1: at end of file */
+    int status;
+    int64_t ended_ms;
+    struct rusage usage;
+};
+
+struct request {
+    unsigned flags;
+    char *cwd;
+    char *argv[MAX_STRINGS + 1];
+    char *envp[MAX_STRINGS + 1];
+};
+
+static struct command commands[AGENT_MAX_TASKS];
+static struct request request; /* too large for the stack */
+static bool paused;
+static uint8_t chunk[CHUNK_SIZE];
+
+/* Take `count` NUL-ended strings from `*p`; they stay where they are. */
+static void take_strings(char **p, const char *end, char **out, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char *nul = memchr(*p, '\0', (size_t)(end - *p));
+
+        if (!nul)
+            agent_die("a command is cut short");
+        out[i] = *p;
+        *p = nul + 1;
+    }
+    out[count] = NULL;
+}
+
+static void parse(const struct frame *frame)
+{
+    const uint8_t *head = frame->data;
+    /* The frame lies in our own input buffer, until the next read. */
+    char *p = (char *)(uintptr_t)frame->data + 9;
+    const char *end = (const char *)frame->data + frame->len;
+    char *cwd[2];
+    uint32_t argc, envc;
+
+    if (frame->len < 9)
+        agent_die("a command is too short");
+    argc = wire_u32(head + 1);
+    envc = wire_u32(head + 5);
+    if (argc < 1 || argc > MAX_STRINGS || envc > MAX_STRINGS)
+        agent_die("a command has too many words");
+    request.flags = head[0];
+    take_strings(&p, end, cwd, 1);
+    request.cwd = cwd[0];
+    take_strings(&p, end, request.argv, argc);
+    take_strings(&p, end, request.envp, envc);
+}
+
+static void complain(const char *what, const char *name)
+{
+    const char *why = strerrordesc_np(errno);
+
+    (void)!write(2, "berth: cannot ", 14);
+    (void)!write(2, what, strlen(what));
+    (void)!write(2, " '", 2);
+    (void)!write(2, name, strlen(name));
+    (void)!write(2, "': ", 3);
+    (void)!write(2, why ? why : "error", strlen(why ? why : "error"));
+    (void)!write(2, "\n", 1);
+}
+
+/* In the child. 126 and 127 as a shell has them. */
+__attribute__((noreturn)) static void become(int out, int err)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 ||
+        !child_stdio(null, out < 0 ? null : out, err < 0 ? null : err) ||
+        !drop_in_child(request.flags & AGENT_EXEC_AS_ROOT))
+        _exit(126);
+    if (chdir(request.cwd) < 0) {
+        complain("enter", request.cwd);
+        _exit(126);
+    }
+    environ = request.envp;
+    (void)execvpe(request.argv[0], request.argv, request.envp);
+    complain("run", request.argv[0]);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static void send_exit(const struct command *c)
+{
+    const struct rusage *u = &c->usage;
+    uint8_t reply[AGENT_EXIT_SIZE];
+    int64_t cpu_us =
+        ((int64_t)u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000 +
+        u->ru_utime.tv_usec + u->ru_stime.tv_usec;
+
+    wire_put_u32(reply, WIFEXITED(c->status) ? (uint32_t)WEXITSTATUS(c->status)
+                                             : UINT32_MAX);
+    wire_put_u32(reply + 4,
+                 WIFSIGNALED(c->status) ? (uint32_t)WTERMSIG(c->status) : 0);
+    wire_put_u64(reply + 8, (uint64_t)cpu_us / 1000);
+    wire_put_u64(reply + 16, (uint64_t)u->ru_maxrss * 1024);
+    wire_send(AGENT_EXIT, c->id, reply, sizeof(reply));
+}
+
+static struct command *find_free(void)
+{
+    for (size_t i = 0; i < AGENT_MAX_TASKS; i++)
+        if (!commands[i].used)
+            return &commands[i];
+    agent_die("too many commands at a time");
+}
+
+static void make_pipes(int out[2], int err[2])
+{
+    out[0] = out[1] = err[0] = err[1] = -1;
+    if (request.flags & AGENT_EXEC_DISCARD)
+        return;
+    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
+        agent_die("cannot make a pipe");
+    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(err[0], F_SETFL, O_NONBLOCK);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+void exec_start(const struct frame *frame)
+{
+    struct command *c = find_free();
+    int out[2], err[2];
+
+    parse(frame);
+    make_pipes(out, err);
+    memset(c, 0, sizeof(*c));
+    c->used = true;
+    c->id = frame->id;
+    c->keep = request.flags & AGENT_EXEC_KEEP;
+    c->pid = fork();
+    if (c->pid == 0)
+        become(out[1], err[1]);
+    close_fd(&out[1]);
+    close_fd(&err[1]);
+    c->fds[0] = out[0];
+    c->fds[1] = err[0];
+    if (c->pid < 0) {
+        static const char msg[] = "berth: no process is left for a command\n";
+
+        /* The pids limit is reached: what a shell calls 126. */
+        wire_send(AGENT_STDERR, c->id, msg, sizeof(msg) - 1);
+        c->ended = true;
+        c->status = 126 << 8;
+        c->ended_ms = agent_now_ms();
+    }
+}
+
+void exec_pause(bool stop)
+{
+    int64_t now = agent_now_ms();
+
+    /* The time to drain starts anew: nothing could be read meanwhile. */
+    for (size_t i = 0; paused && !stop && i < AGENT_MAX_TASKS; i++)
+        if (commands[i].used && commands[i].ended)
+            commands[i].ended_ms = now;
+    paused = stop;
+}
+
+bool exec_reaped(pid_t pid, int status, const struct rusage *usage)
+{
+    for (size_t i = 0; i < AGENT_MAX_TASKS; i++) {
+        struct command *c = &commands[i];
+
+        if (!c->used || c->ended || c->pid != pid)
+            continue;
+        c->ended = true;
+        c->status = status;
+        c->usage = *usage;
+        c->ended_ms = agent_now_ms();
+        return true;
+    }
+    return false;
+}
+
+size_t exec_poll(struct pollfd *fds)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < AGENT_MAX_TASKS && !paused && wire_has_room(); i++)
+        for (size_t s = 0; commands[i].used && s < 2; s++)
+            if (commands[i].fds[s] >= 0)
+                fds[n++] = (struct pollfd){commands[i].fds[s], POLLIN, 0};
+    return n;
+}
+
+static void pump(struct command *c, size_t s)
+{
+    ssize_t n;
+
+    if (!wire_has_room())
+        return;
+    n = read(c->fds[s], chunk, sizeof(chunk));
+    if (n > 0)
+        wire_send(s ? AGENT_STDERR : AGENT_STDOUT, c->id, chunk, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        close_fd(&c->fds[s]);
+}
+
+void exec_serve(const struct pollfd *fds, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        for (size_t i = 0; fds[n].revents && i < AGENT_MAX_TASKS; i++)
+            for (size_t s = 0; commands[i].used && s < 2; s++)
+                if (commands[i].fds[s] == fds[n].fd)
+                    pump(&commands[i], s);
+}
+
+static size_t others_running(const struct command *self)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < AGENT_MAX_TASKS; i++)
+        n += commands[i].used && &commands[i] != self;
+    return n;
+}
+
+int exec_finish(void)
+{
+    int64_t now = agent_now_ms();
+    int wait = -1;
+
+    for (size_t i = 0; i < AGENT_MAX_TASKS; i++) {
+        struct command *c = &commands[i];
+        int64_t left = c->ended_ms + AGENT_DRAIN_MS - now;
+        bool open = c->fds[0] >= 0 || c->fds[1] >= 0;
+
+        if (!c->used || !c->ended)
+            continue;
+        if (open && (paused || left > 0)) {
+            if (!paused && (wait < 0 || left < wait))
+                wait = (int)left;
+            continue;
+        }
+        if (!c->keep && !others_running(c))
+            exec_kill_all(SIGKILL);
+        close_fd(&c->fds[0]);
+        close_fd(&c->fds[1]);
+        send_exit(c);
+        c->used = false;
+    }
+    return wait;
+}
+
+/* Signal what /proc lists, but helpers; the number of processes met. */
+static size_t kill_listed(int signo)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    size_t met = 0;
+
+    while (proc && (entry = readdir(proc))) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid > 1 && !files_is_helper(pid) && kill(pid, signo) == 0)
+            met++;
+    }
+    if (proc)
+        (void)closedir(proc);
+    return met;
+}
+
+void exec_kill_all(int signo)
+{
+    /* kill(-1) takes all in one go, which a fork bomb cannot outrun; where a
+     * helper must be spared, walk the list until it stays empty. */
+    if (!files_any()) {
+        (void)kill(-1, signo);
+        return;
+    }
+    for (int i = 0; i < (signo == SIGKILL ? KILL_PASSES : 1); i++)
+        if (!kill_listed(signo))
+            return;
+}

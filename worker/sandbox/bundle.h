@@ -1,0 +1,24 @@
+/* worker/sandbox/bundle.h - the config.json of an OCI bundle. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SANDBOX_BUNDLE_H
+#define WORKER_SANDBOX_BUNDLE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/** All borrowed, for the duration of the call. */
+struct bundle_spec {
+    const char *root;         /* the assembled tree */
+    bool rootless;            /* one uid only, and no capability */
+    unsigned host_uid;        /* rootless: ours, which becomes 1000 */
+    unsigned host_gid;        /* the same */
+    unsigned pids;            /* rootless: RLIMIT_NPROC */
+    const char *cgroups_path; /* or NULL */
+};
+
+/** Write `path`. ERR_TRANSIENT. */
+MUST_USE int bundle_write(const struct bundle_spec *spec, const char *path,
+                          struct err *err);
+
+#endif

@@ -1,0 +1,400 @@
+/* worker/sandbox/cgroup.c - a sandbox's limits, on cgroup v2 and v1. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/cgroup.h"
+
+#include "base/fd.h"
+#include "base/strbuf.h"
+#include "worker/sandbox/hierarchy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define CPU_PERIOD_US 100000u
+#define MOVE_PASSES   20
+#define RACE_TRIES    5
+
+static const struct cgroup_host this_host = {"/proc/self/mountinfo",
+                                             "/proc/self/cgroup"};
+
+/* The three that limits need. cpuacct and freezer of v1 come on top. */
+enum { MEMORY, CPU, PIDS, CONTROLLERS };
+static const char *const controllers[] = {"memory", "cpu", "pids"};
+
+struct cgroup {
+    char *dirs[CONTROLLERS]; /* owned; NULL: not enforced */
+    char *cpuacct;           /* owned: v1; NULL: none */
+    bool v2[CONTROLLERS];
+    char *unenforced; /* owned */
+    struct strv join; /* owned */
+    struct strbuf record;
+    char *runtime_path;             /* owned; NULL without a subgroup */
+    const struct cgroup_spec *spec; /* borrowed, while it is made */
+};
+
+/* A knob that the kernel was built without is fine where `optional`. */
+static int set(const char *dir, const char *file, const char *value,
+               bool optional, struct err *err)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/%s", dir, file);
+    CLEANUP(fd) int fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT, 0644);
+
+    if (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value))
+        return 0;
+    if (optional && (errno == ENOENT || errno == EACCES || errno == EPERM ||
+                     errno == EOPNOTSUPP))
+        return 0;
+    return err_sys(err, ERR_TRANSIENT, "cannot write %s to '%s'", value, path);
+}
+
+static int set_number(const char *dir, const char *file, uint64_t value,
+                      bool optional, struct err *err)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+    return set(dir, file, text, optional, err);
+}
+
+/* The number behind `key` ("" for a file that is one number); or -1. */
+static int64_t get_number(const char *dir, const char *file, const char *key)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/%s", dir, file);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(65536);
+    struct err ignored;
+    char *save = NULL;
+
+    if (file_read(path, 65000, &text, &ignored) < 0 || !text.len)
+        return -1;
+    if (!*key)
+        return (int64_t)strtoull(text.data, NULL, 10);
+    for (char *line = strtok_r(text.data, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save))
+        if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ' ')
+            return (int64_t)strtoull(line + strlen(key), NULL, 10);
+    return -1;
+}
+
+static int make_dir(const char *path, struct err *err)
+{
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        return 0;
+    return err_sys(err, ERR_TRANSIENT,
+                   "cannot create cgroup '%s' (a container needs a writable "
+                   "/sys/fs/cgroup, a systemd unit Delegate=yes)",
+                   path);
+}
+
+/* ---- v2: hand controllers down --------------------------------------- */
+
+static bool is_delegated(const struct hierarchy *h)
+{
+    char value[2] = "";
+
+    return (getxattr(h->own, "trusted.delegate", value, 1) == 1 ||
+            getxattr(h->own, "user.delegate", value, 1) == 1) &&
+           value[0] == '1';
+}
+
+/* Below it our cgroups are made. */
+static const char *base_of(const struct hierarchy *h)
+{
+    return h->v2 && !is_delegated(h) ? h->mount : h->own;
+}
+
+/* A cgroup that hands controllers down may hold no process itself: move what
+ * is in it (we, and whoever shares it) into a leaf. */
+static int clear_processes(const char *base, struct err *err)
+{
+    CLEANUP(mem) char *leaf = xasprintf("%s/berth.main", base);
+    CLEANUP(mem) char *path = xasprintf("%s/cgroup.procs", base);
+
+    if (make_dir(leaf, err) < 0)
+        return -1;
+    for (int i = 0; i < MOVE_PASSES; i++) {
+        CLEANUP(strbuf) struct strbuf text = STRBUF_MAX((size_t)1 << 20);
+        char *save = NULL;
+
+        if (file_read(path, (size_t)1 << 19, &text, err) < 0)
+            return -1;
+        if (!text.len)
+            break;
+        for (char *pid = strtok_r(text.data, "\n", &save); pid;
+             pid = strtok_r(NULL, "\n", &save))
+            if (set(leaf, "cgroup.procs", pid, false, err) < 0 &&
+                err->sys != ESRCH)
+                return -1;
+    }
+    return 0;
+}
+
+static int enable(const char *dir, const char *controller, struct err *err)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/cgroup.subtree_control", dir);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(4096);
+    char word[32];
+
+    if (file_read(path, 4000, &text, err) == 0 &&
+        hierarchy_has_word(text.data, controller))
+        return 0;
+    (void)snprintf(word, sizeof(word), "+%s", controller);
+    return set(dir, "cgroup.subtree_control", word, false, err);
+}
+
+static int enable_below(const char *base, const char *controller,
+                        struct err *err)
+{
+    CLEANUP(mem) char *parent = xasprintf("%s/berth", base);
+    int rc = enable(base, controller, err);
+
+    if (rc < 0 && err->sys == EBUSY)
+        rc =
+            clear_processes(base, err) < 0 ? -1 : enable(base, controller, err);
+    if (rc < 0)
+        return err_wrap(err,
+                        "cannot hand the %s controller to sandboxes (run "
+                        "berth as root, or as a systemd unit with "
+                        "Delegate=yes)",
+                        controller);
+    if (make_dir(parent, err) < 0)
+        return -1;
+    return enable(parent, controller, err);
+}
+
+/* ---- making ----------------------------------------------------------- */
+
+static bool is_recorded(const struct cgroup *cg, const char *dir)
+{
+    CLEANUP(mem) char *line = xasprintf("%s\n", dir);
+    const char *at = strstr(cg->record.data, line);
+
+    return at && (at == cg->record.data || at[-1] == '\n');
+}
+
+/* Before the directory is made: a crash must not leave an unknown one. */
+static int record(struct cgroup *cg, const char *dir, struct err *err)
+{
+    const char *path = cg->spec->record_path;
+    CLEANUP(fd) int fd = -1;
+    size_t len = cg->record.len;
+
+    if (is_recorded(cg, dir))
+        return 0;
+    strbuf_addf(&cg->record, "%s\n", dir);
+    if (!path)
+        return 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot write '%s'", path);
+    return fd_write_all(fd, cg->record.data + len, cg->record.len - len, err);
+}
+
+/* <base>/berth/<id> in one hierarchy; joined, unless a subgroup is used. */
+static int make_group(struct cgroup *cg, const struct hierarchy *h,
+                      char **out_dir, struct err *err)
+{
+    const char *id = cg->spec->id;
+    bool subgroup = cg->spec->subgroup;
+    const char *base = base_of(h);
+    CLEANUP(mem) char *parent = xasprintf("%s/berth", base);
+    CLEANUP(mem) char *dir = xasprintf("%s/%s", parent, id);
+
+    if (!is_recorded(cg, dir)) {
+        if (make_dir(parent, err) < 0 || record(cg, dir, err) < 0 ||
+            make_dir(dir, err) < 0)
+            return -1;
+        if (!subgroup)
+            strv_addf(&cg->join, "%s/%s", dir,
+                      h->v2 ? "cgroup.procs" : "tasks");
+    }
+    if (subgroup && !cg->runtime_path)
+        cg->runtime_path =
+            h->v2 ? xasprintf("%s/berth/%s/c",
+                              base == h->own && strcmp(h->name, "/") != 0
+                                  ? h->name
+                                  : "",
+                              id)
+                  : xasprintf("berth/%s/c", id);
+    *out_dir = STEAL(dir);
+    return 0;
+}
+
+static int limit(const struct cgroup *cg, int controller, struct err *err)
+{
+    const struct cgroup_limits *limits = &cg->spec->limits;
+    const char *dir = cg->dirs[controller];
+    uint64_t quota = (uint64_t)limits->cpu_millis * CPU_PERIOD_US / 1000;
+    char text[64];
+
+    if (controller == PIDS)
+        return set_number(dir, "pids.max", limits->pids, false, err);
+    if (controller == MEMORY && cg->v2[MEMORY])
+        return set_number(dir, "memory.max", limits->memory_bytes, false, err) <
+                       0
+                   ? -1
+                   : set(dir, "memory.swap.max", "0", true, err);
+    if (controller == MEMORY)
+        return set_number(dir, "memory.limit_in_bytes", limits->memory_bytes,
+                          false, err) < 0
+                   ? -1
+                   : set_number(dir, "memory.memsw.limit_in_bytes",
+                                limits->memory_bytes, true, err);
+    if (cg->v2[CPU]) {
+        (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
+                       CPU_PERIOD_US);
+        return set(dir, "cpu.max", text, false, err);
+    }
+    return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
+               ? -1
+               : set_number(dir, "cpu.cfs_quota_us", quota, false, err);
+}
+
+static int add_controller(struct cgroup *cg, const struct hierarchies *all,
+                          int c, struct err *err)
+{
+    const struct hierarchy *h = hierarchy_find(all, controllers[c]);
+
+    if (!h) {
+        char *more = xasprintf("%s%s%s", cg->unenforced,
+                               *cg->unenforced ? ", " : "", controllers[c]);
+
+        free(cg->unenforced);
+        cg->unenforced = more;
+        return 0;
+    }
+    cg->v2[c] = h->v2;
+    if (h->v2 && enable_below(base_of(h), controllers[c], err) < 0)
+        return -1;
+    return make_group(cg, h, &cg->dirs[c], err);
+}
+
+/* Counting needs cpuacct on v1; a runtime with a subgroup makes it in every
+ * hierarchy, which we then have to know in order to remove it. */
+static int add_others(struct cgroup *cg, const struct hierarchies *all,
+                      struct err *err)
+{
+    const struct hierarchy *acct = hierarchy_find(all, "cpuacct");
+
+    if (acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0)
+        return -1;
+    for (size_t i = 0; cg->spec->subgroup && i < all->count; i++) {
+        CLEANUP(mem)
+        char *dir = xasprintf("%s/berth/%s", all->items[i].own, cg->spec->id);
+
+        if (record(cg, dir, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cgroup_create(const struct cgroup_spec *spec, struct cgroup **out_cgroup,
+                  struct err *err)
+{
+    CLEANUP(cgroup) struct cgroup *cg = xcalloc(1, sizeof(*cg));
+    CLEANUP(hierarchies) struct hierarchies all = {0};
+    int rc = 0;
+
+    cg->record = (struct strbuf)STRBUF_INIT;
+    cg->unenforced = xstrdup("");
+    cg->spec = spec;
+    if (hierarchies_load(spec->host ? spec->host : &this_host, &all, err) < 0)
+        return -1;
+    for (int c = 0; rc == 0 && c < CONTROLLERS; c++) {
+        /* Whoever removes the last other sandbox takes our parent along. */
+        for (int i = 0; i < RACE_TRIES; i++) {
+            rc = add_controller(cg, &all, c, err);
+            if (rc == 0 || err->sys != ENOENT)
+                break;
+        }
+        if (rc == 0 && cg->dirs[c])
+            rc = limit(cg, c, err);
+    }
+    if (rc == 0)
+        rc = add_others(cg, &all, err);
+    if (rc < 0) {
+        struct err left;
+
+        if (cgroup_remove_recorded(cg->record.data, 1000, &left) < 0)
+            return err_wrap(err, "%s", left.msg);
+        return -1;
+    }
+    cg->spec = NULL;
+    *out_cgroup = STEAL(cg);
+    return 0;
+}
+
+void cgroup_free(struct cgroup *cg)
+{
+    if (!cg)
+        return;
+    for (int c = 0; c < CONTROLLERS; c++)
+        free(cg->dirs[c]);
+    free(cg->cpuacct);
+    free(cg->unenforced);
+    free(cg->runtime_path);
+    strv_clear(&cg->join);
+    strbuf_clear(&cg->record);
+    free(cg);
+}
+
+const char *cgroup_unenforced(const struct cgroup *cg)
+{
+    return cg->unenforced;
+}
+
+const struct strv *cgroup_join_files(const struct cgroup *cg)
+{
+    return &cg->join;
+}
+
+const char *cgroup_record(const struct cgroup *cg)
+{
+    return cg->record.data;
+}
+
+const char *cgroup_runtime_path(const struct cgroup *cg)
+{
+    return cg->runtime_path;
+}
+
+/* ---- counters --------------------------------------------------------- */
+
+static void read_memory(const struct cgroup *cg, struct cgroup_usage *out)
+{
+    const char *dir = cg->dirs[MEMORY];
+    CLEANUP(mem) char *sub = xasprintf("%s/c", dir);
+    bool v2 = cg->v2[MEMORY];
+    int64_t peak =
+        get_number(dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes", "");
+    int64_t kills = get_number(dir, v2 ? "memory.events" : "memory.oom_control",
+                               "oom_kill");
+
+    /* v2 counts what happened below; v1 does not. */
+    if (!v2 && cg->runtime_path) {
+        int64_t below = get_number(sub, "memory.oom_control", "oom_kill");
+
+        kills += below > 0 ? below : 0;
+    }
+    out->memory_peak_bytes = peak > 0 ? (uint64_t)peak : 0;
+    out->oom_kills = kills > 0 ? (unsigned)kills : 0;
+}
+
+void cgroup_usage_read(const struct cgroup *cg, struct cgroup_usage *out)
+{
+    int64_t n = -1;
+
+    *out = (struct cgroup_usage){.cpu_ms = -1};
+    if (cg->dirs[MEMORY])
+        read_memory(cg, out);
+    if (cg->cpuacct && (n = get_number(cg->cpuacct, "cpuacct.usage", "")) >= 0)
+        out->cpu_ms = n / 1000000;
+    else if (cg->dirs[CPU] && cg->v2[CPU] &&
+             (n = get_number(cg->dirs[CPU], "cpu.stat", "usage_usec")) >= 0)
+        out->cpu_ms = n / 1000;
+}

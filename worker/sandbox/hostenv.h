@@ -1,0 +1,37 @@
+/* worker/sandbox/hostenv.h - the environment that a sandbox's host implies. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SANDBOX_HOSTENV_H
+#define WORKER_SANDBOX_HOSTENV_H
+
+#include "base/mem.h"
+#include "worker/sandbox/sandbox.h"
+
+#define SANDBOX_HOME      "/home/berth"
+#define SANDBOX_WORKSPACE "/workspace"
+
+/** Start zeroed. `sources[i]` of the host has to be at `targets[i]` inside. */
+struct hostenv {
+    struct strv env;     /* owned: NAME=value, as sandbox_exec.env takes it */
+    struct strv sources; /* owned */
+    struct strv targets; /* owned */
+};
+
+/**
+ * Fill `out` with PATH, HOME, USER, LOGNAME, SHELL, LANG and TMPDIR, with
+ * those variables of this process that name a trust store (SSL_CERT_FILE,
+ * NODE_EXTRA_CA_CERTS and the like), their values changed where the file is
+ * at another place inside, and, for a network, with the registry of npm and
+ * the proxies. What holds a password (user:password@) is left out.
+ *
+ * The job runner takes `env` as the lowest layer of a step's environment; the
+ * driver brings the files in. Same process environment, same result.
+ */
+void hostenv_fill(const char *image, enum sandbox_network network,
+                  struct hostenv *out);
+void hostenv_clear(struct hostenv *hostenv);
+UNUSED static inline void hostenv_freep(struct hostenv *hostenv)
+{
+    hostenv_clear(hostenv);
+}
+
+#endif

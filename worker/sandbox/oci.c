@@ -1,0 +1,534 @@
+/* worker/sandbox/oci.c - sandboxes by crun or runc. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "worker/sandbox/bundle.h"
+#include "worker/sandbox/cgroup.h"
+#include "worker/sandbox/disk.h"
+#include "worker/sandbox/mounts.h"
+#include "worker/sandbox/network.h"
+#include "worker/sandbox/place.h"
+#include "worker/sandbox/rootfs.h"
+#include "worker/sandbox/runtime.h"
+#include "worker/sandbox/session.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_BYTES   ((uint64_t)64 << 20)
+#define RUN_INODES  4096u
+#define BOOT_MS     30000
+#define STOP_MS     1000
+#define PID_POLL_MS 2
+#define LAST_MS     500 /* for the runtime to say why the agent is gone */
+#define FILE_MAX    ((size_t)16 << 20)
+#define USER_INSIDE 1000u
+
+struct sandbox {
+    struct loop *loop; /* borrowed */
+    char *id;          /* owned, like all strings here */
+    char *image;
+    char *program;
+    char *dir; /* <state_dir>/<id> */
+    char *run; /* dir/run: a tmpfs */
+    char *disk;
+    char *workspace;
+    char *unenforced;
+    int lock; /* on dir */
+    bool rootless;
+    enum sandbox_network wants;
+    unsigned pids;
+    struct strv binds;         /* host path, path inside, … */
+    struct cgroup *cgroup;     /* owned; NULL: rootless */
+    struct runtime *runtime;   /* owned; NULL before start */
+    struct session *session;   /* the same */
+    struct network *network;   /* the same; NULL without */
+    struct loop_source *timer; /* borrowed from the loop */
+    int64_t boot_until_ms;
+    sandbox_started_fn *started; /* NULL once called */
+    sandbox_lost_fn *lost;       /* the same */
+    void *arg;
+    struct err last; /* why the agent is gone */
+};
+
+/* ---- create ----------------------------------------------------------- */
+
+/* The sandbox's uid has to get through to what is below. */
+static int check_way(const char *path, struct err *err)
+{
+    CLEANUP(mem) char *copy = xstrdup(path);
+
+    for (char *p = copy + 1; *p; p++) {
+        struct stat st;
+
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (stat(copy, &st) == 0 && !(st.st_mode & S_IXOTH))
+            return err_set(err, ERR_TRANSIENT,
+                           "sandboxes cannot be entered below '%s': chmod o+x "
+                           "it, or set BERTH_STATE_DIR to another directory",
+                           copy);
+        *p = '/';
+    }
+    return 0;
+}
+
+static int check_spec(const struct sandbox_spec *spec, struct err *err)
+{
+    CLEANUP(mem) char *agent = proc_libexec("agent");
+
+    if (!place_is_id(spec->id))
+        return err_set(err, ERR_BUG, "'%.80s' is no id of a sandbox", spec->id);
+    if (access(agent, X_OK) < 0)
+        return err_sys(err, ERR_TRANSIENT, "the agent '%s' is missing", agent);
+    if (spec->network == SANDBOX_NETWORK_FULL && network_check(err) < 0)
+        return -1;
+    return rootfs_check(spec->image, err);
+}
+
+static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } dirs[] = {
+        {"workspace", 0755}, {"home", 0755}, {"tmp", 01777}, {"vartmp", 01777}};
+    enum disk_kind kind;
+    struct err why = {0};
+    uid_t uid = SANDBOX_UID_BASE + USER_INSIDE;
+
+    if (mkdir(sb->disk, 0711) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
+    if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
+        0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
+
+        if (mkdir(dir, dirs[i].mode) < 0 || chmod(dir, dirs[i].mode) < 0 ||
+            (!sb->rootless && chown(dir, uid, uid) < 0))
+            return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
+    }
+    if (kind == DISK_TMPFS && !sb->rootless)
+        sb->unenforced = xasprintf(
+            "disk apart from memory (it is a tmpfs, which counts as memory: "
+            "%.300s)",
+            why.msg);
+    return 0;
+}
+
+static int make_limits(struct sandbox *sb, const struct sandbox_spec *spec,
+                       struct err *err)
+{
+    CLEANUP(mem) char *record = xasprintf("%s/cgroups", sb->dir);
+    CLEANUP(mem) char *disk = sb->unenforced;
+    struct cgroup_spec limits = {
+        .id = sb->id,
+        .limits = {.memory_bytes = spec->memory_bytes,
+                   .cpu_millis = spec->cpu_millis,
+                   .pids = spec->pids},
+        .subgroup = !runtime_leaves_cgroups(sb->program),
+        .record_path = record,
+    };
+    const char *more;
+
+    sb->unenforced = NULL;
+    /* pids by RLIMIT_NPROC, which a user namespace counts for itself; disk
+     * by the size of a tmpfs. */
+    if (sb->rootless) {
+        sb->unenforced = xstrdup("memory, cpu");
+        return 0;
+    }
+    if (cgroup_create(&limits, &sb->cgroup, err) < 0)
+        return -1;
+    more = cgroup_unenforced(sb->cgroup);
+    sb->unenforced =
+        xasprintf("%s%s%s", more, disk && *more ? ", " : "", disk ? disk : "");
+    return 0;
+}
+
+static struct sandbox *sandbox_new(const struct sandbox_spec *spec,
+                                   struct loop *loop)
+{
+    struct sandbox *sb = xcalloc(1, sizeof(*sb));
+
+    sb->loop = loop;
+    sb->lock = -1;
+    sb->id = xstrdup(spec->id);
+    sb->image = xstrdup(spec->image);
+    sb->wants = spec->network;
+    sb->pids = spec->pids;
+    return sb;
+}
+
+static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
+                   struct err *err)
+{
+    if (runtime_find(spec->runtime, &sb->program, err) < 0 ||
+        mounts_enter(&sb->rootless, err) < 0 ||
+        place_take(spec->state_dir, spec->id, &sb->dir, &sb->lock, err) < 0)
+        return -1;
+    if (sb->rootless && !runtime_leaves_cgroups(sb->program))
+        return err_set(err, ERR_TRANSIENT,
+                       "an ordinary user's sandboxes need crun, not '%s': "
+                       "apt-get install crun, or run as root",
+                       sb->program);
+    sb->run = xasprintf("%s/run", sb->dir);
+    sb->disk = xasprintf("%s/disk", sb->run);
+    sb->workspace = xasprintf("%s/workspace", sb->disk);
+    if (!sb->rootless && check_way(sb->run, err) < 0)
+        return -1;
+    if (mkdir(sb->run, 0711) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->run);
+    if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
+        make_disk(sb, spec->disk_bytes, err) < 0)
+        return -1;
+    return make_limits(sb, spec, err);
+}
+
+static int oci_destroy(struct sandbox *sb, struct err *err);
+
+static int oci_create(const struct sandbox_spec *spec, struct loop *loop,
+                      struct sandbox **out_sandbox, struct err *err)
+{
+    struct sandbox *sb;
+    struct err left;
+
+    if (check_spec(spec, err) < 0)
+        return -1;
+    sb = sandbox_new(spec, loop);
+    if (prepare(sb, spec, err) < 0) {
+        if (oci_destroy(sb, &left) < 0)
+            return err_wrap(err, "%s", left.msg);
+        return -1;
+    }
+    *out_sandbox = sb;
+    return 0;
+}
+
+static const char *oci_host_workspace(const struct sandbox *sb)
+{
+    return sb->workspace;
+}
+
+static unsigned oci_host_uid(const struct sandbox *sb)
+{
+    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+}
+
+static const char *oci_unenforced(const struct sandbox *sb)
+{
+    return sb->unenforced;
+}
+
+static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
+                             const char *inside, struct err *err)
+{
+    if (sb->runtime)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    if (rootfs_check_target(inside, err) < 0)
+        return -1;
+    strv_add(&sb->binds, host_path);
+    strv_add(&sb->binds, inside);
+    return 0;
+}
+
+/* ---- start ------------------------------------------------------------ */
+
+static void set_timer(struct sandbox *sb, int64_t ms, loop_timer_fn *fn)
+{
+    loop_remove(sb->timer);
+    sb->timer =
+        fn ? loop_add_timer(sb->loop, clock_mono_ms() + ms, fn, sb) : NULL;
+}
+
+/* The last thing in its caller: what it calls may destroy the sandbox. */
+static void fail(struct sandbox *sb, const struct err *err)
+{
+    sandbox_started_fn *started = sb->started;
+    sandbox_lost_fn *lost = sb->lost;
+
+    set_timer(sb, 0, NULL);
+    sb->last = *err; /* nothing may be asked of it any more */
+    sb->started = NULL;
+    sb->lost = NULL;
+    if (started)
+        started(sb->arg, err);
+    else if (lost)
+        lost(sb->arg, err);
+}
+
+static void on_boot_timeout(void *arg)
+{
+    struct sandbox *sb = arg;
+    struct err err;
+
+    sb->timer = NULL;
+    (void)err_set(&err, ERR_TRANSIENT,
+                  "the sandbox did not start within %d s: %.600s",
+                  BOOT_MS / 1000, runtime_last_words(sb->runtime));
+    fail(sb, &err);
+}
+
+static void on_last_words(void *arg)
+{
+    struct sandbox *sb = arg;
+    struct err err = sb->last; /* ours: the sandbox may be gone meanwhile */
+
+    sb->timer = NULL;
+    fail(sb, &err);
+}
+
+static void on_closed(void *arg, const struct err *err)
+{
+    struct sandbox *sb = arg;
+
+    /* The runtime's end is about to say more. */
+    sb->last = *err;
+    if (sb->started || sb->lost)
+        set_timer(sb, LAST_MS, on_last_words);
+}
+
+static void on_runtime_end(void *arg, const struct err *err)
+{
+    fail(arg, err);
+}
+
+static void succeed(struct sandbox *sb)
+{
+    sandbox_started_fn *started = sb->started;
+
+    set_timer(sb, 0, NULL);
+    sb->started = NULL;
+    if (started)
+        started(sb->arg, NULL);
+}
+
+static void on_network(void *arg, const struct err *err)
+{
+    struct sandbox *sb = arg;
+
+    if (err)
+        fail(sb, err);
+    else
+        succeed(sb);
+}
+
+/* The runtime writes its pid file at about the time that the agent speaks. */
+static void connect_network(void *arg)
+{
+    struct sandbox *sb = arg;
+    pid_t pid = runtime_init_pid(sb->runtime);
+    struct err err;
+
+    sb->timer = NULL;
+    if (pid < 0 && clock_mono_ms() < sb->boot_until_ms) {
+        set_timer(sb, PID_POLL_MS, connect_network);
+        return;
+    }
+    set_timer(sb, BOOT_MS, on_boot_timeout);
+    if (pid < 0)
+        (void)err_set(&err, ERR_TRANSIENT, "the runtime wrote no pid file");
+    if (pid < 0 || network_start(sb->loop, pid, sb->rootless, on_network, sb,
+                                 &sb->network, &err) < 0)
+        fail(sb, &err);
+}
+
+static void on_ready(void *arg)
+{
+    struct sandbox *sb = arg;
+
+    if (sb->wants == SANDBOX_NETWORK_NONE)
+        succeed(sb);
+    else
+        set_timer(sb, 0, connect_network);
+}
+
+static int write_bundle(struct sandbox *sb, struct err *err)
+{
+    CLEANUP(mem) char *agent = proc_libexec("agent");
+    CLEANUP(mem) char *config = xasprintf("%s/config.json", sb->run);
+    CLEANUP(mem) char *root = NULL;
+    struct rootfs_spec tree = {
+        .image = sb->image,
+        .run_dir = sb->run,
+        .disk_dir = sb->disk,
+        .agent = agent,
+        .binds = &sb->binds,
+        .network = sb->wants,
+    };
+    struct bundle_spec bundle = {
+        .rootless = sb->rootless,
+        .host_uid = geteuid(),
+        .host_gid = getegid(),
+        .pids = sb->pids,
+        .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
+    };
+
+    if (rootfs_build(&tree, &root, err) < 0)
+        return -1;
+    bundle.root = root;
+    return bundle_write(&bundle, config, err);
+}
+
+static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
+                     sandbox_lost_fn *lost, void *arg, struct err *err)
+{
+    struct session_events events = {on_ready, on_closed, sb};
+    struct runtime_spec spec = {
+        .program = sb->program,
+        .id = sb->id,
+        .run_dir = sb->run,
+        .join = sb->cgroup ? cgroup_join_files(sb->cgroup) : NULL,
+        .on_end = on_runtime_end,
+        .arg = sb,
+    };
+    int to = -1, from = -1;
+
+    if (sb->runtime)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    if (write_bundle(sb, err) < 0 ||
+        runtime_start(sb->loop, &spec, &sb->runtime, &to, &from, err) < 0 ||
+        session_new(sb->loop, from, to, &events, &sb->session, err) < 0)
+        return -1;
+    sb->started = started;
+    sb->lost = lost;
+    sb->arg = arg;
+    sb->boot_until_ms = clock_mono_ms() + BOOT_MS;
+    set_timer(sb, BOOT_MS, on_boot_timeout);
+    return 0;
+}
+
+/* ---- use -------------------------------------------------------------- */
+
+static int check_running(const struct sandbox *sb, struct err *err)
+{
+    if (!sb->session)
+        return err_set(err, ERR_BUG, "the sandbox was not started");
+    if (sb->last.kind != ERR_NONE)
+        return err_set(err, ERR_TRANSIENT, "%.900s", sb->last.msg);
+    return 0;
+}
+
+static int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
+                    uint32_t *out_id, struct err *err)
+{
+    if (check_running(sb, err) < 0)
+        return -1;
+    return session_exec(sb->session, exec, out_id, err);
+}
+
+static void oci_kill_all(struct sandbox *sb, int signo)
+{
+    if (sb->session)
+        session_kill_all(sb->session, signo);
+}
+
+static void oci_pause_output(struct sandbox *sb, bool paused)
+{
+    if (sb->session)
+        session_pause(sb->session, paused);
+}
+
+static int oci_write_file(struct sandbox *sb, const char *path,
+                          const void *data, size_t len, unsigned mode,
+                          sandbox_file_fn *done, void *arg, struct err *err)
+{
+    if (check_running(sb, err) < 0)
+        return -1;
+    if (len > FILE_MAX)
+        return err_set(err, ERR_USER, "'%.200s' is larger than 16 MiB", path);
+    if (path[0] != '/' || !path[1] || path[strlen(path) - 1] == '/')
+        return err_set(err, ERR_USER, "'%.200s' is no path of a file", path);
+    return session_put(sb->session, "/",
+                       feed_of_file(path + 1, mode, data, len), done, arg, err);
+}
+
+static int oci_read_file(struct sandbox *sb, const char *path, size_t max_bytes,
+                         sandbox_file_fn *done, void *arg, struct err *err)
+{
+    if (check_running(sb, err) < 0)
+        return -1;
+    return session_get(sb->session, path,
+                       max_bytes < FILE_MAX ? max_bytes : FILE_MAX, done, arg,
+                       err);
+}
+
+static int oci_put_tree(struct sandbox *sb, const char *host_dir,
+                        const char *path, sandbox_file_fn *done, void *arg,
+                        struct err *err)
+{
+    struct feed *feed;
+
+    if (check_running(sb, err) < 0 || feed_of_tree(host_dir, &feed, err) < 0)
+        return -1;
+    return session_put(sb->session, path, feed, done, arg, err);
+}
+
+static void oci_usage(struct sandbox *sb, struct sandbox_usage *out)
+{
+    struct cgroup_usage counted = {.cpu_ms = -1};
+
+    if (sb->cgroup)
+        cgroup_usage_read(sb->cgroup, &counted);
+    out->memory_peak_bytes = counted.memory_peak_bytes;
+    out->cpu_ms = counted.cpu_ms;
+    out->oom_kills = counted.oom_kills;
+    out->disk_full = disk_is_full(sb->disk);
+}
+
+/* ---- destroy ---------------------------------------------------------- */
+
+static int oci_destroy(struct sandbox *sb, struct err *err)
+{
+    int rc = 0;
+
+    if (!sb)
+        return 0;
+    loop_remove(sb->timer);
+    session_free(sb->session);
+    network_free(sb->network);
+    runtime_stop(sb->runtime, STOP_MS);
+    /* Without the lock the directory is another's. */
+    if (sb->lock >= 0)
+        rc = place_clear(sb->dir, err);
+    fd_close(&sb->lock);
+    cgroup_free(sb->cgroup);
+    strv_clear(&sb->binds);
+    free(sb->id);
+    free(sb->image);
+    free(sb->program);
+    free(sb->dir);
+    free(sb->run);
+    free(sb->disk);
+    free(sb->workspace);
+    free(sb->unenforced);
+    free(sb);
+    return rc;
+}
+
+const struct sandbox_driver sandbox_oci = {
+    .name = "oci",
+    .create = oci_create,
+    .host_workspace = oci_host_workspace,
+    .host_uid = oci_host_uid,
+    .unenforced = oci_unenforced,
+    .bind_readonly = oci_bind_readonly,
+    .start = oci_start,
+    .exec = oci_exec,
+    .kill_all = oci_kill_all,
+    .pause_output = oci_pause_output,
+    .write_file = oci_write_file,
+    .read_file = oci_read_file,
+    .put_tree = oci_put_tree,
+    .usage = oci_usage,
+    .destroy = oci_destroy,
+    .sweep = place_sweep,
+};

@@ -1,0 +1,334 @@
+/* worker/sandbox/rootfs.c - the tree that a sandbox sees as its root. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/rootfs.h"
+
+#include "base/fd.h"
+#include "worker/sandbox/hostenv.h"
+#include "worker/sandbox/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ETC_MAX ((size_t)1 << 20)
+
+/* Directories that are ours in every image; parents first. */
+static const char *const own_dirs[] = {
+    "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
+    "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
+
+/* Where the disk's directories appear. */
+static const struct {
+    const char *name, *inside;
+} disk_dirs[] = {{"workspace", "workspace"},
+                 {"home", "home/berth"},
+                 {"tmp", "tmp"},
+                 {"vartmp", "var/tmp"}};
+
+/* ---- checking --------------------------------------------------------- */
+
+/* Open inside an image: its links cannot lead to the host's files. */
+static int open_inside(const char *image, const char *path, int flags)
+{
+    CLEANUP(fd) int dir = open(image, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+
+    if (dir < 0)
+        return -1;
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+/* /usr itself has a bin/sh too, but no usr. */
+static bool is_rootfs(const char *image)
+{
+    CLEANUP(fd) int sh = open_inside(image, "bin/sh", O_PATH);
+    CLEANUP(fd) int etc = open_inside(image, "etc", O_PATH | O_DIRECTORY);
+    CLEANUP(fd) int usr = open_inside(image, "usr", O_PATH | O_DIRECTORY);
+
+    return sh >= 0 && etc >= 0 && usr >= 0;
+}
+
+int rootfs_check(const char *image, struct err *err)
+{
+    struct stat st;
+
+    if (strcmp(image, "host") == 0)
+        return 0;
+    if (image[0] != '/')
+        return err_set(err, ERR_USER,
+                       "image '%s' is neither 'host' nor an absolute path",
+                       image);
+    /* These mean something in an overlay's options. */
+    if (strpbrk(image, ":,\\\""))
+        return err_set(err, ERR_USER,
+                       "the path of image '%s' has one of : , \\ \"", image);
+    if (stat(image, &st) < 0)
+        return err_sys(err, ERR_USER, "image '%s'", image);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, ERR_USER, "image '%s' is not a directory", image);
+    if (strspn(image, "/.") == strlen(image))
+        return err_set(err, ERR_USER,
+                       "image '%s' is the host itself: write 'host'", image);
+    if (!is_rootfs(image))
+        return err_set(err, ERR_USER,
+                       "image '%s' is no root file system: it needs bin/sh, "
+                       "etc and usr",
+                       image);
+    return 0;
+}
+
+int rootfs_check_target(const char *inside, struct err *err)
+{
+    static const char *const taken[] = {"/usr",  "/etc",   "/bin",   "/sbin",
+                                        "/lib",  "/lib32", "/lib64", "/libx32",
+                                        "/proc", "/dev",   "/sys",   "/.berth"};
+    size_t len = strlen(inside);
+
+    if (inside[0] != '/' || len < 2 || inside[len - 1] == '/' ||
+        strstr(inside, "/../") || strstr(inside, "//") ||
+        (len >= 3 && strcmp(inside + len - 3, "/..") == 0))
+        return err_set(err, ERR_USER, "'%s' is no plain absolute path", inside);
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        size_t n = strlen(taken[i]);
+
+        if (strncmp(inside, taken[i], n) == 0 &&
+            (inside[n] == '/' || !inside[n]))
+            return err_set(err, ERR_USER, "nothing can be bound at '%s'",
+                           inside);
+    }
+    return 0;
+}
+
+/* ---- files in /etc ---------------------------------------------------- */
+
+static int put(const char *skel, const char *name, const char *text,
+               struct err *err)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/etc/%s", skel, name);
+
+    return file_write(path, text, strlen(text), 0644, err);
+}
+
+/* The image's own list, but for whoever has our name or number. */
+static void add_others(const char *image, const char *name, struct strbuf *out)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(ETC_MAX);
+    CLEANUP(fd) int fd = open_inside(image, name, O_RDONLY | O_NONBLOCK);
+    struct stat st;
+    struct err ignored;
+    char *save = NULL;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        fd_read_all(fd, &text, &ignored) < 0)
+        return;
+    for (char *line = strtok_r(text.data, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
+        const char *second = strchr(line, ':');
+        const char *id = second ? strchr(second + 1, ':') : NULL;
+
+        if (id && strncmp(line, "berth:", 6) != 0 &&
+            strncmp(id, ":1000:", 6) != 0)
+            strbuf_addf(out, "%s\n", line);
+    }
+}
+
+static int put_users(const char *skel, const char *image, struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
+    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
+
+    strbuf_adds(&passwd, "berth:x:1000:1000:berth:" SANDBOX_HOME ":/bin/sh\n");
+    strbuf_adds(&group, "berth:x:1000:\n");
+    if (strcmp(image, "host") == 0) {
+        strbuf_adds(&passwd, "root:x:0:0:root:/:/bin/sh\n"
+                             "nobody:x:65534:65534:nobody:/:/bin/false\n");
+        strbuf_adds(&group, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
+    } else {
+        add_others(image, "etc/passwd", &passwd);
+        add_others(image, "etc/group", &group);
+    }
+    if (put(skel, "passwd", passwd.data, err) < 0)
+        return -1;
+    return put(skel, "group", group.data, err);
+}
+
+static int put_etc(const char *skel, const struct rootfs_spec *spec,
+                   struct err *err)
+{
+    bool full = spec->network == SANDBOX_NETWORK_FULL;
+
+    if (put_users(skel, spec->image, err) < 0 ||
+        put(skel, "hostname", "berth\n", err) < 0 ||
+        put(skel, "hosts",
+            "127.0.0.1 localhost berth\n::1 localhost ip6-localhost\n",
+            err) < 0 ||
+        put(skel, "nsswitch.conf",
+            "passwd: files\ngroup: files\nhosts: files dns\n"
+            "services: files\nprotocols: files\n",
+            err) < 0)
+        return -1;
+    /* slirp4netns answers names there. */
+    return put(skel, "resolv.conf",
+               full ? "nameserver 10.0.2.3\noptions timeout:5\n" : "", err);
+}
+
+/* ---- assembling ------------------------------------------------------- */
+
+static int touch(const char *path, struct err *err)
+{
+    CLEANUP(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", path);
+    return 0;
+}
+
+/* A place to mount `source` on: a directory or an empty file. */
+static int make_target(const char *source, const char *target, struct err *err)
+{
+    CLEANUP(mem) char *parent = xstrdup(target);
+    struct stat st;
+
+    if (stat(source, &st) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot bind '%s'", source);
+    if (S_ISDIR(st.st_mode))
+        return dir_make(target, 0755, err);
+    *strrchr(parent, '/') = '\0';
+    if (dir_make(parent, 0755, err) < 0)
+        return -1;
+    return touch(target, err);
+}
+
+/* Binds below a directory of the disk get their place there. */
+static char *target_of(const struct rootfs_spec *spec, const char *skel,
+                       const char *inside)
+{
+    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
+        size_t len = strlen(disk_dirs[i].inside);
+
+        if (strncmp(inside + 1, disk_dirs[i].inside, len) == 0 &&
+            inside[1 + len] == '/')
+            return xasprintf("%s/%s%s", spec->disk_dir, disk_dirs[i].name,
+                             inside + 1 + len);
+    }
+    return xasprintf("%s%s", skel, inside);
+}
+
+static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
+                         const struct hostenv *env, struct err *err)
+{
+    CLEANUP(mem) char *agent = xasprintf("%s/.berth/agent", skel);
+
+    if (dir_make(skel, 0755, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(own_dirs); i++) {
+        CLEANUP(mem) char *dir = xasprintf("%s/%s", skel, own_dirs[i]);
+
+        if (mkdir(dir, 0755) < 0)
+            return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
+    }
+    if (put_etc(skel, spec, err) < 0 || touch(agent, err) < 0)
+        return -1;
+    for (size_t i = 0; i < env->sources.count; i++) {
+        CLEANUP(mem) char *to = xasprintf("%s%s", skel, env->targets.items[i]);
+
+        if (make_target(env->sources.items[i], to, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2) {
+        CLEANUP(mem)
+        char *to = target_of(spec, skel, spec->binds->items[i + 1]);
+
+        if (make_target(spec->binds->items[i], to, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Our skeleton over the image, both read-only: the image stays as it is. */
+static int mount_overlay(const char *skel, const char *image, const char *root,
+                         struct err *err)
+{
+    CLEANUP(mem) char *options = xasprintf("lowerdir=%s:%s", skel, image);
+
+    if (strlen(options) >= 4096)
+        return err_set(err, ERR_USER, "the path of image '%.200s…' is too long",
+                       image);
+    if (dir_make(root, 0755, err) < 0)
+        return -1;
+    if (mount("overlay", root, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV,
+              options) < 0)
+        return err_sys(err, ERR_TRANSIENT,
+                       "cannot lay a sandbox over image '%s' (is overlayfs "
+                       "there? modprobe overlay)",
+                       image);
+    return 0;
+}
+
+static int bind_below(const char *root, const char *source, const char *inside,
+                      bool readonly, struct err *err)
+{
+    CLEANUP(mem)
+    char *target =
+        xasprintf("%s%s%s", root, inside[0] == '/' ? "" : "/", inside);
+
+    return mounts_bind(source, target, readonly, err);
+}
+
+static int bind_all(const struct rootfs_spec *spec, const char *root,
+                    const struct hostenv *env, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
+        CLEANUP(mem)
+        char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
+
+        if (bind_below(root, from, disk_dirs[i].inside, false, err) < 0)
+            return -1;
+    }
+    if (bind_below(root, spec->agent, ".berth/agent", true, err) < 0)
+        return -1;
+    for (size_t i = 0; i < env->sources.count; i++)
+        if (bind_below(root, env->sources.items[i], env->targets.items[i], true,
+                       err) < 0)
+            return -1;
+    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2)
+        if (bind_below(root, spec->binds->items[i], spec->binds->items[i + 1],
+                       true, err) < 0)
+            return -1;
+    return 0;
+}
+
+int rootfs_build(const struct rootfs_spec *spec, char **out_root,
+                 struct err *err)
+{
+    bool host = strcmp(spec->image, "host") == 0;
+    CLEANUP(mem) char *skel = xasprintf("%s/skel", spec->run_dir);
+    CLEANUP(mem)
+    char *root = host ? xstrdup(skel) : xasprintf("%s/root", spec->run_dir);
+    CLEANUP(mem) char *empty = xasprintf("%s/empty", spec->run_dir);
+    CLEANUP(hostenv) struct hostenv env = {0};
+
+    hostenv_fill(spec->image, spec->network, &env);
+    if (make_skeleton(spec, skel, &env, err) < 0)
+        return -1;
+    if (host ? rootfs_add_host(skel, err) < 0
+             : mount_overlay(skel, spec->image, root, err) < 0)
+        return -1;
+    if (bind_all(spec, root, &env, err) < 0)
+        return -1;
+    if (host && (file_write(empty, "", 0, 0444, err) < 0 ||
+                 rootfs_mask_secrets(root, empty, err) < 0))
+        return -1;
+    *out_root = STEAL(root);
+    return 0;
+}

@@ -1,0 +1,225 @@
+/* worker/sandbox/runtime.c - the process of an OCI runtime. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/runtime.h"
+
+#include "base/fd.h"
+#include "base/proc.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX ((size_t)16 << 10)
+#define KILL_MS    2000
+
+struct runtime {
+    pid_t pid;                                 /* 0: reaped */
+    char *run_dir;                             /* owned */
+    int output;                                /* owned: its stderr */
+    struct loop_source *child, *output_source; /* borrowed from the loop */
+    struct strbuf text;
+    void (*on_end)(void *arg, const struct err *err);
+    void *arg;
+};
+
+int runtime_find(const char *wanted, char **out_program, struct err *err)
+{
+    static const char *const known[] = {"crun", "runc"};
+
+    if (wanted && *wanted) {
+        if (!proc_in_path(wanted))
+            return err_set(err, ERR_TRANSIENT,
+                           "the OCI runtime '%s' is not installed", wanted);
+        *out_program = xstrdup(wanted);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (proc_in_path(known[i])) {
+            *out_program = xstrdup(known[i]);
+            return 0;
+        }
+    }
+    return err_set(err, ERR_TRANSIENT,
+                   "no OCI runtime: apt-get install crun (or runc)");
+}
+
+bool runtime_leaves_cgroups(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+
+    return strncmp(slash ? slash + 1 : program, "crun", 4) == 0;
+}
+
+static void on_output(void *arg, uint32_t events UNUSED)
+{
+    struct runtime *rt = arg;
+    char chunk[4096];
+    ssize_t n = read(rt->output, chunk, sizeof(chunk));
+
+    if (n > 0) {
+        strbuf_add(&rt->text, chunk, (size_t)n);
+        return;
+    }
+    loop_remove(rt->output_source);
+    rt->output_source = NULL;
+}
+
+const char *runtime_last_words(struct runtime *rt)
+{
+    char *line;
+
+    if (rt->output_source)
+        on_output(rt, 0);
+    while (rt->text.len && rt->text.data[rt->text.len - 1] == '\n')
+        strbuf_cut(&rt->text, rt->text.len - 1);
+    line = strrchr(rt->text.data, '\n');
+    return line ? line + 1 : rt->text.data;
+}
+
+static void on_child(void *arg, pid_t pid UNUSED, int status)
+{
+    struct runtime *rt = arg;
+    const char *words = runtime_last_words(rt);
+    struct err err;
+
+    rt->pid = 0;
+    rt->child = NULL;
+    if (WIFSIGNALED(status))
+        (void)err_set(&err, ERR_TRANSIENT,
+                      "the sandbox's runtime was killed by signal %d",
+                      WTERMSIG(status));
+    else
+        (void)err_set(&err, ERR_TRANSIENT,
+                      "the sandbox's runtime ended with %d%s%.600s",
+                      WEXITSTATUS(status), *words ? ": " : "", words);
+    rt->on_end(rt->arg, &err);
+}
+
+static void fill_command(const struct runtime_spec *spec, struct strv *argv)
+{
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+
+    strv_add(argv, launch);
+    strv_addf(argv, "%d", (int)getpid());
+    for (size_t i = 0; spec->join && i < spec->join->count; i++)
+        strv_add(argv, spec->join->items[i]);
+    strv_add(argv, "--");
+    strv_add(argv, spec->program);
+    strv_addf(argv, "--root=%s/state", spec->run_dir);
+    if (runtime_leaves_cgroups(spec->program))
+        strv_add(argv, "--cgroup-manager=disabled");
+    strv_add(argv, "run");
+    strv_addf(argv, "--bundle=%s", spec->run_dir);
+    strv_addf(argv, "--pid-file=%s/pid", spec->run_dir);
+    strv_add(argv, spec->id);
+}
+
+static int spawn(struct runtime *rt, const struct runtime_spec *spec,
+                 int *out_to, int *out_from, struct err *err)
+{
+    CLEANUP(strv) struct strv argv = {0};
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, output[2] = {-1, -1};
+    struct proc_spec child = {.new_group = true};
+    int rc = -1;
+
+    fill_command(spec, &argv);
+    child.argv = (const char *const *)argv.items;
+    if (fd_pipe(in, err) == 0 && fd_pipe(out, err) == 0 &&
+        fd_pipe(output, err) == 0) {
+        child.in = in[0];
+        child.out = out[1];
+        child.err = output[1];
+        rc = proc_spawn(&child, &rt->pid, err);
+    }
+    fd_close(&in[0]);
+    fd_close(&out[1]);
+    fd_close(&output[1]);
+    rt->output = output[0];
+    if (rc < 0) {
+        fd_close(&in[1]);
+        fd_close(&out[0]);
+        return -1;
+    }
+    *out_to = in[1];
+    *out_from = out[0];
+    return 0;
+}
+
+int runtime_start(struct loop *loop, const struct runtime_spec *spec,
+                  struct runtime **out_runtime, int *out_to, int *out_from,
+                  struct err *err)
+{
+    struct runtime *rt = xcalloc(1, sizeof(*rt));
+    CLEANUP(fd) int to = -1;
+    CLEANUP(fd) int from = -1;
+
+    rt->run_dir = xstrdup(spec->run_dir);
+    rt->output = -1;
+    rt->text = (struct strbuf)STRBUF_MAX(OUTPUT_MAX);
+    rt->on_end = spec->on_end;
+    rt->arg = spec->arg;
+    if (spawn(rt, spec, &to, &from, err) < 0 ||
+        fd_set_nonblock(rt->output, err) < 0 ||
+        loop_add_fd(loop, rt->output, EPOLLIN, on_output, rt,
+                    &rt->output_source, err) < 0 ||
+        loop_add_child(loop, rt->pid, on_child, rt, &rt->child, err) < 0) {
+        fd_close(&to);
+        runtime_stop(rt, 0);
+        return -1;
+    }
+    *out_runtime = rt;
+    *out_to = to;
+    *out_from = from;
+    to = from = -1;
+    return 0;
+}
+
+pid_t runtime_init_pid(const struct runtime *rt)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/pid", rt->run_dir);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(64);
+    struct err ignored;
+    long pid;
+
+    if (file_read(path, 32, &text, &ignored) < 0)
+        return -1;
+    pid = strtol(text.data, NULL, 10);
+    return pid > 1 ? (pid_t)pid : -1;
+}
+
+static bool ended_within(pid_t pid, int64_t ms)
+{
+    CLEANUP(fd) int pidfd = pidfd_open(pid, 0);
+    struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+
+    return pidfd < 0 || poll(&pfd, 1, (int)ms) > 0;
+}
+
+void runtime_stop(struct runtime *rt, int64_t grace_ms)
+{
+    struct err ignored;
+    int status;
+
+    if (!rt)
+        return;
+    loop_remove(rt->child);
+    loop_remove(rt->output_source);
+    if (rt->pid > 0 && !ended_within(rt->pid, grace_ms)) {
+        pid_t init = runtime_init_pid(rt);
+
+        if (init > 1)
+            (void)kill(init, SIGKILL);
+        if (!ended_within(rt->pid, grace_ms))
+            (void)kill(rt->pid, SIGKILL);
+    }
+    if (rt->pid > 0 && proc_wait(rt->pid, KILL_MS, &status, &ignored) < 0)
+        rt->pid = 0;
+    fd_close(&rt->output);
+    strbuf_clear(&rt->text);
+    free(rt->run_dir);
+    free(rt);
+}

@@ -1,0 +1,50 @@
+/* worker/sandbox/runtime.h - the process of an OCI runtime. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SANDBOX_RUNTIME_H
+#define WORKER_SANDBOX_RUNTIME_H
+
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * The runtime to use: `wanted`, or crun, or runc. Owned by the caller.
+ * ERR_TRANSIENT, naming packages, when there is none.
+ */
+MUST_USE int runtime_find(const char *wanted, char **out_program,
+                          struct err *err);
+/** Whether it can stay out of cgroups (crun), or makes one of its own. */
+bool runtime_leaves_cgroups(const char *program);
+
+/** All borrowed, for the duration of the call. */
+struct runtime_spec {
+    const char *program;
+    const char *id;
+    const char *run_dir;     /* holds config.json; state and pid go there */
+    const struct strv *join; /* cgroup files */
+    /** Called from the loop when the runtime's process ended unasked. */
+    void (*on_end)(void *arg, const struct err *err);
+    void *arg;
+};
+
+struct runtime;
+
+/**
+ * Run the bundle. Returns our ends of the container's stdin and stdout in
+ * `*out_to` and `*out_from`, owned by the caller.
+ */
+MUST_USE int runtime_start(struct loop *loop, const struct runtime_spec *spec,
+                           struct runtime **out_runtime, int *out_to,
+                           int *out_from, struct err *err);
+/** Pid of the container's pid 1 on the host, or -1. */
+pid_t runtime_init_pid(const struct runtime *runtime);
+/** What the runtime said last on stderr; "" if nothing. Borrowed. */
+const char *runtime_last_words(struct runtime *runtime);
+/**
+ * Wait for the end (the container's stdin is closed by now), or kill it after
+ * `grace_ms`. NULL is fine.
+ */
+void runtime_stop(struct runtime *runtime, int64_t grace_ms);
+
+#endif

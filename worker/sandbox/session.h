@@ -1,0 +1,42 @@
+/* worker/sandbox/session.h - the talk with the agent of one sandbox. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SANDBOX_SESSION_H
+#define WORKER_SANDBOX_SESSION_H
+
+#include "base/loop.h"
+#include "worker/sandbox/feed.h"
+#include "worker/sandbox/sandbox.h"
+
+struct session;
+
+/** Called from the loop; session_free() is allowed in both. */
+struct session_events {
+    void (*ready)(void *arg); /* the agent answers; once */
+    /** The stream ended or broke the protocol: nothing more will come. */
+    void (*closed)(void *arg, const struct err *err);
+    void *arg;
+};
+
+/** Takes both descriptors, also on failure. */
+MUST_USE int session_new(struct loop *loop, int in_fd, int out_fd,
+                         const struct session_events *events,
+                         struct session **out_session, struct err *err);
+/** End of file for the agent: it ends. No callback of a task comes. */
+void session_free(struct session *session);
+OWNER(session)
+
+/** See sandbox.h for these. */
+MUST_USE int session_exec(struct session *session,
+                          const struct sandbox_exec *exec, uint32_t *out_id,
+                          struct err *err);
+void session_kill_all(struct session *session, int signo);
+void session_pause(struct session *session, bool paused);
+/** Takes `feed`, also on failure. */
+MUST_USE int session_put(struct session *session, const char *dir,
+                         struct feed *feed, sandbox_file_fn *done, void *arg,
+                         struct err *err);
+MUST_USE int session_get(struct session *session, const char *path,
+                         size_t max_bytes, sandbox_file_fn *done, void *arg,
+                         struct err *err);
+
+#endif
