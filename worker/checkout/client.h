@@ -1,0 +1,99 @@
+/* worker/checkout/client.h - run a checkout from inside a poll loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_CHECKOUT_CLIENT_H
+#define WORKER_CHECKOUT_CLIENT_H
+
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One handle is one checkout: the `checkout` program, and, for paths and ssh,
+ * the `git upload-pack` or `ssh` that it reads from. Neither blocks the loop.
+ * Not thread-safe. Links with jansson, never with libgit2.
+ */
+struct checkout;
+
+/** All borrowed, for the duration of checkout_start; NULL strings are "". */
+struct checkout_request {
+    const char *url; /* https, http, ssh, host:path, file:// or /path */
+    /*
+     * What to check out: `commit`, 40 hexadecimal digits, or `ref`, a branch,
+     * a tag or refs/…, or with both "" the remote's HEAD. With both given the
+     * commit is taken; a `ref` that names a branch says on which one it is.
+     */
+    const char *commit;
+    const char *ref;
+    const char *base;   /* a branch to compare with, for `git diff base...` */
+    const char *mirror; /* absolute; made when missing, its parents too */
+    const char *tree;   /* absolute; an empty directory that `uid` owns */
+    /*
+     * Where <mirror>/objects is seen by those who use the tree: inside the
+     * sandbox that is where the caller binds it read-only.
+     */
+    const char *alternates;
+    const char *username; /* for http(s); offered once, to that host only */
+    const char *password;
+    bool submodules;
+    unsigned uid; /* (and gid) that does the work and owns files; 0: ours */
+    /*
+     * What `uid` is seen as inside, for the index's stat data (so that the
+     * first `git status` need not read every file); 0: the same as `uid`.
+     */
+    unsigned inside_uid;
+    int64_t timeout_ms; /* of the whole; > 0 */
+};
+
+/** All borrowed, for the duration of on_done. */
+struct checkout_result {
+    const char *commit;  /* 40 hexadecimal digits */
+    const char *branch;  /* "main"; "" when HEAD is detached */
+    const char *subject; /* first line of its message, valid UTF-8 */
+    bool fetched;        /* false: the mirror had it, nobody was asked */
+    unsigned files;      /* entries of its tree, submodules' not counted */
+    unsigned submodules; /* checked out */
+};
+
+/** A line for a person that replaces the one before; 4 a second at most. */
+typedef void checkout_progress_fn(void *arg, const char *line);
+/**
+ * The last callback: one of `result` and `err` is NULL. The handle is gone
+ * when it returns, and must not be used in it. Kinds: ERR_USER (no such
+ * repository, commit or ref; authentication; a tree we refuse), ERR_TRANSIENT
+ * (network, time-out, lock, disk of the host). No message has a credential.
+ */
+typedef void checkout_done_fn(void *arg, const struct checkout_result *result,
+                              const struct err *err);
+
+struct checkout_callbacks {
+    checkout_progress_fn *on_progress; /* NULL: not wanted */
+    checkout_done_fn *on_done;
+};
+
+/**
+ * Start a checkout. Callbacks come from the loop, never from inside this
+ * call. `*out_checkout` is valid until on_done returns or checkout_kill().
+ * ERR_USER at once: a URL that is malformed or of a kind we do not take;
+ * ERR_TRANSIENT: nothing could be started. Not idempotent (`tree` fills up).
+ */
+MUST_USE int checkout_start(struct loop *loop,
+                            const struct checkout_request *request,
+                            const struct checkout_callbacks *callbacks,
+                            void *arg, struct checkout **out_checkout,
+                            struct err *err);
+
+/**
+ * Kill and reap every process of it and free the handle; no callback comes
+ * after. `tree` is left half-made; the mirror stays good. NULL is fine.
+ */
+void checkout_kill(struct checkout *checkout);
+
+/**
+ * The directory name for a repository's mirror: readable, one per URL, without
+ * userinfo; [a-z0-9._-], at most 80 bytes. A name shared by accident is found
+ * out by checkout and refused. Owned by the caller.
+ */
+MUST_USE char *checkout_mirror_name(const char *url);
+
+#endif

@@ -1,0 +1,85 @@
+/* worker/checkout/giterr.c - libgit2's last error as one of ours. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/checkout/giterr.h"
+
+#include <errno.h>
+#include <git2.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *last_message(void)
+{
+    const git_error *last = git_error_last();
+
+    return last && last->message && *last->message ? last->message
+                                                   : "unknown error";
+}
+
+static int last_class(void)
+{
+    const git_error *last = git_error_last();
+
+    return last ? last->klass : GIT_ERROR_NONE;
+}
+
+int giterr_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return err_set(err, kind, "%s: %.400s", text, last_message());
+}
+
+int giterr_fetch(struct err *err, int code, const char *url)
+{
+    const char *said = last_message();
+
+    if (code == GIT_EAUTH || strstr(said, "status code: 401") ||
+        strstr(said, "status code: 403"))
+        return err_set(err, ERR_USER,
+                       "cannot fetch from '%s': authentication failed: check "
+                       "the credential and the address",
+                       url);
+    if (strstr(said, "status code: 404") || strstr(said, "status code: 410") ||
+        strstr(said, "epository not found"))
+        return err_set(err, ERR_USER,
+                       "cannot fetch from '%s': there is no such repository, "
+                       "or no right to read it",
+                       url);
+    if (strstr(said, "redirect"))
+        return err_set(err, ERR_USER,
+                       "cannot fetch from '%s': it redirects elsewhere; give "
+                       "the address that it leads to (%.200s)",
+                       url, said);
+    return err_set(err, ERR_TRANSIENT, "cannot fetch from '%s': %.400s", url,
+                   said);
+}
+
+int giterr_tree(struct err *err, int code, const char *what, bool *out_damaged)
+{
+    const char *said = last_message();
+    int class = last_class();
+    bool full = strstr(said, strerrordesc_np(ENOSPC)) ||
+                strstr(said, strerrordesc_np(EDQUOT));
+
+    if (full)
+        return err_set(err, ERR_USER,
+                       "cannot write %s: the sandbox's disk is full; ask for a "
+                       "larger one",
+                       what);
+    if (class == GIT_ERROR_NOMEMORY)
+        return err_set(err, ERR_USER,
+                       "cannot write %s: a file in it is too large", what);
+    if (class == GIT_ERROR_ODB || class == GIT_ERROR_ZLIB ||
+        (class == GIT_ERROR_OBJECT && code != GIT_EINVALIDSPEC)) {
+        *out_damaged = true;
+        return err_set(err, ERR_TRANSIENT,
+                       "cannot write %s: the mirror lacks an object and will "
+                       "be fetched anew (%.200s)",
+                       what, said);
+    }
+    return err_set(err, ERR_USER, "cannot write %s: %.400s", what, said);
+}

@@ -1,0 +1,237 @@
+/* worker/checkout/plan.c - the checkouts that one request turns into. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/checkout/plan.h"
+
+#include "base/clock.h"
+#include "worker/checkout/protocol.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAST_SHARE_MS 10000
+
+struct plan {
+    char *ref, *base, *mirror, *tree, *alternates; /* owned */
+    char *username, *password;                     /* owned */
+    bool submodules;
+    unsigned uid, inside_uid;
+    int64_t deadline_ms;
+    struct plan_step *steps[1 + PLAN_MAX_SUBMODULES]; /* owned */
+    size_t count;
+    size_t begun;
+};
+
+static void step_free(struct plan_step *step)
+{
+    url_clear(&step->url);
+    free(step->commit);
+    free(step->subdir);
+    free(step->prefix);
+    free(step);
+}
+
+static void secret_free(char *secret)
+{
+    if (secret)
+        mem_wipe(secret, strlen(secret));
+    free(secret);
+}
+
+void plan_free(struct plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->count; i++)
+        step_free(plan->steps[i]);
+    free(plan->ref);
+    free(plan->base);
+    free(plan->mirror);
+    free(plan->tree);
+    free(plan->alternates);
+    secret_free(plan->username);
+    secret_free(plan->password);
+    free(plan);
+}
+
+/* FNV-1a: only to tell names apart; checkout compares the address itself. */
+static uint64_t hash(const char *s)
+{
+    uint64_t h = 0xcbf29ce484222325U;
+
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 0x100000001b3U;
+    return h;
+}
+
+static struct plan_step *step_add(struct plan *plan, struct url *url,
+                                  const char *commit)
+{
+    struct plan_step *step = xcalloc(1, sizeof(*step));
+
+    step->url = *url;
+    memset(url, 0, sizeof(*url));
+    step->commit = xstrdup(commit);
+    plan->steps[plan->count++] = step;
+    return step;
+}
+
+static char *copy(const char *s)
+{
+    return xstrdup(s ? s : "");
+}
+
+static int check(const struct checkout_request *request, struct err *err)
+{
+    const char *paths[] = {request->mirror, request->tree, request->alternates};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (!paths[i] || paths[i][0] != '/' || strlen(paths[i]) > 3000)
+            return err_set(err, ERR_BUG,
+                           "checkout needs absolute paths of a mirror, a tree "
+                           "and alternates");
+    if (request->timeout_ms <= 0)
+        return err_set(err, ERR_BUG, "checkout needs a time-out");
+    return 0;
+}
+
+int plan_new(const struct checkout_request *request, struct plan **out_plan,
+             struct err *err)
+{
+    CLEANUP(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
+    CLEANUP(url) struct url url = {0};
+    struct plan_step *step;
+
+    if (check(request, err) < 0 ||
+        url_parse(request->url ? request->url : "", &url, err) < 0)
+        return -1;
+    plan->ref = copy(request->ref);
+    plan->base = copy(request->base);
+    plan->mirror = copy(request->mirror);
+    plan->tree = copy(request->tree);
+    plan->alternates = copy(request->alternates);
+    plan->username = copy(request->username);
+    plan->password = copy(request->password);
+    if (url.kind == URL_HTTP && !*plan->username && !*plan->password) {
+        secret_free(plan->username);
+        secret_free(plan->password);
+        plan->username = copy(url.user);
+        plan->password = copy(url.password);
+    }
+    plan->submodules = request->submodules;
+    plan->uid = request->uid;
+    plan->inside_uid = request->inside_uid ? request->inside_uid : request->uid;
+    plan->deadline_ms = clock_mono_ms() + request->timeout_ms;
+    step = step_add(plan, &url, request->commit ? request->commit : "");
+    step->subdir = xstrdup("");
+    step->prefix = xstrdup("refs/");
+    *out_plan = STEAL(plan);
+    return 0;
+}
+
+const struct plan_step *plan_next(struct plan *plan)
+{
+    return plan->begun < plan->count ? plan->steps[plan->begun++] : NULL;
+}
+
+unsigned plan_submodules(const struct plan *plan)
+{
+    return plan->begun ? (unsigned)plan->begun - 1 : 0;
+}
+
+int plan_add(struct plan *plan, const struct plan_step *step, const char *path,
+             const char *url, const char *commit, struct err *err)
+{
+    CLEANUP(url) struct url parsed = {0};
+    struct plan_step *added;
+
+    if (!plan->submodules || plan->count > PLAN_MAX_SUBMODULES)
+        return err_set(err, ERR_USER, "there are more than %d submodules",
+                       PLAN_MAX_SUBMODULES);
+    if (step->depth >= PLAN_MAX_DEPTH)
+        return err_set(err, ERR_USER,
+                       "submodule '%.300s' is nested more than %d deep", path,
+                       PLAN_MAX_DEPTH);
+    if (url_parse(url, &parsed, err) < 0)
+        return err_wrap(err, "submodule '%.300s'", path);
+    if (parsed.kind == URL_LOCAL && plan->steps[0]->url.kind != URL_LOCAL)
+        return err_set(err, ERR_USER,
+                       "submodule '%.300s' names a path of this host, which a "
+                       "repository from elsewhere may not",
+                       path);
+    added = step_add(plan, &parsed, commit);
+    added->depth = step->depth + 1;
+    added->subdir =
+        xasprintf("%s%s%s", step->subdir, *step->subdir ? "/" : "", path);
+    added->prefix = xasprintf("refs/berth/%016llx/",
+                              (unsigned long long)hash(added->url.shown));
+    return 0;
+}
+
+int64_t plan_allowance_ms(const struct plan *plan)
+{
+    int64_t left = plan->deadline_ms - clock_mono_ms();
+    int64_t steps = (int64_t)(plan->count - plan->begun) + 1;
+    int64_t share = left / steps;
+
+    if (share < LEAST_SHARE_MS)
+        share = left < LEAST_SHARE_MS ? left : LEAST_SHARE_MS;
+    return share > 1 ? share : 1;
+}
+
+int plan_request(const struct plan *plan, const struct plan_step *step,
+                 int64_t allowance_ms, struct strbuf *out, struct err *err)
+{
+    bool main_step = step->depth == 0;
+    bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b, "
+        "s:I, s:s, s:s}",
+        "url", step->url.shown, "commit", step->commit, "ref",
+        main_step ? plan->ref : "", "base", main_step ? plan->base : "",
+        "mirror", plan->mirror, "prefix", step->prefix, "tree", plan->tree,
+        "subdir", step->subdir, "alternates", plan->alternates, "uid",
+        (json_int_t)plan->uid, "inside_uid", (json_int_t)plan->inside_uid,
+        "submodules", (int)plan->submodules, "stdio_transport",
+        (int)(step->url.kind != URL_HTTP), "timeout_ms",
+        (json_int_t)allowance_ms, "username", trusted ? plan->username : "",
+        "password", trusted ? plan->password : "");
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+
+    json_decref(root);
+    if (!text)
+        return err_set(err, ERR_USER,
+                       "a path or name for the checkout is not UTF-8");
+    strbuf_adds(out, text);
+    mem_wipe(text, strlen(text));
+    free(text);
+    if (out->len > REQUEST_MAX_BYTES || out->truncated)
+        return err_set(err, ERR_USER, "the checkout's request is too long");
+    return 0;
+}
+
+char *checkout_mirror_name(const char *url)
+{
+    CLEANUP(url) struct url parsed = {0};
+    struct err ignored;
+    const char *shown = url;
+    char readable[61];
+    size_t len;
+    size_t n = 0;
+
+    if (url_parse(url, &parsed, &ignored) == 0)
+        shown = parsed.shown;
+    len = strlen(shown);
+    for (size_t i = len > 60 ? len - 60 : 0; i < len; i++) {
+        unsigned char c = (unsigned char)tolower((unsigned char)shown[i]);
+
+        if (isalnum(c) && c < 0x80)
+            readable[n++] = (char)c;
+        else if (n && readable[n - 1] != '-')
+            readable[n++] = c == '.' || c == '_' ? (char)c : '-';
+    }
+    readable[n] = '\0';
+    return xasprintf("%s-%016llx", readable, (unsigned long long)hash(shown));
+}

@@ -1,0 +1,60 @@
+/* worker/checkout/plan.h - the checkouts that one request turns into. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_CHECKOUT_PLAN_H
+#define WORKER_CHECKOUT_PLAN_H
+
+#include "base/strbuf.h"
+#include "worker/checkout/client.h"
+#include "worker/checkout/url.h"
+
+#define PLAN_MAX_SUBMODULES 64
+#define PLAN_MAX_DEPTH      5
+
+/*
+ * The repository itself first, then each submodule, in the order in which they
+ * were found. One process does one step, so that what a submodule's host sends
+ * never meets the credential of another.
+ */
+struct plan;
+
+struct plan_step {
+    struct url url;
+    char *commit;   /* owned; "" only for the repository itself */
+    char *subdir;   /* owned; "" for the repository itself */
+    char *prefix;   /* owned: where its references are kept in the mirror */
+    unsigned depth; /* 0: the repository itself */
+};
+
+/** Copies the request. ERR_USER when it is not one that can be done. */
+MUST_USE int plan_new(const struct checkout_request *request,
+                      struct plan **out_plan, struct err *err);
+/** Wipes the credential. NULL is fine. */
+void plan_free(struct plan *plan);
+OWNER(plan)
+
+/** The next step, borrowed and valid until plan_free; NULL after the last. */
+const struct plan_step *plan_next(struct plan *plan);
+/** Steps begun so far, less the first: submodules. */
+unsigned plan_submodules(const struct plan *plan);
+
+/**
+ * Add the submodule that `step` found at `path`, at the end. ERR_USER: too
+ * many, too deep, a malformed address, or a local one, which only a local
+ * repository may have: it would read the host's files for a stranger.
+ */
+MUST_USE int plan_add(struct plan *plan, const struct plan_step *step,
+                      const char *path, const char *url, const char *commit,
+                      struct err *err);
+
+/**
+ * Milliseconds from now for the step that plan_next() gave last: what is left
+ * of the request's time-out, shared among the steps not done yet.
+ */
+int64_t plan_allowance_ms(const struct plan *plan);
+
+/** Write the JSON that checkout reads for `step`. ERR_USER: not UTF-8. */
+MUST_USE int plan_request(const struct plan *plan, const struct plan_step *step,
+                          int64_t allowance_ms, struct strbuf *out,
+                          struct err *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* worker/checkout/protocol.h - what run-job and checkout tell each other. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_CHECKOUT_PROTOCOL_H
+#define WORKER_CHECKOUT_PROTOCOL_H
+
+/*
+ * `checkout` reads one JSON object from stdin to end of file, then drops to
+ * `uid` before it touches anything of a stranger. Every key is there; a key
+ * that is not in this list is an error:
+ *
+ * { "url": "https://host/path (no userinfo), or what was given, for messages
+ *           and as the origin of the tree",
+ *   "commit": "40 hex or \"\"", "ref": "name, refs/… or \"\"" (HEAD if both
+ *   are ""), "base": "branch or \"\"",
+ *   "mirror": "/state/mirrors/<key>", "prefix": "refs/" (the repository) or
+ *   "refs/berth/<key>/" (a submodule's, in the same mirror),
+ *   "tree": "/…/workspace" (exists), "subdir": "" or "lib/x" (a submodule's
+ *   place in the tree; nothing there may be a symbolic link; empty),
+ *   "alternates": "/path of the mirror's objects inside the sandbox",
+ *   "uid": 1900001000 (0: stay), "inside_uid": 1000,
+ *   "submodules": false, "stdio_transport": false, "timeout_ms": 600000,
+ *   "username": "", "password": "" }
+ *
+ * With "stdio_transport", for paths and ssh, descriptors 4 and 5 are sockets.
+ * Nothing is behind one until it is asked for by {"connect": 0 or 1}; then a
+ * `git upload-pack` (or ssh running one) is. The second is for a commit that
+ * the heads and tags of the first did not bring.
+ *
+ * On stdout it writes JSON objects, one a line of REPLY_MAX_BYTES at most:
+ *   {"progress": "receiving objects 120/500, 3 MiB"}      4 a second at most
+ *   {"connect": 0}                                        once each
+ *   {"submodule": {"path": "lib/x", "url": "…", "commit": "sha"}}
+ *                              to be checked out by a process of its own
+ *   {"done": {"commit": "sha", "branch": "main", "subject": "…",
+ *             "fetched": true, "files": 123}}              last, exit 0
+ *   {"error": {"kind": "user"|"transient"|"bug", "message": "…"}}
+ *                                                          last, exit 1
+ */
+
+#define REQUEST_MAX_BYTES ((size_t)64 << 10)
+#define REPLY_MAX_BYTES   ((size_t)32 << 10)
+
+#define CONNECTION_FD    4 /* and the one behind it */
+#define CONNECTION_COUNT 2
+
+#endif

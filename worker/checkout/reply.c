@@ -1,0 +1,99 @@
+/* worker/checkout/reply.c - reading what checkout says. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/checkout/reply.h"
+
+#include "worker/checkout/names.h"
+#include "worker/checkout/protocol.h"
+#include "worker/checkout/refs.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+
+static bool read_progress(json_t *value, struct reply *reply)
+{
+    reply->text = json_string_value(value);
+    return reply->text;
+}
+
+static bool read_connect(json_t *value, struct reply *reply)
+{
+    json_int_t n = json_integer_value(value);
+
+    reply->connection = n >= 0 && n < CONNECTION_COUNT ? (int)n : -1;
+    return json_is_integer(value) && reply->connection >= 0;
+}
+
+static bool read_submodule(json_t *value, struct reply *reply)
+{
+    return json_unpack(value, "{s:s, s:s, s:s!}", "path", &reply->path, "url",
+                       &reply->url, "commit", &reply->commit) == 0 &&
+           !path_fault(reply->path) && oid_ok(reply->commit);
+}
+
+static bool read_done(json_t *value, struct reply *reply)
+{
+    json_int_t files;
+
+    if (json_unpack(value, "{s:s, s:s, s:s, s:b, s:I!}", "commit",
+                    &reply->commit, "branch", &reply->branch, "subject",
+                    &reply->subject, "fetched", &reply->fetched, "files",
+                    &files) < 0)
+        return false;
+    reply->files = (unsigned)files;
+    return oid_ok(reply->commit) && files >= 0 && files <= INT_MAX;
+}
+
+static bool read_error(json_t *value, struct reply *reply)
+{
+    static const enum err_kind kinds[] = {ERR_USER, ERR_TRANSIENT, ERR_BUG};
+    const char *kind;
+
+    if (json_unpack(value, "{s:s, s:s!}", "kind", &kind, "message",
+                    &reply->text) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kind, err_kind_name(kinds[i])) == 0)
+            reply->err_kind = kinds[i];
+    return reply->err_kind != ERR_NONE;
+}
+
+static const struct {
+    const char *key;
+    enum reply_kind kind;
+    bool (*read)(json_t *value, struct reply *reply);
+} readers[] = {
+    {"progress", REPLY_PROGRESS, read_progress},
+    {"connect", REPLY_CONNECT, read_connect},
+    {"submodule", REPLY_SUBMODULE, read_submodule},
+    {"done", REPLY_DONE, read_done},
+    {"error", REPLY_ERROR, read_error},
+};
+
+int reply_parse(const char *line, size_t len, struct reply *out_reply,
+                struct err *err)
+{
+    CLEANUP(reply) struct reply reply = {0};
+
+    if (len <= REPLY_MAX_BYTES)
+        reply.root = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(reply.root) && json_object_size(reply.root) == 1) {
+        for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+            json_t *value = json_object_get(reply.root, readers[i].key);
+
+            if (!value || !readers[i].read(value, &reply))
+                continue;
+            reply.kind = readers[i].kind;
+            *out_reply = reply;
+            reply.root = NULL;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_BUG, "checkout said what it must not say");
+}
+
+void reply_clear(struct reply *reply)
+{
+    json_decref(reply->root);
+    memset(reply, 0, sizeof(*reply));
+}

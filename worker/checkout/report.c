@@ -1,0 +1,95 @@
+/* worker/checkout/report.c - what checkout says on stdout. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/checkout/report.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "worker/checkout/text.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRESS_EVERY_MS 250
+#define TEXT_MAX_BYTES    4000
+
+static json_t *text(const char *s)
+{
+    CLEANUP(mem) char *copy = xstrndup(s, TEXT_MAX_BYTES);
+
+    text_clean(copy);
+    return json_string(copy);
+}
+
+/* Takes `value`. */
+static void say(const char *key, json_t *value)
+{
+    json_t *root = json_object();
+    char *line;
+    struct err err;
+
+    (void)json_object_set_new(root, key, value);
+    line = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (!line)
+        abort();
+    if (fd_write_all(STDOUT_FILENO, line, strlen(line), &err) < 0 ||
+        fd_write_all(STDOUT_FILENO, "\n", 1, &err) < 0)
+        _exit(1);
+    free(line);
+}
+
+void report_progress(const char *fmt, ...)
+{
+    static int64_t last_ms;
+    int64_t now = clock_mono_ms();
+    va_list ap;
+
+    if (last_ms && now - last_ms < PROGRESS_EVERY_MS)
+        return;
+    last_ms = now;
+    va_start(ap, fmt);
+    CLEANUP(mem) char *line = xvasprintf(fmt, ap);
+    va_end(ap);
+    say("progress", text(line));
+}
+
+void report_connect(int number)
+{
+    say("connect", json_integer(number));
+}
+
+void report_submodule(const char *path, const char *url, const char *commit)
+{
+    json_t *value = json_object();
+
+    (void)json_object_set_new(value, "path", json_string(path));
+    (void)json_object_set_new(value, "url", json_string(url));
+    (void)json_object_set_new(value, "commit", json_string(commit));
+    say("submodule", value);
+}
+
+void report_done(const struct report_done *done)
+{
+    json_t *value = json_object();
+
+    (void)json_object_set_new(value, "commit", text(done->commit));
+    (void)json_object_set_new(value, "branch", text(done->branch));
+    (void)json_object_set_new(value, "subject", text(done->subject));
+    (void)json_object_set_new(value, "fetched", json_boolean(done->fetched));
+    (void)json_object_set_new(value, "files", json_integer(done->files));
+    say("done", value);
+}
+
+void report_error(const struct err *err)
+{
+    json_t *value = json_object();
+    enum err_kind kind = err->kind;
+
+    if (kind != ERR_USER && kind != ERR_TRANSIENT)
+        kind = ERR_BUG;
+    (void)json_object_set_new(value, "kind", text(err_kind_name(kind)));
+    (void)json_object_set_new(value, "message", text(err->msg));
+    say("error", value);
+}

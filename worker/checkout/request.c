@@ -1,0 +1,93 @@
+/* worker/checkout/request.c - what checkout was asked to do. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/checkout/request.h"
+
+#include "base/fd.h"
+#include "worker/checkout/names.h"
+#include "worker/checkout/protocol.h"
+#include "worker/checkout/refs.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <string.h>
+
+static int unpack(json_t *root, struct request *r)
+{
+    json_int_t uid = -1;
+    json_int_t inside_uid = -1;
+    json_int_t timeout = 0;
+    int submodules;
+    int stdio;
+
+    if (json_unpack(
+            root,
+            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b, "
+            "s:I, s:s, s:s!}",
+            "url", &r->url, "commit", &r->commit, "ref", &r->ref, "base",
+            &r->base, "mirror", &r->mirror, "prefix", &r->prefix, "tree",
+            &r->tree, "subdir", &r->subdir, "alternates", &r->alternates, "uid",
+            &uid, "inside_uid", &inside_uid, "submodules", &submodules,
+            "stdio_transport", &stdio, "timeout_ms", &timeout, "username",
+            &r->username, "password", &r->password) < 0)
+        return -1;
+    if (uid < 0 || uid >= UINT32_MAX || inside_uid < 0 ||
+        inside_uid >= UINT32_MAX || timeout <= 0)
+        return -1;
+    r->uid = (uid_t)uid;
+    r->inside_uid = (uid_t)inside_uid;
+    r->timeout_ms = timeout;
+    r->submodules = submodules;
+    r->stdio_transport = stdio;
+    return 0;
+}
+
+static int check(const struct request *r, struct err *err)
+{
+    if (r->mirror[0] != '/' || r->tree[0] != '/' || r->alternates[0] != '/' ||
+        strpbrk(r->alternates, "\n\r"))
+        return err_set(err, ERR_BUG, "a path in the request is not absolute");
+    if (*r->subdir && path_fault(r->subdir))
+        return err_set(err, ERR_BUG, "subdir '%.200s' %s", r->subdir,
+                       path_fault(r->subdir));
+    if (strncmp(r->prefix, "refs/", 5) != 0)
+        return err_set(err, ERR_BUG, "the request's prefix is malformed");
+    if (*r->commit && strlen(r->commit) == 64)
+        return err_set(err, ERR_USER,
+                       "'%s' is a SHA-256 commit, which is not supported",
+                       r->commit);
+    if (*r->commit && !oid_ok(r->commit))
+        return err_set(err, ERR_USER,
+                       "'%.100s' is not a whole commit id: give all 40 digits "
+                       "(git rev-parse %.40s)",
+                       r->commit, r->commit);
+    return 0;
+}
+
+int request_read(int fd, struct request *out_request, struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(REQUEST_MAX_BYTES);
+    CLEANUP(request) struct request request = {0};
+    json_t *root;
+
+    if (fd_read_all(fd, &text, err) < 0)
+        return -1;
+    root = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    mem_wipe(text.data, text.len);
+    request.root = root;
+    if (!root || text.truncated || unpack(root, &request) < 0)
+        return err_set(err, ERR_BUG, "the request is not what protocol.h says");
+    if (check(&request, err) < 0)
+        return -1;
+    /* Ours to change: the string lives in `root`. */
+    for (char *c = (char *)(uintptr_t)request.commit; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    *out_request = request;
+    request.root = NULL;
+    return 0;
+}
+
+void request_clear(struct request *request)
+{
+    json_decref(request->root);
+    request->root = NULL;
+}
