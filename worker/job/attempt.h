@@ -1,0 +1,59 @@
+/* worker/job/attempt.h - one try of one step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_JOB_ATTEMPT_H
+#define WORKER_JOB_ATTEMPT_H
+
+#include "worker/job/machine.h"
+#include "worker/job/output.h"
+#include "worker/job/result.h"
+
+struct attempt;
+
+/** How it went; `reason` is REASON_NONE when it passed. */
+struct attempt_end {
+    enum reason reason;
+    char message[256];
+    int exit_code;       /* -1: none */
+    int signal;          /* 0: none */
+    int64_t cpu_ms;      /* -1: not known */
+    uint64_t peak_bytes; /* 0: not known */
+};
+
+/** From the loop, once, also after attempt_stop(); frees nothing. */
+typedef void attempt_end_fn(void *arg, const struct attempt_end *end);
+
+/** All borrowed and alive until attempt_free(). */
+struct attempt_spec {
+    struct loop *loop;
+    struct machine *machine;
+    struct output *output;
+    const struct job_start *start;
+    struct job_result *result; /* checkout writes commit, branch, subject */
+    size_t index;              /* of the step */
+    const struct strv *env;
+    const char *cwd;    /* absolute, inside; "" for the workspace */
+    int64_t timeout_ms; /* 0: none */
+    attempt_end_fn *on_end;
+    void *arg;
+};
+
+/** Never fails as a call: what goes wrong comes as its end. Owned. */
+MUST_USE struct attempt *attempt_start(const struct attempt_spec *spec);
+
+/** What a step gets between SIGTERM and SIGKILL. */
+#define ATTEMPT_GRACE_MS 10000
+
+/**
+ * End it: SIGTERM to all it runs, SIGKILL after ATTEMPT_GRACE_MS; it ends with
+ * `reason` whatever its exit code. A second call kills at once.
+ */
+void attempt_stop(struct attempt *attempt, enum reason reason,
+                  const char *message);
+/** Its sandbox is gone: it ends with sandbox_failed. */
+void attempt_lost(struct attempt *attempt, const struct err *err);
+
+/** No callback comes after it. NULL is fine. */
+void attempt_free(struct attempt *attempt);
+OWNER(attempt)
+
+#endif

@@ -1,0 +1,40 @@
+/* worker/job/events.h - what run-job and its supervisor tell each other. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_JOB_EVENTS_H
+#define WORKER_JOB_EVENTS_H
+
+/*
+ * run-job is started with one end of a socket pair as descriptor 3 and speaks
+ * frames (base/frame.h) on it. Unless said otherwise a payload is one JSON
+ * object, and `id` is the index of the step (0 for the whole job).
+ *
+ * End-of-file from above: run-job kills and destroys its sandbox at once.
+ */
+enum job_frame {
+    /* down: supervisor to run-job */
+    JOB_FRAME_START = 1, /* struct below, as JSON; the first frame, once */
+    JOB_FRAME_DEADLINE,  /* {"mono_ms": N}: die then, unless renewed */
+    JOB_FRAME_CANCEL,    /* {"reason": "cancelled"|…}; a second one kills */
+
+    /* up: run-job to supervisor */
+    JOB_FRAME_STEP_START = 16, /* {"name", "kind", "attempt",
+                                * "started_at_ms"} */
+    JOB_FRAME_STDOUT,          /* raw bytes of the step's output */
+    JOB_FRAME_STDERR,          /* the same */
+    JOB_FRAME_NOTE,            /* raw text: berth's own line about a step */
+    JOB_FRAME_PROGRESS, /* raw text: a line that replaces the last (fetch) */
+    JOB_FRAME_STEP_END, /* a step of the result (schemas/result.schema.json) */
+    JOB_FRAME_RESULT,   /* the result; the last frame, then end of file */
+};
+
+/*
+ * JOB_FRAME_START:
+ * { "job_id": "…", "epoch": N, "pipeline": <normalised document>,
+ *   "repo": "URL or absolute path", "repo_name": "acme/app",
+ *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
+ *   "base": "", "change": "", "trust": "member",
+ *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
+ *   "log_stream": "berth:{pool}:log:…", "keep": false }
+ */
+
+#endif

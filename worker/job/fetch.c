@@ -1,0 +1,210 @@
+/* worker/job/fetch.c - the checkout step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/fetch.h"
+
+#include "base/fd.h"
+#include "worker/checkout/client.h"
+#include "worker/job/events.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FETCH_TIMEOUT_MS 1800000 /* where the step sets none */
+
+struct fetch {
+    struct attempt_spec spec;
+    fetch_end_fn *on_end;
+    void *arg;
+    struct checkout *checkout; /* owned while it runs */
+    char *beside; /* owned: the tree's place while the sandbox runs, or NULL */
+};
+
+static const struct sandbox_driver *driver_of(const struct fetch *fetch)
+{
+    return machine_driver(fetch->spec.machine);
+}
+
+static struct sandbox *sandbox_of(const struct fetch *fetch)
+{
+    return machine_sandbox(fetch->spec.machine);
+}
+
+static void remove_beside(struct fetch *fetch)
+{
+    struct err ignored;
+
+    if (fetch->beside && tree_remove(fetch->beside, &ignored) < 0)
+        return; /* it lies on the sandbox's disk, which goes with it */
+    free(STEAL(fetch->beside));
+}
+
+static void end(struct fetch *fetch, const struct err *err)
+{
+    remove_beside(fetch);
+    fetch->on_end(fetch->arg, err);
+}
+
+static void on_put(void *arg, const void *data UNUSED, size_t len UNUSED,
+                   const struct err *err)
+{
+    end(arg, err);
+}
+
+static void on_cleared(void *arg, const struct sandbox_exit *ended)
+{
+    struct fetch *fetch = arg;
+    struct err err = {0};
+
+    if (ended->code != 0) {
+        (void)err_set(&err, ERR_USER, "cannot clear the workspace");
+        end(fetch, &err);
+    } else if (driver_of(fetch)->put_tree(sandbox_of(fetch), fetch->beside,
+                                          "/workspace", on_put, fetch,
+                                          &err) < 0) {
+        end(fetch, &err);
+    }
+}
+
+/* What ran before may have left files and links: clear them from inside. */
+static void replace_workspace(struct fetch *fetch)
+{
+    static const char *const argv[] = {"find", "/workspace", "-mindepth",
+                                       "1",    "-delete",    NULL};
+    const struct sandbox_exec exec = {
+        .argv = argv,
+        .env = (const char *const *)fetch->spec.env->items,
+        .cwd = "/",
+        .on_exit = on_cleared,
+        .arg = fetch,
+    };
+    struct err err = {0};
+    uint32_t id;
+
+    if (driver_of(fetch)->exec(sandbox_of(fetch), &exec, &id, &err) < 0)
+        end(fetch, &err);
+}
+
+static void on_progress(void *arg, const char *line)
+{
+    struct fetch *fetch = arg;
+
+    output_progress(fetch->spec.output, line);
+}
+
+static void note_result(struct fetch *fetch,
+                        const struct checkout_result *result)
+{
+    struct job_result *job = fetch->spec.result;
+
+    (void)snprintf(job->commit, sizeof(job->commit), "%s", result->commit);
+    free(job->branch);
+    free(job->subject);
+    job->branch = xstrdup(result->branch);
+    job->subject = xstrdup(result->subject);
+    output_note(fetch->spec.output, "%.12s %s (%u files%s)", result->commit,
+                result->subject, result->files,
+                result->fetched ? "" : ", from the mirror");
+}
+
+static void on_done(void *arg, const struct checkout_result *result,
+                    const struct err *err)
+{
+    struct fetch *fetch = arg;
+
+    fetch->checkout = NULL;
+    if (!err)
+        note_result(fetch, result);
+    if (!err && fetch->beside)
+        replace_workspace(fetch);
+    else
+        end(fetch, err);
+}
+
+/* A second try of the step finds what the first one left. Nothing of a
+ * stranger's runs in the sandbox yet. */
+static int empty_dir(const char *path, unsigned uid, struct err *err)
+{
+    if (tree_remove(path, err) < 0)
+        return -1;
+    if (mkdir(path, 0755) < 0 || (geteuid() == 0 && chown(path, uid, uid) < 0))
+        return err_sys(err, ERR_TRANSIENT, "cannot make '%s'", path);
+    return 0;
+}
+
+/* The workspace itself is bound into the sandbox: only its entries go. */
+static int prepare_tree(struct fetch *fetch, const char **out_tree,
+                        struct err *err)
+{
+    const char *workspace = driver_of(fetch)->host_workspace(sandbox_of(fetch));
+    unsigned uid = driver_of(fetch)->host_uid(sandbox_of(fetch));
+
+    *out_tree = workspace;
+    if (!machine_is_booted(fetch->spec.machine))
+        return empty_dir(workspace, uid, err);
+    fetch->beside = xasprintf("%s.checkout", workspace);
+    *out_tree = fetch->beside;
+    return empty_dir(fetch->beside, uid, err);
+}
+
+static int start_checkout(struct fetch *fetch, struct err *err)
+{
+    static const struct checkout_callbacks callbacks = {on_progress, on_done};
+    const struct attempt_spec *spec = &fetch->spec;
+    const struct job_start *start = spec->start;
+    CLEANUP(mem)
+    char *mirror =
+        xasprintf("%s/" MACHINE_MIRROR_REPO, machine_mirror(spec->machine));
+    unsigned uid = driver_of(fetch)->host_uid(sandbox_of(fetch));
+    struct checkout_request request = {
+        .url = start->repo,
+        .commit = start->commit,
+        .ref = *start->ref ? start->ref : start->branch,
+        .base = start->base,
+        .mirror = mirror,
+        .alternates = MACHINE_MIRROR "/" MACHINE_MIRROR_REPO "/objects",
+        .submodules = start->pipeline->steps[spec->index].submodules,
+        .uid = geteuid() == 0 ? uid : 0,
+        .inside_uid = 1000,
+        .timeout_ms = spec->timeout_ms ? spec->timeout_ms : FETCH_TIMEOUT_MS,
+    };
+
+    if (prepare_tree(fetch, &request.tree, err) < 0)
+        return -1;
+    return checkout_start(spec->loop, &request, &callbacks, fetch,
+                          &fetch->checkout, err);
+}
+
+int fetch_start(const struct attempt_spec *spec, fetch_end_fn *on_end,
+                void *arg, struct fetch **out_fetch, struct err *err)
+{
+    CLEANUP(fetch) struct fetch *fetch = xcalloc(1, sizeof(*fetch));
+
+    fetch->spec = *spec;
+    fetch->on_end = on_end;
+    fetch->arg = arg;
+    if (!*spec->start->repo)
+        return err_set(err, ERR_USER, "the job names no repository");
+    if (start_checkout(fetch, err) < 0)
+        return -1;
+    *out_fetch = STEAL(fetch);
+    return 0;
+}
+
+bool fetch_is_inside(const struct fetch *fetch)
+{
+    return !fetch->checkout;
+}
+
+void fetch_free(struct fetch *fetch)
+{
+    if (!fetch)
+        return;
+    checkout_kill(fetch->checkout);
+    remove_beside(fetch);
+    free(fetch->beside);
+    free(fetch);
+}

@@ -1,0 +1,478 @@
+/* worker/job/job.c - one job from its start frame to its result. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/job.h"
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "worker/job/attempt.h"
+#include "worker/job/events.h"
+#include "worker/job/scope.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What `always()` steps get in all once a job is over its time or cancelled. */
+#define CLEANUP_BUDGET_MS 120000
+#define START_TIMEOUT_MS  30000
+#define FLUSH_TIMEOUT_MS  30000
+
+struct job {
+    struct loop *loop;         /* owned */
+    struct channel *up;        /* owned */
+    struct job_start *start;   /* owned; NULL until its frame came */
+    struct job_result *result; /* owned, as are the following */
+    struct output *output;
+    struct machine *machine;
+    struct attempt *attempt;
+    struct strv env; /* of the step that runs */
+    char *cwd;       /* the same */
+    size_t index;    /* of the step that runs, or comes next */
+    int64_t step_started_mono_ms;
+    struct loop_source *deadline; /* the supervisor's: die then */
+    struct loop_source *timeout;  /* the pipeline's, then the clean-up's */
+    bool over;     /* cancelled or out of time: only clean-up steps run */
+    bool killed;   /* asked twice: nothing runs any more */
+    bool lost;     /* the sandbox is dead */
+    bool orphaned; /* nobody is above us any more */
+};
+
+static void next_step(void *arg);
+
+static struct step_result *current(struct job *job)
+{
+    return &job->result->steps[job->index];
+}
+
+static enum expr_status status_of(const struct job *job)
+{
+    if (job->result->reason == REASON_NONE)
+        return EXPR_SUCCESS;
+    return job->result->reason == REASON_CANCELLED ? EXPR_CANCELLED
+                                                   : EXPR_FAILURE;
+}
+
+static void send_json(struct job *job, uint8_t type, uint32_t id, json_t *doc)
+{
+    char *text = json_dumps(doc, JSON_COMPACT);
+
+    channel_send(job->up, type, id, text, strlen(text));
+    free(text);
+    json_decref(doc);
+}
+
+static void send_step_start(struct job *job)
+{
+    const struct step_result *r = current(job);
+    json_t *doc = step_result_json(job->result, job->start, job->index);
+    json_t *frame = json_object();
+
+    json_object_set(frame, "name", json_object_get(doc, "name"));
+    json_object_set(frame, "kind", json_object_get(doc, "kind"));
+    json_object_set_new(frame, "attempt", json_integer(r->attempts));
+    json_object_set_new(frame, "started_at_ms", json_integer(r->started_at_ms));
+    json_decref(doc);
+    send_json(job, JOB_FRAME_STEP_START, (uint32_t)job->index, frame);
+}
+
+static void end_step(struct job *job, enum outcome outcome)
+{
+    current(job)->outcome = outcome;
+    send_json(job, JOB_FRAME_STEP_END, (uint32_t)job->index,
+              step_result_json(job->result, job->start, job->index));
+    job->index++;
+    (void)loop_add_timer(job->loop, 0, next_step, job);
+}
+
+/* A step that cannot even start: its expressions do not work out. */
+static void refuse_step(struct job *job, const struct err *err)
+{
+    struct step_result *r = current(job);
+
+    r->reason = REASON_STEP_FAILED;
+    (void)snprintf(r->message, sizeof(r->message), "%.250s", err->msg);
+    job_result_fail(job->result, REASON_STEP_FAILED, "step '%.100s': %s",
+                    r->name, r->message);
+    end_step(job, OUTCOME_FAILED);
+}
+
+static bool may_retry(const struct job *job, const struct attempt_end *end)
+{
+    const struct step_retry *retry =
+        &job->start->pipeline->steps[job->index].retry;
+    const struct step_result *r = &job->result->steps[job->index];
+
+    if (job->over || job->lost || r->attempts > retry->max ||
+        !(retry->when & 1u << end->reason))
+        return false;
+    if (!retry->exit_code_count)
+        return true;
+    for (size_t i = 0; i < retry->exit_code_count; i++)
+        if (retry->exit_codes[i] == end->exit_code)
+            return true;
+    return false;
+}
+
+static void begin_attempt(struct job *job);
+
+static void note_end(struct job *job, const struct attempt_end *end)
+{
+    struct step_result *r = current(job);
+
+    r->reason = end->reason;
+    (void)snprintf(r->message, sizeof(r->message), "%s", end->message);
+    r->exit_code = end->exit_code;
+    r->signal = end->signal;
+    if (end->cpu_ms >= 0)
+        r->cpu_ms = (r->cpu_ms > 0 ? r->cpu_ms : 0) + end->cpu_ms;
+    if (end->peak_bytes > r->peak_bytes)
+        r->peak_bytes = end->peak_bytes;
+    r->duration_ms = clock_mono_ms() - job->step_started_mono_ms;
+    output_end(job->output);
+    r->output_bytes = output_step_bytes(job->output);
+}
+
+static void on_attempt_end(void *arg, const struct attempt_end *ended)
+{
+    struct job *job = arg;
+    const struct step *step = &job->start->pipeline->steps[job->index];
+    struct step_result *r = current(job);
+    struct attempt_end end = *ended;
+
+    note_end(job, &end);
+    attempt_free(STEAL(job->attempt));
+    if (end.reason == REASON_NONE) {
+        end_step(job, OUTCOME_PASSED);
+        return;
+    }
+    if (may_retry(job, &end)) {
+        output_note(job->output, "%s; trying again (%u of %u)", end.message,
+                    r->attempts, step->retry.max);
+        begin_attempt(job);
+        return;
+    }
+    if (!step->continue_on_error || job->over ||
+        reason_is_infrastructure(end.reason))
+        job_result_fail(job->result, end.reason, "step '%.100s': %s", r->name,
+                        end.message);
+    end_step(job, end.reason == REASON_CANCELLED ? OUTCOME_CANCELLED
+                                                 : OUTCOME_FAILED);
+}
+
+static void begin_attempt(struct job *job)
+{
+    const struct step *step = &job->start->pipeline->steps[job->index];
+    struct attempt_spec spec = {
+        .loop = job->loop,
+        .machine = job->machine,
+        .output = job->output,
+        .start = job->start,
+        .result = job->result,
+        .index = job->index,
+        .env = &job->env,
+        .cwd = job->cwd,
+        .timeout_ms = step->timeout_ms,
+        .on_end = on_attempt_end,
+        .arg = job,
+    };
+
+    current(job)->attempts++;
+    output_begin(job->output, (uint32_t)job->index);
+    send_step_start(job);
+    job->attempt = attempt_start(&spec);
+}
+
+/* Name, directory and environment, as this step sees them. */
+static int expand_step(struct job *job, struct err *err)
+{
+    const struct step *step = &job->start->pipeline->steps[job->index];
+    const struct step_scope scope = {job->start, job->result, status_of(job),
+                                     &job->env};
+    struct expr_scope expr = step_scope_expr(&scope);
+    CLEANUP(mem) char *name = NULL;
+    CLEANUP(mem) char *below = NULL;
+
+    strv_clear(&job->env);
+    if (step_env(job->start, job->result, job->index, status_of(job), &job->env,
+                 err) < 0 ||
+        template_expand(step->name, &expr, &name, err) < 0 ||
+        template_expand(step->working_directory ? step->working_directory : "",
+                        &expr, &below, err) < 0)
+        return -1;
+    free(current(job)->name);
+    current(job)->name = STEAL(name);
+    free(job->cwd);
+    if (*below == '/')
+        job->cwd = xstrdup(below);
+    else
+        job->cwd = xasprintf("/workspace%s%s", *below ? "/" : "", below);
+    return 0;
+}
+
+static void finish(struct job *job)
+{
+    loop_stop(job->loop);
+}
+
+static void next_step(void *arg)
+{
+    struct job *job = arg;
+    const struct step_scope scope = {
+        job->start, job->result, job->result ? status_of(job) : EXPR_SUCCESS,
+        &job->env};
+    struct expr_scope expr = step_scope_expr(&scope);
+    struct err err = {0};
+    bool run = false;
+
+    if (job->killed || job->lost || job->index == job->result->step_count) {
+        finish(job);
+        return;
+    }
+    if (condition_eval(job->start->pipeline->steps[job->index].condition, &expr,
+                       &run, &err) < 0) {
+        refuse_step(job, &err);
+        return;
+    }
+    if (!run) {
+        end_step(job, OUTCOME_SKIPPED);
+        return;
+    }
+    current(job)->started_at_ms = clock_wall_ms();
+    job->step_started_mono_ms = clock_mono_ms();
+    if (expand_step(job, &err) < 0)
+        refuse_step(job, &err);
+    else
+        begin_attempt(job);
+}
+
+static void kill_all(struct job *job)
+{
+    job->killed = true;
+    finish(job);
+}
+
+static void on_cleanup_over(void *arg)
+{
+    struct job *job = arg;
+
+    job->timeout = NULL;
+    output_note(job->output, "the time for clean-up steps is over");
+    kill_all(job);
+}
+
+/* From here on only steps run whose condition says so (always(), …). */
+static void end_early(struct job *job, enum reason reason, const char *message)
+{
+    job->over = true;
+    job_result_fail(job->result, reason, "%s", message);
+    loop_remove(job->timeout);
+    job->timeout = loop_add_timer(
+        job->loop, clock_mono_ms() + CLEANUP_BUDGET_MS, on_cleanup_over, job);
+    if (job->attempt)
+        attempt_stop(job->attempt, reason, message);
+}
+
+static void on_job_timeout(void *arg)
+{
+    struct job *job = arg;
+    char text[DURATION_TEXT_SIZE];
+    char message[256];
+
+    job->timeout = NULL;
+    (void)snprintf(message, sizeof(message), "timed out: the job's limit is %s",
+                   duration_format(job->start->pipeline->timeout_ms, text));
+    end_early(job, REASON_TIMED_OUT, message);
+}
+
+static void on_lost(void *arg, const struct err *err)
+{
+    struct job *job = arg;
+
+    job->lost = true;
+    if (job->attempt) {
+        attempt_lost(job->attempt, err);
+        return;
+    }
+    job_result_fail(job->result, REASON_SANDBOX_FAILED, "the sandbox died: %s",
+                    err ? err->msg : "unknown");
+}
+
+static void on_deadline(void *arg)
+{
+    struct job *job = arg;
+
+    job->deadline = NULL;
+    job->orphaned = true;
+    kill_all(job);
+}
+
+static void take_deadline(struct job *job, const struct frame *frame)
+{
+    json_t *doc = json_loadb((const char *)frame->data, frame->len, 0, NULL);
+    int64_t at_ms = json_integer_value(json_object_get(doc, "mono_ms"));
+
+    json_decref(doc);
+    if (at_ms <= 0)
+        return;
+    loop_remove(job->deadline);
+    job->deadline = loop_add_timer(job->loop, at_ms, on_deadline, job);
+}
+
+static void take_cancel(struct job *job, const struct frame *frame)
+{
+    json_t *doc = json_loadb((const char *)frame->data, frame->len, 0, NULL);
+    int reason = reason_find(json_string_value(json_object_get(doc, "reason")));
+
+    json_decref(doc);
+    if (!job->result || job->result->reason == REASON_CANCELLED)
+        kill_all(job);
+    else
+        end_early(job, reason > 0 ? (enum reason)reason : REASON_CANCELLED,
+                  "cancelled");
+}
+
+static void begin(struct job *job)
+{
+    struct err err = {0};
+
+    job->result = job_result_new(job->start);
+    job->output = output_new(job->up);
+    job->timeout = loop_add_timer(
+        job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
+        on_job_timeout, job);
+    if (machine_new(job->loop, job->start, on_lost, job, &job->machine, &err) <
+        0) {
+        job_result_fail(job->result,
+                        err.kind == ERR_USER ? REASON_PIPELINE_INVALID
+                                             : REASON_SANDBOX_FAILED,
+                        "%s", err.msg);
+        finish(job);
+        return;
+    }
+    job->result->unenforced =
+        xstrdup(machine_driver(job->machine)
+                    ->unenforced(machine_sandbox(job->machine)));
+    if (*job->result->unenforced)
+        output_note(job->output, "warning: %s", job->result->unenforced);
+    (void)loop_add_timer(job->loop, 0, next_step, job);
+}
+
+static void on_frame(void *arg, const struct frame *frame)
+{
+    struct job *job = arg;
+    struct err err = {0};
+
+    if (frame->type == JOB_FRAME_DEADLINE) {
+        take_deadline(job, frame);
+    } else if (frame->type == JOB_FRAME_CANCEL) {
+        take_cancel(job, frame);
+    } else if (frame->type == JOB_FRAME_START && !job->start) {
+        if (job_start_parse(frame->data, frame->len, &job->start, &err) < 0) {
+            channel_send(job->up, JOB_FRAME_NOTE, 0, err.msg, strlen(err.msg));
+            finish(job);
+            return;
+        }
+        loop_remove(job->timeout);
+        begin(job);
+    }
+}
+
+static void on_closed(void *arg, const struct err *err UNUSED)
+{
+    struct job *job = arg;
+
+    job->orphaned = true;
+    kill_all(job);
+}
+
+static void on_no_start(void *arg)
+{
+    struct job *job = arg;
+
+    job->timeout = NULL;
+    finish(job);
+}
+
+static void keep_workspace(struct job *job)
+{
+    CLEANUP(mem) char *path = NULL;
+    struct err err = {0};
+
+    if (!job->start->keep || job->orphaned)
+        return;
+    if (machine_keep(job->machine, &path, &err) < 0)
+        output_note(job->output, "warning: %s", err.msg);
+    else
+        output_note(job->output, "the workspace is kept at %s", path);
+}
+
+static void tear_down(struct job *job)
+{
+    struct err err = {0};
+
+    attempt_free(STEAL(job->attempt));
+    if (!job->machine)
+        return;
+    machine_usage(job->machine, &job->result->usage);
+    job->result->has_usage = true;
+    keep_workspace(job);
+    if (machine_destroy(STEAL(job->machine), &err) < 0)
+        output_note(job->output,
+                    "warning: not all of the sandbox could be removed, the "
+                    "next start sweeps it: %s",
+                    err.msg);
+}
+
+static int deliver(struct job *job, struct err *err)
+{
+    if (!job->start)
+        return err_set(err, ERR_TRANSIENT, "no job came");
+    for (; job->index < job->result->step_count; job->index++)
+        if (current(job)->outcome == OUTCOME_PENDING)
+            current(job)->outcome =
+                current(job)->attempts ? OUTCOME_CANCELLED : OUTCOME_SKIPPED;
+    if (job->orphaned)
+        return err_set(err, ERR_LOST, "nobody waits for the result");
+    job->result->output_bytes = output_total_bytes(job->output);
+    job->result->dropped_bytes = output_dropped_bytes(job->output);
+    send_json(job, JOB_FRAME_RESULT, 0,
+              job_result_json(job->result, job->start, sandbox_oci.name));
+    return channel_flush(job->up, FLUSH_TIMEOUT_MS, err);
+}
+
+static void release(struct job *job)
+{
+    output_free(job->output);
+    job_result_free(job->result);
+    job_start_free(job->start);
+    strv_clear(&job->env);
+    free(job->cwd);
+    channel_free(job->up);
+    loop_free(job->loop);
+}
+
+int job_run(int fd, struct err *err)
+{
+    struct job job = {0};
+    struct channel_spec spec = {
+        .in_fd = fd,
+        .out_fd = fd,
+        .on_frame = on_frame,
+        .on_closed = on_closed,
+        .arg = &job,
+    };
+    int rc = -1;
+
+    if (loop_new(&job.loop, err) < 0 ||
+        channel_new(job.loop, &spec, &job.up, err) < 0)
+        goto out;
+    job.timeout = loop_add_timer(job.loop, clock_mono_ms() + START_TIMEOUT_MS,
+                                 on_no_start, &job);
+    rc = loop_run(job.loop, err);
+    tear_down(&job);
+    if (rc == 0)
+        rc = deliver(&job, err);
+out:
+    release(&job);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* worker/job/machine.h - the job's one sandbox, booted when it is needed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_JOB_MACHINE_H
+#define WORKER_JOB_MACHINE_H
+
+#include "worker/job/start.h"
+#include "worker/sandbox/sandbox.h"
+
+struct machine;
+
+/** `err` NULL: it runs. Called once for each machine_boot(). */
+typedef void machine_ready_fn(void *arg, const struct err *err);
+/** The sandbox died unasked; nothing runs in it any more. */
+typedef void machine_lost_fn(void *arg, const struct err *err);
+
+/**
+ * Create the job's sandbox below `<state>/sandboxes` (no process yet). Where
+ * the pipeline checks something out, the repository's mirror directory is made
+ * and bound read-only at MACHINE_MIRROR. Borrows `loop` and `start`.
+ */
+MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
+                         machine_lost_fn *lost, void *arg,
+                         struct machine **out_machine, struct err *err);
+
+/** Where the repository's mirror is inside. */
+#define MACHINE_MIRROR      "/run/berth/mirror"
+#define MACHINE_MIRROR_REPO "repo.git"
+
+/** Boot it, or answer at once (from the loop) when it runs already. */
+void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);
+/** Whether machine_boot() has been asked for. */
+bool machine_is_booted(const struct machine *machine);
+
+/** The driver, and what its functions want. Borrowed. */
+const struct sandbox_driver *machine_driver(const struct machine *machine);
+struct sandbox *machine_sandbox(const struct machine *machine);
+/**
+ * The directory on the host that is bound at MACHINE_MIRROR; the mirror is
+ * MACHINE_MIRROR_REPO in it. NULL when the pipeline checks nothing out.
+ */
+const char *machine_mirror(const struct machine *machine);
+
+/** Counters so far. */
+void machine_usage(struct machine *machine, struct sandbox_usage *out_usage);
+
+/** Copy the workspace to `<state>/kept/<job>`. Owned path on success. */
+MUST_USE int machine_keep(struct machine *machine, char **out_path,
+                          struct err *err);
+
+/** Destroy the sandbox; -1 says what is left. Frees it either way. */
+int machine_destroy(struct machine *machine, struct err *err);
+
+#endif

@@ -1,0 +1,233 @@
+/* worker/job/result.c - what a job came to, step by step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/result.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const outcome_names[] = {
+    [OUTCOME_PENDING] = "skipped",     [OUTCOME_PASSED] = "passed",
+    [OUTCOME_FAILED] = "failed",       [OUTCOME_SKIPPED] = "skipped",
+    [OUTCOME_CANCELLED] = "cancelled",
+};
+
+static const char *const kind_names[] = {
+    [STEP_CHECKOUT] = "checkout",
+    [STEP_INSTALL] = "install",
+    [STEP_RUN] = "run",
+};
+
+const char *outcome_name(enum outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+struct job_result *job_result_new(const struct job_start *start)
+{
+    struct job_result *result = xcalloc(1, sizeof(*result));
+    const struct pipeline *pipeline = start->pipeline;
+
+    result->steps = xcalloc(pipeline->step_count, sizeof(*result->steps));
+    result->step_count = pipeline->step_count;
+    for (size_t i = 0; i < result->step_count; i++) {
+        result->steps[i].name = xstrdup(pipeline->steps[i].name);
+        result->steps[i].exit_code = -1;
+        result->steps[i].cpu_ms = -1;
+    }
+    result->started_at_ms = clock_wall_ms();
+    result->started_mono_ms = clock_mono_ms();
+    return result;
+}
+
+void job_result_free(struct job_result *result)
+{
+    if (!result)
+        return;
+    for (size_t i = 0; i < result->step_count; i++)
+        free(result->steps[i].name);
+    free(result->steps);
+    free(result->branch);
+    free(result->subject);
+    free(result->unenforced);
+    free(result);
+}
+
+void job_result_fail(struct job_result *result, enum reason reason,
+                     const char *fmt, ...)
+{
+    bool of_the_job = reason == REASON_CANCELLED ||
+                      reason == REASON_TIMED_OUT ||
+                      reason_is_infrastructure(reason);
+    va_list ap;
+
+    if (result->reason != REASON_NONE && !of_the_job)
+        return;
+    if (result->reason == REASON_CANCELLED)
+        return;
+    result->reason = reason;
+    va_start(ap, fmt);
+    (void)vsnprintf(result->message, sizeof(result->message), fmt, ap);
+    va_end(ap);
+}
+
+static json_t *reason_json(enum reason reason)
+{
+    const char *name = reason_name(reason);
+
+    return name ? json_string(name) : json_null();
+}
+
+/* A stranger's bytes, or a text cut within a character, may be no UTF-8. */
+static json_t *text_json(const char *s)
+{
+    CLEANUP(mem) char *ascii = NULL;
+    json_t *json = json_string(s);
+
+    if (json)
+        return json;
+    ascii = xstrdup(s);
+    for (char *p = ascii; *p; p++)
+        if (*p & 0x80)
+            *p = '?';
+    return json_string(ascii);
+}
+
+static json_t *optional(bool known, int64_t value)
+{
+    return known ? json_integer(value) : json_null();
+}
+
+json_t *step_result_json(const struct job_result *result,
+                         const struct job_start *start, size_t index)
+{
+    const struct step_result *r = &result->steps[index];
+    const struct step *step = &start->pipeline->steps[index];
+    json_t *doc = json_object();
+
+    json_object_set_new(doc, "index", json_integer((json_int_t)index));
+    json_object_set_new(doc, "name", text_json(r->name));
+    json_object_set_new(doc, "kind", json_string(kind_names[step->kind]));
+    json_object_set_new(doc, "outcome", json_string(outcome_name(r->outcome)));
+    json_object_set_new(doc, "reason", reason_json(r->reason));
+    json_object_set_new(doc, "message",
+                        *r->message ? text_json(r->message) : json_null());
+    json_object_set_new(doc, "exit_code",
+                        optional(r->exit_code >= 0, r->exit_code));
+    json_object_set_new(doc, "signal", optional(r->signal > 0, r->signal));
+    json_object_set_new(doc, "attempts", json_integer(r->attempts));
+    json_object_set_new(doc, "continue_on_error",
+                        json_boolean(step->continue_on_error));
+    json_object_set_new(doc, "started_at_ms",
+                        optional(r->started_at_ms > 0, r->started_at_ms));
+    json_object_set_new(doc, "duration_ms", json_integer(r->duration_ms));
+    json_object_set_new(doc, "cpu_ms", optional(r->cpu_ms >= 0, r->cpu_ms));
+    json_object_set_new(doc, "peak_memory_bytes",
+                        optional(r->peak_bytes > 0, (json_int_t)r->peak_bytes));
+    json_object_set_new(doc, "output_bytes",
+                        json_integer((json_int_t)r->output_bytes));
+    return doc;
+}
+
+static json_t *job_json(const struct job_result *result,
+                        const struct job_start *start)
+{
+    const char *repo = *start->repo_name ? start->repo_name : "";
+    const char *branch = result->branch ? result->branch : start->branch;
+    json_t *doc = json_object();
+
+    json_object_set_new(doc, "id", json_string(start->job_id));
+    json_object_set_new(doc, "epoch", json_integer((json_int_t)start->epoch));
+    json_object_set_new(doc, "pipeline", text_json(start->pipeline->name));
+    json_object_set_new(doc, "repo", text_json(repo));
+    json_object_set_new(doc, "commit", json_string(result->commit));
+    json_object_set_new(doc, "branch", text_json(branch));
+    return doc;
+}
+
+static json_t *usage_json(const struct job_result *result)
+{
+    const struct sandbox_usage *usage = &result->usage;
+    json_t *doc = json_object();
+
+    json_object_set_new(
+        doc, "peak_memory_bytes",
+        optional(result->has_usage && usage->memory_peak_bytes > 0,
+                 (json_int_t)usage->memory_peak_bytes));
+    json_object_set_new(
+        doc, "cpu_ms",
+        optional(result->has_usage && usage->cpu_ms >= 0, usage->cpu_ms));
+    json_object_set_new(doc, "oom_kills", json_integer(usage->oom_kills));
+    return doc;
+}
+
+static json_t *sandbox_json(const struct job_result *result,
+                            const struct job_start *start, const char *driver)
+{
+    const struct pipeline *pipeline = start->pipeline;
+    json_t *doc = json_object();
+
+    json_object_set_new(doc, "driver", json_string(driver));
+    json_object_set_new(doc, "image", text_json(pipeline->image));
+    json_object_set_new(doc, "instance_type",
+                        json_string(pipeline->instance_type->name));
+    json_object_set_new(
+        doc, "network",
+        json_string(pipeline->network == NETWORK_FULL ? "full" : "none"));
+    json_object_set_new(
+        doc, "unenforced",
+        text_json(result->unenforced ? result->unenforced : ""));
+    return doc;
+}
+
+static json_t *log_json(const struct job_result *result,
+                        const struct job_start *start)
+{
+    json_t *doc = json_object();
+
+    json_object_set_new(doc, "stream", text_json(start->log_stream));
+    json_object_set_new(doc, "bytes",
+                        json_integer((json_int_t)result->output_bytes));
+    json_object_set_new(doc, "dropped_bytes",
+                        json_integer((json_int_t)result->dropped_bytes));
+    return doc;
+}
+
+static const char *state_name(enum reason reason)
+{
+    if (reason == REASON_NONE)
+        return "passed";
+    return reason == REASON_CANCELLED || reason == REASON_SUPERSEDED
+               ? "cancelled"
+               : "failed";
+}
+
+json_t *job_result_json(const struct job_result *result,
+                        const struct job_start *start, const char *driver)
+{
+    bool passed = result->reason == REASON_NONE;
+    json_t *doc = json_object();
+    json_t *steps = json_array();
+
+    for (size_t i = 0; i < result->step_count; i++)
+        json_array_append_new(steps, step_result_json(result, start, i));
+    json_object_set_new(doc, "schema", json_integer(1));
+    json_object_set_new(doc, "job", job_json(result, start));
+    json_object_set_new(doc, "state", json_string(state_name(result->reason)));
+    json_object_set_new(doc, "reason", reason_json(result->reason));
+    json_object_set_new(doc, "message",
+                        passed ? json_null() : text_json(result->message));
+    json_object_set_new(doc, "started_at_ms",
+                        json_integer(result->started_at_ms));
+    json_object_set_new(doc, "ended_at_ms", json_integer(clock_wall_ms()));
+    json_object_set_new(
+        doc, "duration_ms",
+        json_integer(clock_mono_ms() - result->started_mono_ms));
+    json_object_set_new(doc, "steps", steps);
+    json_object_set_new(doc, "usage", usage_json(result));
+    json_object_set_new(doc, "sandbox", sandbox_json(result, start, driver));
+    json_object_set_new(doc, "log", log_json(result, start));
+    return doc;
+}

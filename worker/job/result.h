@@ -1,0 +1,75 @@
+/* worker/job/result.h - what a job came to, step by step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_JOB_RESULT_H
+#define WORKER_JOB_RESULT_H
+
+#include "pipelines/reason.h"
+#include "worker/job/start.h"
+#include "worker/sandbox/sandbox.h"
+
+enum outcome {
+    OUTCOME_PENDING,
+    OUTCOME_PASSED,
+    OUTCOME_FAILED,
+    OUTCOME_SKIPPED,
+    OUTCOME_CANCELLED
+};
+
+/** How one step ended; all zeros is one that has not run. */
+struct step_result {
+    char *name; /* owned; expanded */
+    enum outcome outcome;
+    enum reason reason;
+    char message[256]; /* "" when there is nothing to say */
+    int exit_code;     /* -1: none */
+    int signal;        /* 0: none */
+    unsigned attempts;
+    int64_t started_at_ms; /* wall clock; 0: never */
+    int64_t duration_ms;   /* over all attempts */
+    int64_t cpu_ms;        /* -1: not known */
+    uint64_t peak_bytes;   /* 0: not known */
+    uint64_t output_bytes;
+};
+
+struct job_result {
+    enum reason reason;    /* REASON_NONE while all went well */
+    char message[1024];    /* of the reason */
+    char commit[41];       /* what was checked out, or "" */
+    char *branch;          /* owned, or NULL */
+    char *subject;         /* owned, or NULL: of the commit message */
+    int64_t started_at_ms; /* wall clock */
+    int64_t started_mono_ms;
+    struct step_result *steps; /* owned; as many as the pipeline has */
+    size_t step_count;
+    uint64_t output_bytes;
+    uint64_t dropped_bytes;
+    struct sandbox_usage usage; /* zeros when there was no sandbox */
+    bool has_usage;
+    char *unenforced; /* owned, or NULL */
+};
+
+/** Steps get their names from the pipeline. Owned by the caller. */
+MUST_USE struct job_result *job_result_new(const struct job_start *start);
+void job_result_free(struct job_result *result);
+OWNER(job_result)
+
+/** "passed" … Static. */
+const char *outcome_name(enum outcome outcome);
+
+/**
+ * Note why the job does not pass. The first reason stays, but that a
+ * cancellation, a time-out of the job and the infrastructure's faults take the
+ * place of a step's.
+ */
+void job_result_fail(struct job_result *result, enum reason reason,
+                     const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/** One step as schemas/result.schema.json has it. Owned by the caller. */
+MUST_USE json_t *step_result_json(const struct job_result *result,
+                                  const struct job_start *start, size_t index);
+/** The whole document, ended now. Owned by the caller. */
+MUST_USE json_t *job_result_json(const struct job_result *result,
+                                 const struct job_start *start,
+                                 const char *driver);
+
+#endif

@@ -1,0 +1,157 @@
+/* worker/job/start.c - what run-job is told to do. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/start.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRING_MAX 4096
+#define ENV_MAX    512
+
+/* Every string field, where it goes and whether it may be left out. */
+static const struct {
+    const char *key;
+    size_t offset;
+    bool required;
+} fields[] = {
+    {"job_id", offsetof(struct job_start, job_id), true},
+    {"repo", offsetof(struct job_start, repo), false},
+    {"repo_name", offsetof(struct job_start, repo_name), false},
+    {"commit", offsetof(struct job_start, commit), false},
+    {"ref", offsetof(struct job_start, ref), false},
+    {"branch", offsetof(struct job_start, branch), false},
+    {"base", offsetof(struct job_start, base), false},
+    {"change", offsetof(struct job_start, change), false},
+    {"trust", offsetof(struct job_start, trust), false},
+    {"runtime", offsetof(struct job_start, runtime), false},
+    {"log_stream", offsetof(struct job_start, log_stream), false},
+};
+
+static char **field_of(struct job_start *start, size_t i)
+{
+    return (char **)(void *)((char *)start + fields[i].offset);
+}
+
+static int take_strings(struct job_start *start, const json_t *doc,
+                        struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const json_t *value = json_object_get(doc, fields[i].key);
+
+        if (!value && !fields[i].required) {
+            *field_of(start, i) = xstrdup("");
+            continue;
+        }
+        if (!json_is_string(value) || json_string_length(value) > STRING_MAX ||
+            strlen(json_string_value(value)) != json_string_length(value))
+            return err_set(err, ERR_USER, "'%s' must be a short string",
+                           fields[i].key);
+        *field_of(start, i) = xstrdup(json_string_value(value));
+    }
+    return 0;
+}
+
+static bool is_id(const char *s)
+{
+    size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return len && len <= 63 && !s[len] && s[0] != '-';
+}
+
+static int check(const struct job_start *start, struct err *err)
+{
+    size_t hex = strspn(start->commit, "0123456789abcdef");
+
+    if (!is_id(start->job_id))
+        return err_set(err, ERR_USER, "'job_id' must be [a-z0-9-]");
+    if (start->commit[hex] || (hex && hex != 40))
+        return err_set(err, ERR_USER, "'commit' must have 40 hex digits");
+    if (*start->trust && strcmp(start->trust, "member") != 0 &&
+        strcmp(start->trust, "fork") != 0)
+        return err_set(err, ERR_USER, "'trust' must be member or fork");
+    return 0;
+}
+
+static int take_env(struct job_start *start, const json_t *doc, struct err *err)
+{
+    json_t *env = json_object_get(doc, "env");
+    const char *name;
+    json_t *value;
+
+    if (!env)
+        return 0;
+    if (!json_is_object(env) || json_object_size(env) > ENV_MAX)
+        return err_set(err, ERR_USER, "'env' must be an object of strings");
+    json_object_foreach(env, name, value)
+    {
+        if (!json_is_string(value) || strchr(name, '=') || !*name)
+            return err_set(err, ERR_USER, "'env' must hold strings");
+        strv_setenv(&start->env, name, json_string_value(value));
+    }
+    return 0;
+}
+
+static int take_inputs(struct job_start *start, const json_t *doc,
+                       struct err *err)
+{
+    json_t *inputs = json_object_get(doc, "inputs");
+    const char *name;
+    json_t *value;
+
+    if (inputs && (!json_is_object(inputs) || json_object_size(inputs) > 64))
+        return err_set(err, ERR_USER, "'inputs' must be an object of strings");
+    json_object_foreach(inputs, name, value)
+    {
+        if (!json_is_string(value))
+            return err_set(err, ERR_USER, "input '%s' must be a string", name);
+    }
+    start->inputs = inputs ? json_incref(inputs) : json_object();
+    return 0;
+}
+
+int job_start_parse(const void *data, size_t len, struct job_start **out_start,
+                    struct err *err)
+{
+    CLEANUP(job_start) struct job_start *start = xcalloc(1, sizeof(*start));
+    json_error_t where;
+    json_t *doc = json_loadb(data, len, JSON_REJECT_DUPLICATES, &where);
+    int rc = -1;
+
+    if (!json_is_object(doc)) {
+        (void)err_set(err, ERR_USER, "the job is not a JSON object: %s",
+                      where.text);
+    } else {
+        json_int_t epoch = json_integer_value(json_object_get(doc, "epoch"));
+
+        start->epoch = epoch > 0 ? (uint64_t)epoch : 1;
+        start->keep = json_is_true(json_object_get(doc, "keep"));
+        rc = take_strings(start, doc, err);
+        if (!rc)
+            rc = check(start, err);
+        if (!rc)
+            rc = take_env(start, doc, err);
+        if (!rc)
+            rc = take_inputs(start, doc, err);
+        if (!rc)
+            rc = pipeline_from_json(json_object_get(doc, "pipeline"),
+                                    &start->pipeline, err);
+    }
+    json_decref(doc);
+    if (rc < 0)
+        return err_wrap(err, "cannot take the job");
+    *out_start = STEAL(start);
+    return 0;
+}
+
+void job_start_free(struct job_start *start)
+{
+    if (!start)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        free(*field_of(start, i));
+    strv_clear(&start->env);
+    json_decref(start->inputs);
+    pipeline_free(start->pipeline);
+    free(start);
+}

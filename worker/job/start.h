@@ -1,0 +1,40 @@
+/* worker/job/start.h - what run-job is told to do. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_JOB_START_H
+#define WORKER_JOB_START_H
+
+#include "base/err.h"
+#include "pipelines/pipeline.h"
+
+#include <stdbool.h>
+
+/** JOB_FRAME_START (worker/job/events.h), parsed and checked. */
+struct job_start {
+    char *job_id; /* owned, as are all strings; never NULL */
+    uint64_t epoch;
+    char *repo;       /* address or absolute path; may hold a credential */
+    char *repo_name;  /* for people and the environment */
+    char *commit;     /* 40 hex digits, or "" */
+    char *ref;        /* or "" */
+    char *branch;     /* or "" */
+    char *base;       /* the branch that a change goes to, or "" */
+    char *change;     /* the number of the pull request, or "" */
+    char *trust;      /* "member" or "fork" */
+    char *runtime;    /* "" to find one */
+    char *log_stream; /* the Redis key of the log, for the result; or "" */
+    bool keep;        /* keep a copy of the workspace */
+    struct strv env;  /* NAME=value, given beside the pipeline */
+    json_t *inputs;   /* owned; an object of strings */
+    struct pipeline *pipeline; /* owned */
+};
+
+/**
+ * Parse `len` bytes of JSON. Returns 0 and an owned `*out_start`; -1 with
+ * ERR_USER and the field's name when anything is missing or malformed.
+ */
+MUST_USE int job_start_parse(const void *data, size_t len,
+                             struct job_start **out_start, struct err *err);
+void job_start_free(struct job_start *start);
+OWNER(job_start)
+
+#endif
