@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+// tests/fakes/run-job.js - a stand-in that does what its job's inputs.fake says.
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+const fs = require('fs');
+const net = require('net');
+const path = require('path');
+
+const FRAME = {
+    START: 1, DEADLINE: 2, CANCEL: 3, STEP_START: 16, STDOUT: 17, STDERR: 18,
+    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22,
+};
+
+if (process.argv[2] === '--sweep') {
+    const dir = process.argv[3];
+    if (!path.isAbsolute(dir) || path.basename(dir) !== 'sandboxes')
+        process.exit(2);
+    fs.appendFileSync(path.join(path.dirname(dir), 'sweeps'), 'x');
+    console.log(0);
+    process.exit(0);
+}
+
+const socket = new net.Socket({ fd: 3 });
+const started = Date.now();
+let job = null;
+let cancels = 0;
+let inbox = Buffer.alloc(0);
+
+function send(type, body, id = 0) {
+    const data = Buffer.isBuffer(body) ? body
+        : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+    const head = Buffer.alloc(9);
+    head.writeUInt32BE(data.length, 0);
+    head.writeUInt8(type, 4);
+    head.writeUInt32BE(id, 5);
+    socket.write(Buffer.concat([head, data]));
+}
+
+function result(state, reason, change = {}) {
+    const now = Date.now();
+    return Object.assign({
+        schema: 1,
+        job: {
+            id: job.job_id, epoch: job.epoch, pipeline: job.pipeline.name,
+            repo: '', commit: '', branch: '',
+        },
+        state, reason, message: reason ? `it ${state}` : null,
+        started_at_ms: started, ended_at_ms: now, duration_ms: now - started,
+        steps: [],
+        usage: { peak_memory_bytes: null, cpu_ms: null, oom_kills: 0 },
+        sandbox: {
+            driver: 'fake', image: 'host', instance_type: 'lite',
+            network: 'none', unenforced: '',
+        },
+        log: { stream: '', bytes: 0, dropped_bytes: 0 },
+    }, change);
+}
+
+function end(state, reason, change) {
+    send(FRAME.RESULT, result(state, reason, change));
+    socket.end(() => process.exit(state === 'passed' ? 0 : 1));
+}
+
+function step(text) {
+    send(FRAME.STEP_START, { name: 'one', attempt: 1, started_at_ms: started });
+    send(FRAME.PROGRESS, 'half of it');
+    send(FRAME.STDOUT, text);
+    send(FRAME.STDERR, 'a warning\n');
+    send(FRAME.NOTE, 'a note\n');
+}
+
+const behaviours = {
+    pass() { step('hello\n'); end('passed', null); },
+    fail() { step('oh\n'); end('failed', 'step_failed'); },
+    die() { step('dying\n'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50); },
+    exit3() { step('leaving\n'); socket.end(() => process.exit(3)); },
+    garbage() { socket.write(Buffer.alloc(300000, 0xff)); },
+    other_job() { end('passed', null, { job: { id: 'other' } }); },
+    bad_state() { end('passed', 'timed_out'); },
+    not_json() { send(FRAME.RESULT, 'nonsense'); socket.end(() => process.exit(0)); },
+    bad_steps() {
+        send(FRAME.STEP_START, 'nonsense');
+        send(FRAME.STEP_END, '[]');
+        send(99, '{}');
+        send(FRAME.START, '{}');
+        step('hello\n');
+        end('passed', null);
+        send(FRAME.STDOUT, 'after the end');
+    },
+    hang() { step('waiting\n'); },
+    deaf() { step('deaf\n'); },
+    stubborn() { step('waiting\n'); }, // takes two cancels
+    flood() {
+        for (let i = 0; i < 64; i++)
+            send(FRAME.STDOUT, Buffer.alloc(128 << 10, 97 + i % 26));
+        end('passed', null);
+    },
+    sleep() { setTimeout(() => behaviours.pass(), 1500); },
+};
+
+function take(type, body) {
+    const json = JSON.parse(body.toString('utf8'));
+    if (type === FRAME.START) {
+        if (job || !json.job_id || !(json.epoch >= 1) || !json.pipeline)
+            process.exit(99);
+        job = json;
+        behaviours[job.inputs.fake]();
+    } else if (type === FRAME.DEADLINE) {
+        if (!job || !Number.isInteger(json.mono_ms))
+            process.exit(98);
+        if (job.inputs.fake === 'sleep')
+            send(FRAME.NOTE, `deadline ${json.mono_ms}\n`);
+    } else if (type === FRAME.CANCEL) {
+        cancels++;
+        if (job.inputs.fake === 'hang' ||
+            (job.inputs.fake === 'stubborn' && cancels === 2))
+            end('cancelled', json.reason);
+    } else {
+        process.exit(97);
+    }
+}
+
+socket.on('data', (data) => {
+    inbox = Buffer.concat([inbox, data]);
+    while (inbox.length >= 9 && inbox.length >= 9 + inbox.readUInt32BE(0)) {
+        const length = inbox.readUInt32BE(0);
+        const type = inbox.readUInt8(4);
+        const body = inbox.subarray(9, 9 + length);
+        inbox = inbox.subarray(9 + length);
+        take(type, body);
+    }
+});
+socket.on('error', () => process.exit(1));
+socket.on('end', () => {
+    if (!job || job.inputs.fake !== 'deaf')
+        process.exit(0);
+});
+setInterval(() => {}, 60000); // deaf ones stay without a socket

@@ -1,0 +1,44 @@
+#!/bin/bash
+# tests/integration/supervisor.sh - what becomes of a job whose run-job fails.
+# SPDX-License-Identifier: Apache-2.0
+set -u
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=../lib/fake_job.sh
+. "$(dirname "$0")/../lib/fake_job.sh"
+
+# outcome BEHAVIOUR: "exit state reason", the result checked by its schema
+outcome() {
+    local status=0
+    fake_run "$1" --json >"$TEST_TMP/result.json" 2>"$TEST_TMP/err" ||
+        status=$?
+    node "$tap_root/tests/schema/validate.js" \
+        "$tap_root/schemas/result.schema.json" "$TEST_TMP/result.json" \
+        >"$TEST_TMP/validated" 2>&1 || status="$status invalid"
+    node -e '
+        const r = JSON.parse(require("fs").readFileSync(process.argv[2]));
+        console.log(process.argv[1], r.state, String(r.reason));
+    ' "$status" "$TEST_TMP/result.json"
+}
+
+is "$(outcome pass)" "0 passed null" "one that passes"
+is "$(outcome fail)" "1 failed step_failed" "one that fails"
+is "$(outcome die)" "3 failed sandbox_failed" "one whose run-job is killed"
+is "$(outcome exit3)" "3 failed sandbox_failed" "one that gives no result"
+is "$(outcome garbage)" "3 failed sandbox_failed" "one that sends garbage"
+is "$(outcome other_job)" "3 failed sandbox_failed" \
+    "one that answers for another job"
+is "$(outcome flood)" "0 passed null" "one that floods its log"
+
+fake_exec hang --json >"$TEST_TMP/result.json" 2>"$TEST_TMP/err" &
+pid=$!
+for _ in $(seq 200); do
+    pgrep -f "$fake_libexec/run-job" >/dev/null && break
+    sleep 0.05
+done
+sleep 0.5
+kill -INT "$pid"
+wait "$pid"
+is "$?" 130 "one that is cancelled"
+is "$(pgrep -f "$fake_libexec/run-job")" "" "no run-job is left"
+done_testing
