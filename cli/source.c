@@ -1,0 +1,306 @@
+/* cli/source.c - which repository and commit a run is about. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/source.h"
+
+#include "base/proc.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GIT_TIMEOUT_MS 30000
+#define GIT_OUTPUT_MAX ((size_t)1 << 20)
+#define NAME_MAX_LEN   512
+
+int source_is_address(const char *repo)
+{
+    size_t colon = strcspn(repo, ":");
+
+    if (strstr(repo, "://"))
+        return 1;
+    /* git@host:path, where no directory of that name is in the way. */
+    return colon > 0 && repo[colon] && strcspn(repo, "/") > colon &&
+           access(repo, F_OK) < 0;
+}
+
+char *source_name_of(const char *address)
+{
+    const char *scheme = strstr(address, "://");
+    const char *path = scheme ? strchr(scheme + 3, '/') : NULL;
+    size_t len;
+    size_t start;
+    unsigned parts = 0;
+
+    if (!scheme && *address != '/' && strchr(address, ':'))
+        path = strchr(address, ':') + 1;
+    else if (!scheme)
+        path = address;
+    if (!path)
+        return xstrdup("");
+    len = strcspn(path, "?#");
+    while (len && path[len - 1] == '/')
+        len--;
+    if (len > 4 && !strncmp(path + len - 4, ".git", 4))
+        len -= 4;
+    for (start = len; start > 0; start--)
+        if (path[start - 1] == '/' && ++parts == 2)
+            break;
+    while (start < len && path[start] == '/')
+        start++;
+    return xstrndup(path + start,
+                    len - start < NAME_MAX_LEN ? len - start : NAME_MAX_LEN);
+}
+
+void source_free(struct source *source)
+{
+    if (!source)
+        return;
+    free(source->repo);
+    free(source->name);
+    free(source->commit);
+    free(source->ref);
+    free(source->branch);
+    free(source);
+}
+
+/*
+ * Run git in `dir`; `words` end with NULL. Whoever started berth from a hook
+ * has variables set that name another repository; and a repository's own
+ * configuration must not start programs when it is only looked at.
+ */
+static int git(const char *dir, const char *const *words, struct strbuf *output,
+               struct err *err)
+{
+    const char *argv[24] = {"env",
+                            "-u",
+                            "GIT_DIR",
+                            "-u",
+                            "GIT_WORK_TREE",
+                            "-u",
+                            "GIT_INDEX_FILE",
+                            "LC_ALL=C",
+                            "GIT_OPTIONAL_LOCKS=0",
+                            "git",
+                            "-c",
+                            "core.fsmonitor=false",
+                            "-C",
+                            dir};
+    size_t count = 14;
+
+    for (; *words && count + 1 < ARRAY_LEN(argv); words++)
+        argv[count++] = *words;
+    return proc_run(argv, GIT_TIMEOUT_MS, output, err);
+}
+
+#define GIT(dir, output, err, ...)                                             \
+    git(dir, (const char *const[]){__VA_ARGS__, NULL}, output, err)
+
+/* The last line that git printed: warnings may stand in front of it. */
+static char *answer(struct strbuf *output)
+{
+    const char *line;
+
+    while (output->len && output->data[output->len - 1] == '\n')
+        strbuf_cut(output, output->len - 1);
+    line = strrchr(output->data, '\n');
+    return xstrdup(line ? line + 1 : output->data);
+}
+
+static char *ask(const char *dir, const char *word, const char *option,
+                 const char *what)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+
+    if (GIT(dir, &output, NULL, word, option, what) < 0)
+        return xstrdup("");
+    return answer(&output);
+}
+
+static int no_repository(const char *dir, const struct strbuf *output,
+                         const struct err *why, struct err *err)
+{
+    if (strstr(output->data, "not a git repository"))
+        return err_set(err, ERR_USER,
+                       "'%.300s' is not in a Git repository; give one with "
+                       "--repo, or make one: git init, git add, git commit",
+                       dir);
+    return err_set(err, ERR_USER, "cannot look at '%.300s': %.500s", dir,
+                   why->msg);
+}
+
+/* The top of the working tree, or a bare repository itself; NULL: none. */
+static char *find_top(const char *dir, struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+    CLEANUP(mem) char *bare = NULL;
+    const char *what = "--show-toplevel";
+    struct err why = {0};
+
+    if (access(dir, F_OK) < 0) {
+        (void)err_sys(err, ERR_USER, "--repo '%.300s'", dir);
+        return NULL;
+    }
+    if (GIT(dir, &output, &why, "rev-parse", "--is-bare-repository") < 0) {
+        (void)no_repository(dir, &output, &why, err);
+        return NULL;
+    }
+    bare = answer(&output);
+    if (strcmp(bare, "true") == 0)
+        what = "--absolute-git-dir";
+    strbuf_cut(&output, 0);
+    if (GIT(dir, &output, &why, "rev-parse", what) < 0) {
+        (void)no_repository(dir, &output, &why, err);
+        return NULL;
+    }
+    return answer(&output);
+}
+
+static bool is_hex(const char *text, size_t least, size_t most)
+{
+    size_t len = strspn(text, "0123456789abcdefABCDEF");
+
+    return !text[len] && len >= least && len <= most;
+}
+
+static int no_commit(const char *top, const char *wanted, struct err *err)
+{
+    if (strcmp(wanted, "HEAD") == 0)
+        return err_set(err, ERR_USER,
+                       "'%.300s' has no commit yet: a run takes what is "
+                       "committed",
+                       top);
+    return err_set(err, ERR_USER, "'%.300s' has no commit '%.200s'", top,
+                   wanted);
+}
+
+static int find_commit(struct source *source, const char *wanted,
+                       struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+    CLEANUP(mem) char *name = xasprintf("%s^{commit}", wanted);
+    char *commit;
+
+    if (GIT(source->repo, &output, NULL, "rev-parse", "--verify",
+            "--end-of-options", name) < 0)
+        return no_commit(source->repo, wanted, err);
+    commit = answer(&output);
+    free(source->commit);
+    source->commit = commit;
+    if (!is_hex(commit, 40, 40))
+        return err_set(err, ERR_USER,
+                       "'%.300s' does not name its commits by SHA-1, which is "
+                       "all that berth knows",
+                       source->repo);
+    return 0;
+}
+
+/* refs/heads/main of "main" or HEAD; "" of what is no name of a ref. */
+static void find_ref(struct source *source, const char *wanted)
+{
+    CLEANUP(mem)
+    char *full = ask(source->repo, "rev-parse", "--symbolic-full-name", wanted);
+
+    if (strncmp(full, "refs/", 5) != 0)
+        return;
+    if (!strncmp(full, "refs/heads/", 11)) {
+        free(source->branch);
+        source->branch = xstrdup(full + 11);
+    }
+    free(source->ref);
+    source->ref = STEAL(full);
+}
+
+static void find_name(struct source *source)
+{
+    CLEANUP(mem)
+    char *origin = ask(source->repo, "config", "--get", "remote.origin.url");
+    const char *slash = strrchr(source->repo, '/');
+
+    free(source->name);
+    source->name = source_name_of(origin);
+    if (*source->name)
+        return;
+    free(source->name);
+    source->name = xstrdup(slash && slash[1] ? slash + 1 : source->repo);
+}
+
+static void count_dirty(struct source *source)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+
+    /* A bare repository has no working tree: git says so and fails. */
+    if (GIT(source->repo, &output, NULL, "status", "--porcelain") < 0)
+        return;
+    for (size_t i = 0; i < output.len; i++)
+        source->dirty_files += output.data[i] == '\n';
+}
+
+static int find_here(struct source *source, const char *commit, const char *ref,
+                     struct err *err)
+{
+    const char *wanted = commit ? commit : ref ? ref : "HEAD";
+    CLEANUP(mem) char *dir = STEAL(source->repo);
+    char *top = find_top(dir, err);
+
+    source->repo = xstrdup("");
+    if (!top)
+        return -1;
+    free(source->repo);
+    source->repo = top;
+    if (find_commit(source, wanted, err) < 0)
+        return -1;
+    if (!commit)
+        find_ref(source, wanted);
+    find_name(source);
+    if (!commit && !ref)
+        count_dirty(source);
+    return 0;
+}
+
+static int find_there(struct source *source, const char *commit,
+                      const char *ref, struct err *err)
+{
+    if (commit && !is_hex(commit, 40, 40))
+        return err_set(err, ERR_USER,
+                       "--commit needs all 40 digits when --repo is an "
+                       "address; or give --ref");
+    free(source->name);
+    source->name = source_name_of(source->repo);
+    if (commit) {
+        free(source->commit);
+        source->commit = xstrdup(commit);
+    }
+    if (ref) {
+        free(source->ref);
+        source->ref = xstrdup(ref);
+    }
+    return 0;
+}
+
+int source_find(const char *repo, const char *commit, const char *ref,
+                struct source **out_source, struct err *err)
+{
+    CLEANUP(source) struct source *source = xcalloc(1, sizeof(*source));
+    int rc;
+
+    source->repo = xstrdup(repo ? repo : ".");
+    source->name = xstrdup("");
+    source->commit = xstrdup("");
+    source->ref = xstrdup("");
+    source->branch = xstrdup("");
+    if (commit && !is_hex(commit, 4, 40))
+        return err_set(err, ERR_USER,
+                       "--commit takes a SHA; for a branch or tag use --ref");
+    if (ref && (!*ref || *ref == '-' || strlen(ref) > NAME_MAX_LEN))
+        return err_set(err, ERR_USER, "--ref takes a branch, a tag or refs/…");
+    rc = source_is_address(source->repo) ? find_there(source, commit, ref, err)
+                                         : find_here(source, commit, ref, err);
+    if (rc < 0)
+        return -1;
+    for (char *c = source->commit; *c; c++)
+        *c = (char)(*c >= 'A' && *c <= 'F' ? *c + 32 : *c);
+    *out_source = STEAL(source);
+    return 0;
+}

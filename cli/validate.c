@@ -1,0 +1,118 @@
+/* cli/validate.c - berth validate: what is wrong with pipeline files. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+#include "base/yaml_tree.h"
+#include "cli/commands.h"
+#include "pipelines/diag.h"
+#include "pipelines/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct validate_options {
+    bool json;
+};
+
+static const struct option_def option_defs[] = {
+    {.name = "json",
+     .help = "print {\"files\": [{\"file\", \"valid\", \"errors\"}]}",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct validate_options, json)},
+};
+
+const struct command command_validate = {
+    .name = "validate",
+    .operands = "FILE…",
+    .summary = "Check pipeline files, and list all that is wrong with them.",
+    .details = "\"-\" is standard input. Errors go to standard error as\n"
+               "FILE:LINE:COLUMN: MESSAGE with the line they are about.\n\n"
+               "Exit status: 0 all are valid, 1 any is not, 2 wrong usage.",
+    .options = option_defs,
+    .option_count = ARRAY_LEN(option_defs),
+    .min_operands = 1,
+    .max_operands = 10000,
+    .main = cmd_validate,
+};
+
+/* One byte more than a document may have, so that too large is seen. */
+static int read_text(const char *file, struct strbuf *text, struct err *err)
+{
+    if (strcmp(file, "-") != 0)
+        return file_read(file, text->max_bytes, text, err);
+    return fd_read_all(STDIN_FILENO, text, err);
+}
+
+static bool check_file(const char *file, struct diag_list *diags)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(YAML_MAX_BYTES + 1);
+    CLEANUP(pipeline) struct pipeline *pipeline = NULL;
+    const char *shown = strcmp(file, "-") ? file : "<stdin>";
+    struct err err = {0};
+
+    if (read_text(file, &text, &err) < 0) {
+        diag_list_set_source(diags, shown, "", 0);
+        diag_list_add(diags, 0, 0, NULL, "%s", err.msg);
+        return false;
+    }
+    return pipeline_load(shown, text.data, text.len, diags, &pipeline) == 0;
+}
+
+static void print_text(const char *file, bool valid,
+                       const struct diag_list *diags)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    if (valid) {
+        printf("%s: valid\n", file);
+        return;
+    }
+    (void)fflush(stdout);
+    diag_list_render(diags, &out);
+    fputs(out.data, stderr);
+}
+
+static json_t *file_json(const char *file, bool valid,
+                         const struct diag_list *diags)
+{
+    json_t *object = json_object();
+    /* A name of other bytes than UTF-8 has no place in JSON. */
+    json_t *name = json_string(file);
+
+    json_object_set_new(object, "file", name ? name : json_string("?"));
+    json_object_set_new(object, "valid", json_boolean(valid));
+    json_object_set_new(object, "errors", diag_list_to_json(diags));
+    return object;
+}
+
+int cmd_validate(int argc, char **argv)
+{
+    CLEANUP(strv) struct strv files = {0};
+    struct validate_options options = {0};
+    struct err err = {0};
+    int parsed =
+        options_parse(&command_validate, argc, argv, &options, &files, &err);
+    json_t *list, *document;
+    int status = 0;
+
+    if (parsed != 0)
+        return options_finish(&command_validate, parsed, &err);
+    list = json_array();
+    for (size_t i = 0; i < files.count; i++) {
+        CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
+        bool valid = check_file(files.items[i], diags);
+
+        if (options.json)
+            json_array_append_new(list,
+                                  file_json(files.items[i], valid, diags));
+        else
+            print_text(files.items[i], valid, diags);
+        status |= !valid;
+    }
+    document = json_pack("{s:o}", "files", list);
+    if (options.json && (json_dumpf(document, stdout, JSON_INDENT(2)) < 0 ||
+                         putchar('\n') == EOF))
+        status = 1;
+    json_decref(document);
+    return status;
+}
