@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -190,6 +191,11 @@ static void send_one(struct channel *ch, uint8_t type, uint32_t id,
     frame_put_header(header, type, id, (uint32_t)len);
     strbuf_add(&ch->outbox, header, sizeof(header));
     strbuf_add(&ch->outbox, data, len);
+    /* A frame cut short would garble all that follow: as out of memory. */
+    if (ch->outbox.truncated) {
+        (void)fputs("berth: a channel's queue is full\n", stderr);
+        abort();
+    }
 }
 
 void channel_send(struct channel *ch, uint8_t type, uint32_t id,

@@ -141,7 +141,8 @@ static int make_one(const char *path, mode_t mode, struct err *err)
 {
     struct stat st;
 
-    if (mkdir(path, mode) == 0)
+    /* The umask of whoever started us must not close it to the sandbox. */
+    if (mkdir(path, mode) == 0 && chmod(path, mode) == 0)
         return 0;
     if (errno == EEXIST && stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))

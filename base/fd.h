@@ -35,7 +35,10 @@ MUST_USE int file_read(const char *path, size_t max_bytes, struct strbuf *buf,
 MUST_USE int file_write(const char *path, const void *data, size_t len,
                         mode_t mode, struct err *err);
 
-/** mkdir -p: existing directories are fine; `mode` is for new ones. */
+/**
+ * mkdir -p: existing directories are fine; new ones get `mode` whatever the
+ * umask is.
+ */
 MUST_USE int dir_make(const char *path, mode_t mode, struct err *err);
 /**
  * Remove a file or a directory with all below it, following no symbolic link

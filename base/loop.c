@@ -26,6 +26,7 @@ struct loop_source {
     bool dead;       /* removed: freed at the end of the turn */
     int fd;          /* -1 for a timer; owned for SOURCE_CHILD and _SIGNAL */
     int64_t at_ms;   /* SOURCE_TIMER */
+    uint64_t serial; /* in the order of adding */
     pid_t pid;       /* SOURCE_CHILD */
     uint32_t events; /* SOURCE_FD */
     union {
@@ -41,6 +42,7 @@ struct loop {
     int epoll;
     bool stopped;
     bool has_dead;
+    uint64_t serial; /* of the next source */
     LIST_HEAD(, loop_source) sources;
 };
 
@@ -83,6 +85,7 @@ static struct loop_source *source_new(struct loop *loop, enum source_kind kind,
     source->kind = kind;
     source->arg = arg;
     source->fd = -1;
+    source->serial = loop->serial++;
     LIST_INSERT_HEAD(&loop->sources, source, link);
     return source;
 }
@@ -228,15 +231,32 @@ static void dispatch(struct loop_source *source, uint32_t events)
     }
 }
 
-static void fire_timers(struct loop *loop)
+/* The timer that is due first, of those set before this turn. */
+static struct loop_source *next_due(struct loop *loop, int64_t now,
+                                    uint64_t set_before)
 {
-    int64_t now = clock_mono_ms();
+    struct loop_source *first = NULL;
     struct loop_source *source;
 
     LIST_FOREACH(source, &loop->sources, link)
     {
-        if (source->kind != SOURCE_TIMER || source->dead || source->at_ms > now)
+        if (source->kind != SOURCE_TIMER || source->dead ||
+            source->at_ms > now || source->serial >= set_before)
             continue;
+        if (!first || source->at_ms < first->at_ms ||
+            (source->at_ms == first->at_ms && source->serial < first->serial))
+            first = source;
+    }
+    return first;
+}
+
+static void fire_timers(struct loop *loop)
+{
+    int64_t now = clock_mono_ms();
+    uint64_t set_before = loop->serial;
+    struct loop_source *source;
+
+    while ((source = next_due(loop, now, set_before))) {
         loop_remove(source);
         source->fn.timer(source->arg);
     }

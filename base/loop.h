@@ -34,7 +34,10 @@ MUST_USE int loop_add_fd(struct loop *loop, int fd, uint32_t events,
 /** Change what a descriptor is watched for; 0 pauses it. */
 void loop_set_events(struct loop_source *source, uint32_t events);
 
-/** Call `fn` once at `at_ms` (clock_mono_ms); the source removes itself. */
+/**
+ * Call `fn` once at `at_ms` (clock_mono_ms); the source removes itself. Timers
+ * fire in order of time, those of one time in the order of adding.
+ */
 struct loop_source *loop_add_timer(struct loop *loop, int64_t at_ms,
                                    loop_timer_fn *fn, void *arg);
 

@@ -6,8 +6,9 @@
 #include "base/suggest.h"
 #include "pipelines/library.h"
 
-#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int read_stdin(struct strbuf *text, struct err *err)
@@ -38,6 +39,15 @@ static int not_found(const char *name, struct err *err)
                    meant.best ? meant.best : "", meant.best ? "'?" : "");
 }
 
+/* A directory does not hide what ships: many repositories have a `test`. */
+static bool has_file(const char *name)
+{
+    struct stat st;
+
+    return stat(name, &st) == 0 &&
+           (!S_ISDIR(st.st_mode) || !library_find(name));
+}
+
 int pipeline_file_load(const char *name, struct diag_list *diags,
                        struct pipeline **out_pipeline, struct err *err)
 {
@@ -48,10 +58,10 @@ int pipeline_file_load(const char *name, struct diag_list *diags,
         shown = "<stdin>";
         if (read_stdin(&text, err) < 0)
             return -1;
-    } else if (access(name, F_OK) == 0) {
+    } else if (has_file(name)) {
         if (file_read(name, PIPELINE_FILE_MAX_BYTES, &text, err) < 0)
             return err_wrap(err, "cannot read the pipeline");
-    } else if (errno == ENOENT && library_find(name)) {
+    } else if (library_find(name)) {
         strbuf_adds(&text, library_find(name));
     } else {
         return not_found(name, err);

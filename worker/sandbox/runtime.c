@@ -178,17 +178,31 @@ int runtime_start(struct loop *loop, const struct runtime_spec *spec,
     return 0;
 }
 
-pid_t runtime_init_pid(const struct runtime *rt)
+/* The one number in a file, or -1. */
+static pid_t read_pid(const char *path)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/pid", rt->run_dir);
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(64);
     struct err ignored;
+    char *end;
     long pid;
 
     if (file_read(path, 32, &text, &ignored) < 0)
         return -1;
-    pid = strtol(text.data, NULL, 10);
-    return pid > 1 ? (pid_t)pid : -1;
+    pid = strtol(text.data, &end, 10);
+    end += strspn(end, " \n");
+    return pid > 1 && !*end ? (pid_t)pid : -1;
+}
+
+pid_t runtime_init_pid(const struct runtime *rt)
+{
+    CLEANUP(mem) char *file = xasprintf("%s/pid", rt->run_dir);
+    /* Before the runtime has written it: its only child is the sandbox. */
+    CLEANUP(mem)
+    char *children =
+        xasprintf("/proc/%d/task/%d/children", (int)rt->pid, (int)rt->pid);
+    pid_t pid = read_pid(file);
+
+    return pid > 1 || rt->pid <= 0 ? pid : read_pid(children);
 }
 
 static bool ended_within(pid_t pid, int64_t ms)

@@ -206,6 +206,31 @@ static void timers_can_be_removed(void **state)
     assert_int_equal(f->calls, 0);
 }
 
+static char fired[8];
+
+static void on_named_timer(void *arg)
+{
+    const char *name = arg;
+
+    strncat(fired, name, 1);
+}
+
+/* All are due in one turn: the earliest first, equals as they were set. */
+static void timers_fire_in_order(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = clock_mono_ms();
+    static char names[] = "abcd";
+
+    fired[0] = '\0';
+    (void)loop_add_timer(f->loop, now - 1, on_named_timer, &names[2]);
+    (void)loop_add_timer(f->loop, now - 3, on_named_timer, &names[0]);
+    (void)loop_add_timer(f->loop, now - 1, on_named_timer, &names[3]);
+    (void)loop_add_timer(f->loop, now - 2, on_named_timer, &names[1]);
+    step(f, 0);
+    assert_string_equal(fired, "abcd");
+}
+
 static void again(void *arg)
 {
     struct fixture *f = arg;
@@ -340,6 +365,7 @@ int main(void)
         TEST(what_cannot_be_watched),
         TEST(timers_fire_once),
         TEST(timers_can_be_removed),
+        TEST(timers_fire_in_order),
         TEST(timers_set_in_a_timer_wait_a_turn),
         TEST(children_are_reaped),
         TEST(signals_arrive_in_the_loop),
