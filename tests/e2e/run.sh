@@ -241,7 +241,7 @@ is "$(cat "$kept/file.txt" 2>&1)" two "--keep: the files are there"
 on_terminal() {
     local keys=$1
     shift
-    rm -f "$TEST_TMP/typescript"
+    rm -f "$TEST_TMP/typescript" "$TEST_TMP/status"
     printf -v command '%q ' "$BERTH_BIN" run "$@"
     eval "$keys" | TERM=xterm script -qfc \
         "trap : INT; stty cols 60 rows 20; $command; echo \$? >$TEST_TMP/status" \
@@ -249,14 +249,18 @@ on_terminal() {
     out=$(cat "$TEST_TMP/typescript")
     status=$(cat "$TEST_TMP/status")
 }
-# Type Ctrl-C when the step waits.
+# Type Ctrl-C when the step waits. The keyboard stays until the end: script(1)
+# may kill the shell when it goes.
 interrupt() {
     for _ in $(seq 100); do
         grep -qs 'waiting' "$TEST_TMP/typescript" && break
         sleep 0.1
     done
     printf '\003'
-    sleep 1
+    for _ in $(seq 300); do
+        [ ! -s "$TEST_TMP/status" ] || break
+        sleep 0.1
+    done
 }
 esc=$(printf '\033')
 
