@@ -28,6 +28,32 @@ static int add_stdio(posix_spawn_file_actions_t *actions, int fd, int target)
     return posix_spawn_file_actions_adddup2(actions, fd, target);
 }
 
+static bool is_target(const struct proc_spec *spec, int fd)
+{
+    for (size_t i = 0; i < spec->fd_count; i++)
+        if (spec->fds[i].to == fd)
+            return true;
+    return false;
+}
+
+/* A library's descriptor may lack close-on-exec, and a child may be hostile:
+ * only what is named goes over. */
+static int close_others(posix_spawn_file_actions_t *actions,
+                        const struct proc_spec *spec)
+{
+    int last = 2;
+    int rc = 0;
+
+    for (size_t i = 0; i < spec->fd_count; i++)
+        if (spec->fds[i].to > last)
+            last = spec->fds[i].to;
+    for (int fd = 3; !rc && fd < last; fd++)
+        if (!is_target(spec, fd))
+            rc = posix_spawn_file_actions_addclose(actions, fd);
+    return rc ? rc
+              : posix_spawn_file_actions_addclosefrom_np(actions, last + 1);
+}
+
 static int fill_actions(posix_spawn_file_actions_t *actions,
                         const struct proc_spec *spec)
 {
@@ -44,7 +70,7 @@ static int fill_actions(posix_spawn_file_actions_t *actions,
     for (size_t i = 0; !rc && i < spec->fd_count; i++)
         rc = posix_spawn_file_actions_adddup2(actions, spec->fds[i].from,
                                               spec->fds[i].to);
-    return rc;
+    return rc ? rc : close_others(actions, spec);
 }
 
 static int fill_attributes(posix_spawnattr_t *attr, bool new_group)

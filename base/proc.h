@@ -31,7 +31,7 @@ struct proc_spec {
 
 /**
  * posix_spawn() with an empty signal mask and default dispositions; only the
- * named descriptors are passed on (all others are close-on-exec by rule).
+ * named descriptors are passed on (all others are closed in the child).
  * ERR_TRANSIENT, or ERR_USER when the program does not exist.
  */
 MUST_USE int proc_spawn(const struct proc_spec *spec, pid_t *out_pid,

@@ -111,6 +111,23 @@ static void on_output(void *arg, enum sandbox_stream stream, const void *data,
                        on_drained, attempt);
 }
 
+/* Whether it ran out of memory; then that is its end. */
+static bool finish_out_of_memory(struct attempt *attempt,
+                                 const struct sandbox_usage *usage)
+{
+    const struct instance_type *type =
+        attempt->spec.start->pipeline->instance_type;
+    char size[SIZE_TEXT_SIZE];
+
+    if (usage->oom_kills <= attempt->oom_kills_before)
+        return false;
+    finish(attempt, REASON_OUT_OF_MEMORY,
+           "out of memory: a process was killed at the %s limit of "
+           "instance_type %s; choose a larger one",
+           size_format(type->memory_bytes, size), type->name);
+    return true;
+}
+
 /* Why a command that did not exit with 0 failed. */
 static void judge(struct attempt *attempt, const struct sandbox_exit *ended)
 {
@@ -120,12 +137,9 @@ static void judge(struct attempt *attempt, const struct sandbox_exit *ended)
     struct sandbox_usage usage = {0};
 
     machine_usage(attempt->spec.machine, &usage);
-    if (usage.oom_kills > attempt->oom_kills_before)
-        finish(attempt, REASON_OUT_OF_MEMORY,
-               "out of memory: a process was killed at the %s limit of "
-               "instance_type %s; choose a larger one",
-               size_format(type->memory_bytes, size), type->name);
-    else if (usage.disk_full)
+    if (finish_out_of_memory(attempt, &usage))
+        return;
+    if (usage.disk_full)
         finish(attempt, REASON_DISK_FULL,
                "disk full: the %s disk of instance_type %s has no space "
                "left; choose a larger one",
@@ -223,7 +237,10 @@ static void execute(struct attempt *attempt)
     attempt->oom_kills_before = usage.oom_kills;
     if (machine_driver(machine)->exec(machine_sandbox(machine), &exec, &id,
                                       &err) < 0)
-        finish(attempt, REASON_SANDBOX_FAILED, "%.250s", err.msg);
+        finish(attempt,
+               err.kind == ERR_USER ? REASON_STEP_FAILED
+                                    : REASON_SANDBOX_FAILED,
+               "%.250s", err.msg);
     else
         attempt->executing = true;
 }
@@ -329,8 +346,13 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
 
 void attempt_lost(struct attempt *attempt, const struct err *err)
 {
-    finish(attempt, REASON_SANDBOX_FAILED, "the sandbox died: %.200s",
-           err ? err->msg : "unknown");
+    struct sandbox_usage usage = {0};
+
+    /* A step can take the sandbox's own processes along. */
+    machine_usage(attempt->spec.machine, &usage);
+    if (!attempt->executing || !finish_out_of_memory(attempt, &usage))
+        finish(attempt, REASON_SANDBOX_FAILED, "the sandbox died: %.200s",
+               err->msg);
 }
 
 void attempt_free(struct attempt *attempt)

@@ -33,6 +33,7 @@ enum job_frame {
  *   "repo": "URL or absolute path", "repo_name": "acme/app",
  *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
  *   "base": "", "change": "", "trust": "member",
+ *   "username": "", "password": "", for an http(s) repo; never stored,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
  *   "log_stream": "berth:{pool}:log:…", "keep": false }
  */

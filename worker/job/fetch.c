@@ -72,8 +72,9 @@ static void on_cleared(void *arg, const struct sandbox_exit *ended)
 /* What ran before may have left files and links: clear them from inside. */
 static void replace_workspace(struct fetch *fetch)
 {
-    static const char *const argv[] = {"find", "/workspace", "-mindepth",
-                                       "1",    "-delete",    NULL};
+    static const char *const argv[] = {
+        "sh", "-c",
+        "chmod -R u+rwX /workspace; find /workspace -mindepth 1 -delete", NULL};
     const struct sandbox_exec exec = {
         .argv = argv,
         .env = (const char *const *)fetch->spec.env->items,
@@ -164,6 +165,8 @@ static int start_checkout(struct fetch *fetch, struct err *err)
         .commit = start->commit,
         .ref = *start->ref ? start->ref : start->branch,
         .base = start->base,
+        .username = start->username,
+        .password = start->password,
         .mirror = mirror,
         .alternates = MACHINE_MIRROR "/" MACHINE_MIRROR_REPO "/objects",
         .submodules = start->pipeline->steps[spec->index].submodules,

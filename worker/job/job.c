@@ -16,6 +16,7 @@
 #define CLEANUP_BUDGET_MS 120000
 #define START_TIMEOUT_MS  30000
 #define FLUSH_TIMEOUT_MS  30000
+#define NAME_MAX_BYTES    200
 
 struct job {
     struct loop *loop;         /* owned */
@@ -25,16 +26,18 @@ struct job {
     struct output *output;
     struct machine *machine;
     struct attempt *attempt;
+    struct err why_lost;
     struct strv env; /* of the step that runs */
     char *cwd;       /* the same */
     size_t index;    /* of the step that runs, or comes next */
     int64_t step_started_mono_ms;
     struct loop_source *deadline; /* the supervisor's: die then */
     struct loop_source *timeout;  /* the pipeline's, then the clean-up's */
-    bool over;     /* cancelled or out of time: only clean-up steps run */
-    bool killed;   /* asked twice: nothing runs any more */
-    bool lost;     /* the sandbox is dead */
-    bool orphaned; /* nobody is above us any more */
+    bool over;      /* cancelled or out of time: only clean-up steps run */
+    bool killed;    /* asked twice: nothing runs any more */
+    bool lost;      /* the sandbox is dead */
+    bool cancelled; /* asked once */
+    bool orphaned;  /* nobody is above us any more */
 };
 
 static void next_step(void *arg);
@@ -48,8 +51,8 @@ static enum expr_status status_of(const struct job *job)
 {
     if (job->result->reason == REASON_NONE)
         return EXPR_SUCCESS;
-    return job->result->reason == REASON_CANCELLED ? EXPR_CANCELLED
-                                                   : EXPR_FAILURE;
+    return reason_is_cancel(job->result->reason) ? EXPR_CANCELLED
+                                                 : EXPR_FAILURE;
 }
 
 static void send_json(struct job *job, uint8_t type, uint32_t id, json_t *doc)
@@ -155,8 +158,8 @@ static void on_attempt_end(void *arg, const struct attempt_end *ended)
         reason_is_infrastructure(end.reason))
         job_result_fail(job->result, end.reason, "step '%.100s': %s", r->name,
                         end.message);
-    end_step(job, end.reason == REASON_CANCELLED ? OUTCOME_CANCELLED
-                                                 : OUTCOME_FAILED);
+    end_step(job,
+             reason_is_cancel(end.reason) ? OUTCOME_CANCELLED : OUTCOME_FAILED);
 }
 
 static void begin_attempt(struct job *job)
@@ -182,6 +185,18 @@ static void begin_attempt(struct job *job)
     job->attempt = attempt_start(&spec);
 }
 
+/* A template can make any length of it: results are bounded. */
+static void cut_name(char *name)
+{
+    size_t len = strnlen(name, NAME_MAX_BYTES + 1);
+
+    if (len <= NAME_MAX_BYTES)
+        return;
+    for (len = NAME_MAX_BYTES; len && (name[len] & 0xc0) == 0x80;)
+        len--;
+    name[len] = '\0';
+}
+
 /* Name, directory and environment, as this step sees them. */
 static int expand_step(struct job *job, struct err *err)
 {
@@ -199,6 +214,7 @@ static int expand_step(struct job *job, struct err *err)
         template_expand(step->working_directory ? step->working_directory : "",
                         &expr, &below, err) < 0)
         return -1;
+    cut_name(name);
     free(current(job)->name);
     current(job)->name = STEAL(name);
     free(job->cwd);
@@ -214,6 +230,13 @@ static void finish(struct job *job)
     loop_stop(job->loop);
 }
 
+/* Steps are left, and nothing says that the job failed. */
+static bool may_pass(const struct job *job)
+{
+    return job->result->reason == REASON_NONE &&
+           job->index < job->result->step_count;
+}
+
 static void next_step(void *arg)
 {
     struct job *job = arg;
@@ -224,6 +247,10 @@ static void next_step(void *arg)
     struct err err = {0};
     bool run = false;
 
+    if (job->lost && may_pass(job))
+        job_result_fail(job->result, REASON_SANDBOX_FAILED,
+                        "the sandbox died between two steps: %.800s",
+                        job->why_lost.msg);
     if (job->killed || job->lost || job->index == job->result->step_count) {
         finish(job);
         return;
@@ -264,7 +291,7 @@ static void on_cleanup_over(void *arg)
 static void end_early(struct job *job, enum reason reason, const char *message)
 {
     job->over = true;
-    job_result_fail(job->result, reason, "%s", message);
+    job_result_end(job->result, reason, "%s", message);
     loop_remove(job->timeout);
     job->timeout = loop_add_timer(
         job->loop, clock_mono_ms() + CLEANUP_BUDGET_MS, on_cleanup_over, job);
@@ -289,12 +316,9 @@ static void on_lost(void *arg, const struct err *err)
     struct job *job = arg;
 
     job->lost = true;
-    if (job->attempt) {
+    job->why_lost = *err;
+    if (job->attempt)
         attempt_lost(job->attempt, err);
-        return;
-    }
-    job_result_fail(job->result, REASON_SANDBOX_FAILED, "the sandbox died: %s",
-                    err ? err->msg : "unknown");
 }
 
 static void on_deadline(void *arg)
@@ -324,11 +348,14 @@ static void take_cancel(struct job *job, const struct frame *frame)
     int reason = reason_find(json_string_value(json_object_get(doc, "reason")));
 
     json_decref(doc);
-    if (!job->result || job->result->reason == REASON_CANCELLED)
+    if (!job->result || job->cancelled)
         kill_all(job);
-    else
+    else if (!job->over)
         end_early(job, reason > 0 ? (enum reason)reason : REASON_CANCELLED,
                   "cancelled");
+    else if (job->attempt) /* out of time: only this clean-up step ends */
+        attempt_stop(job->attempt, REASON_CANCELLED, "cancelled");
+    job->cancelled = true;
 }
 
 static void begin(struct job *job)
@@ -353,7 +380,9 @@ static void begin(struct job *job)
         xstrdup(machine_driver(job->machine)
                     ->unenforced(machine_sandbox(job->machine)));
     if (*job->result->unenforced)
-        output_note(job->output, "warning: %s", job->result->unenforced);
+        output_note(job->output,
+                    "warning: these limits are not enforced here: %s",
+                    job->result->unenforced);
     (void)loop_add_timer(job->loop, 0, next_step, job);
 }
 
@@ -400,6 +429,11 @@ static void keep_workspace(struct job *job)
 
     if (!job->start->keep || job->orphaned)
         return;
+    /* What still runs inside could lead the copy out of the workspace. */
+    if (job->killed || job->lost) {
+        output_note(job->output, "the workspace of a killed job is not kept");
+        return;
+    }
     if (machine_keep(job->machine, &path, &err) < 0)
         output_note(job->output, "warning: %s", err.msg);
     else
@@ -427,6 +461,9 @@ static int deliver(struct job *job, struct err *err)
 {
     if (!job->start)
         return err_set(err, ERR_TRANSIENT, "no job came");
+    if (may_pass(job))
+        job_result_fail(job->result, REASON_SANDBOX_FAILED,
+                        "the job ended before its last step");
     for (; job->index < job->result->step_count; job->index++)
         if (current(job)->outcome == OUTCOME_PENDING)
             current(job)->outcome =

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_TIMEOUT_MS 600000
+#define COPY_TIMEOUT_MS 120000
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -46,7 +46,9 @@ static int prepare_mirror(struct machine *machine, struct err *err)
 
     if (state_subdir(below, 0711, &machine->mirror, err) < 0)
         return -1;
-    if (geteuid() == 0 && chown(machine->mirror, uid, uid) < 0)
+    /* Other jobs' sandboxes have the same user: only ours shows it. */
+    if (chmod(machine->mirror, 0700) < 0 ||
+        (geteuid() == 0 && chown(machine->mirror, uid, uid) < 0))
         return err_sys(err, ERR_TRANSIENT, "cannot give away '%s'",
                        machine->mirror);
     return machine->driver->bind_readonly(machine->sandbox, machine->mirror,

@@ -4,6 +4,7 @@
 #include "worker/job/job.h"
 #include "worker/sandbox/sandbox.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,8 @@ int main(int argc, char **argv)
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    /* What crun or git leave behind comes to us, and dies with us. */
+    (void)fcntl(JOB_FD, F_SETFD, FD_CLOEXEC);
+    /* What crun or git leave behind comes to us, so that destroy finds it. */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (job_run(JOB_FD, &err) < 0) {
         if (err.kind != ERR_LOST)

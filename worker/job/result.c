@@ -55,21 +55,44 @@ void job_result_free(struct job_result *result)
     free(result);
 }
 
+bool reason_is_cancel(enum reason reason)
+{
+    return reason == REASON_CANCELLED || reason == REASON_SUPERSEDED;
+}
+
+static void set_reason(struct job_result *result, enum reason reason,
+                       const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+
+static void set_reason(struct job_result *result, enum reason reason,
+                       const char *fmt, va_list ap)
+{
+    result->reason = reason;
+    (void)vsnprintf(result->message, sizeof(result->message), fmt, ap);
+}
+
 void job_result_fail(struct job_result *result, enum reason reason,
                      const char *fmt, ...)
 {
-    bool of_the_job = reason == REASON_CANCELLED ||
-                      reason == REASON_TIMED_OUT ||
-                      reason_is_infrastructure(reason);
     va_list ap;
 
-    if (result->reason != REASON_NONE && !of_the_job)
+    if (result->final ||
+        (result->reason != REASON_NONE && !reason_is_infrastructure(reason)))
         return;
-    if (result->reason == REASON_CANCELLED)
-        return;
-    result->reason = reason;
     va_start(ap, fmt);
-    (void)vsnprintf(result->message, sizeof(result->message), fmt, ap);
+    set_reason(result, reason, fmt, ap);
+    va_end(ap);
+}
+
+void job_result_end(struct job_result *result, enum reason reason,
+                    const char *fmt, ...)
+{
+    va_list ap;
+
+    if (result->final)
+        return;
+    result->final = true;
+    va_start(ap, fmt);
+    set_reason(result, reason, fmt, ap);
     va_end(ap);
 }
 
@@ -199,9 +222,7 @@ static const char *state_name(enum reason reason)
 {
     if (reason == REASON_NONE)
         return "passed";
-    return reason == REASON_CANCELLED || reason == REASON_SUPERSEDED
-               ? "cancelled"
-               : "failed";
+    return reason_is_cancel(reason) ? "cancelled" : "failed";
 }
 
 json_t *job_result_json(const struct job_result *result,

@@ -33,6 +33,7 @@ struct step_result {
 
 struct job_result {
     enum reason reason;    /* REASON_NONE while all went well */
+    bool final;            /* the reason came from outside */
     char message[1024];    /* of the reason */
     char commit[41];       /* what was checked out, or "" */
     char *branch;          /* owned, or NULL */
@@ -57,12 +58,17 @@ OWNER(job_result)
 const char *outcome_name(enum outcome outcome);
 
 /**
- * Note why the job does not pass. The first reason stays, but that a
- * cancellation, a time-out of the job and the infrastructure's faults take the
- * place of a step's.
+ * Note a failure because of which the job does not pass. The first one stays,
+ * but that the infrastructure's take the place of a step's.
  */
 void job_result_fail(struct job_result *result, enum reason reason,
                      const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** The job is ended from outside: nothing takes the place of this reason. */
+void job_result_end(struct job_result *result, enum reason reason,
+                    const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/** Whether somebody wanted the job's end: cancelled, superseded. */
+bool reason_is_cancel(enum reason reason);
 
 /** One step as schemas/result.schema.json has it. Owned by the caller. */
 MUST_USE json_t *step_result_json(const struct job_result *result,

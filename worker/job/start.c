@@ -17,6 +17,8 @@ static const struct {
 } fields[] = {
     {"job_id", offsetof(struct job_start, job_id), true},
     {"repo", offsetof(struct job_start, repo), false},
+    {"username", offsetof(struct job_start, username), false},
+    {"password", offsetof(struct job_start, password), false},
     {"repo_name", offsetof(struct job_start, repo_name), false},
     {"commit", offsetof(struct job_start, commit), false},
     {"ref", offsetof(struct job_start, ref), false},

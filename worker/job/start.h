@@ -12,7 +12,9 @@
 struct job_start {
     char *job_id; /* owned, as are all strings; never NULL */
     uint64_t epoch;
-    char *repo;       /* address or absolute path; may hold a credential */
+    char *repo;       /* address or absolute path */
+    char *username;   /* for an http(s) address, or "" */
+    char *password;   /* the same */
     char *repo_name;  /* for people and the environment */
     char *commit;     /* 40 hex digits, or "" */
     char *ref;        /* or "" */

@@ -149,7 +149,11 @@ static void children_get_no_other_descriptor(void **state UNUSED)
     CLEANUP(mem) char *script = NULL;
 
     assert_int_equal(fd_pipe(pair, &err), 0);
-    script = xasprintf("! test -e /proc/self/fd/%d", pair[1]);
+    /* Not even one that lacks close-on-exec, as a library may make them. */
+    assert_int_equal(fcntl(pair[0], F_SETFD, 0), 0);
+    script = xasprintf("! test -e /proc/self/fd/%d && "
+                       "! test -e /proc/self/fd/%d",
+                       pair[0], pair[1]);
     {
         const char *const argv[] = {"sh", "-c", script, NULL};
 

@@ -110,10 +110,13 @@ static void the_first_failure_stays(void **state)
     job_result_fail(result, REASON_DISK_FULL, "second");
     assert_int_equal(result->reason, REASON_STEP_FAILED);
     assert_string_equal(result->message, "first");
-    job_result_fail(result, REASON_CANCELLED, "third");
-    assert_int_equal(result->reason, REASON_CANCELLED);
-    job_result_fail(result, REASON_SANDBOX_FAILED, "fourth");
-    assert_int_equal(result->reason, REASON_CANCELLED);
+    job_result_fail(result, REASON_CHECKOUT_FAILED, "third");
+    assert_int_equal(result->reason, REASON_CHECKOUT_FAILED);
+    job_result_end(result, REASON_TIMED_OUT, "fourth");
+    job_result_fail(result, REASON_SANDBOX_FAILED, "fifth");
+    job_result_end(result, REASON_CANCELLED, "sixth");
+    assert_int_equal(result->reason, REASON_TIMED_OUT);
+    assert_string_equal(result->message, "fourth");
 }
 
 static void a_message_cut_in_a_character_is_kept(void **state)
