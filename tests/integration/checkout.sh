@@ -18,6 +18,7 @@ unset GIT_SSH_COMMAND GIT_SSH SSL_CERT_DIR
 export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 
 T=$TEST_TMP
+export BERTH_STATE_DIR=$T/state
 R=$T/repo.git
 cd "$T" || exit 1
 chmod 711 "$T"
@@ -114,6 +115,7 @@ is "$(find tree mirrors/a -printf '%U\n' | sort -u)" "$uid" \
     "all of it belongs to the uid"
 is "$(field commit) $(field branch) $(field fetched)" "$main main 1" \
     "the commit and the branch are told"
+is "$(stat -c '%a %u' mirrors/a)" "700 $uid" "the mirror is the uid's alone"
 ok "the tree is what a clone is" same_as_clone main
 is "$(tree_git log --format=%s | tail -1)" 'first commit: äöü' "git log works"
 is "$(tree_git describe)" "v1.0-1-g$(git -C "$R" rev-parse --short main)" \
@@ -244,6 +246,7 @@ is "$status" 0 "killed from inside its own callback"
 
 # ---- programs that misbehave -----------------------------------------------
 mkdir fake
+ln -s "$BERTH_LIBEXEC/launch" fake/launch
 fake() {
     printf '#!/bin/sh\n%s\n' "$1" >fake/checkout
     chmod +x fake/checkout
@@ -310,15 +313,28 @@ run h2 "$base/git/none.git"
 ok "404" said user "no such repository"
 run h3 "$base/auth/repo.git"
 ok "a credential is needed" said user "authentication failed"
-run h3 "$base/auth/repo.git" username=user password=hunter2
+run h3w "$base/auth/repo.git" username=user password=hunter2
 ok "a wrong one" said user "authentication failed"
 is "$(printf '%s' "$out" | grep -c hunter2)" 0 "is not printed"
 is "$(grep -c '^auth .* Basic' log)" 1 "and offered once"
-run h3 "$base/auth/repo.git" username=user password=secret
+run h3r "$base/auth/repo.git" username=user password=secret
 ok "a right one" passed
-run h3 "http://user:secret@127.0.0.1:$port/auth/repo.git"
+run h3r "http://user:secret@127.0.0.1:$port/auth/repo.git"
 ok "from the address" passed
-is "$(grep -rl secret mirrors/h3 tree/.git)" '' "is written nowhere"
+is "$(grep -rl secret mirrors/h3r tree/.git)" '' "is written nowhere"
+: >log
+run h3r "$base/auth/repo.git" commit="$main" username=user password=secret
+is "$(field fetched) $(wc -l <log)" "0 0" "what it fetched is there for it"
+run h3r "$base/auth/repo.git" commit="$main"
+ok "but not without it" said user "another credential"
+is "$(find tree -mindepth 1)" '' "of which nothing was read"
+run h3r "$base/auth/repo.git" commit="$main" username=user password=other
+ok "nor with another" said user "another credential"
+run h3r "$base/auth/repo.git" commit="$main" username=other password=secret
+ok "nor as somebody else" said user "another credential"
+run h3 "$base/auth/repo.git" commit="$main" username=user password=secret
+ok "nor is a stranger's mirror taken" said user "another credential"
+is "$(stat -c %a state/mirror.key)" 600 "the key is the host's own"
 run h4 "$base/moved/repo.git" username=user password=secret
 ok "a redirect on the same host" passed
 : >log
@@ -362,7 +378,7 @@ export SSH_LOG=$T/ssh.log GIT_SSH_COMMAND="$T/ssh -F none"
 run s1 "ssh://git@example.org:2222$R"
 ok "ssh://" passed
 is "$(tail -n +3 ssh.log | tr '\n' ' ')" "-o BatchMode=yes \
--o ConnectTimeout=20 -p 2222 git@example.org git-upload-pack '$R' " \
+-o ConnectTimeout=20 -o ServerAliveInterval=15 -p 2222 git@example.org git-upload-pack '$R' " \
     "asks for nothing"
 run s2 "git@example.org:$R"
 ok "user@host:path" passed
@@ -379,6 +395,51 @@ ok "no such host" said transient "Could not resolve hostname"
 run s7 "git@hangs:x" timeout=500
 ok "ssh that hangs" said transient "took longer"
 is "$(pgrep -f 'slee[p] 61')" '' "is killed too"
+
+# wait_until COMMAND…: true within five seconds
+wait_until() {
+    for _ in $(seq 50); do
+        "$@" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+gone() { ! pgrep -f "$1" >/dev/null; }
+
+# The client is killed, and can tell nobody.
+# bereave NAME PATTERN URL KEY=VALUE…
+bereave() {
+    local name=$1 pattern=$2 url=$3
+    shift 3
+    rm -rf tree
+    mkdir tree
+    chown "$uid" tree
+    rm -rf mirrors/bereaved
+    "$driver" drive url="$url" mirror="$T/mirrors/bereaved" tree="$T/tree" \
+        alternates=/x uid="$uid" "$@" >bereaved.out 2>&1 &
+    ok "$name" wait_until pgrep -f "$pattern"
+    kill -KILL $!
+    wait $! 2>/dev/null
+    ok "dies with its client" wait_until gone "$pattern"
+}
+bereave "ssh that hangs" 'slee[p] 61' git@hangs:x
+GIT_SSH_COMMAND="X=1 $T/ssh" run s8 "git@example.org:$R"
+ok "a command that sets a variable" passed
+ok "and so does checkout" gone "^$BERTH_LIBEXEC/checkou[t]"
+mkdir deaf
+ln -s "$BERTH_LIBEXEC/launch" deaf/launch
+printf '#!/bin/sh\nexec sleep 62\n' >deaf/checkout
+chmod +x deaf/checkout
+BERTH_LIBEXEC=$T/deaf bereave "a checkout that hangs" 'slee[p] 62' "$R"
+mkdir slow
+printf '#!/bin/sh\nexec sleep 63\n' >slow/git
+chmod +x slow/git
+cp -r repo.git owned2.git
+if [ "$(id -u)" = 0 ]; then
+    chown -R 200200:200200 owned2.git
+fi
+PATH=$T/slow:$PATH bereave "an upload-pack of another user that hangs" \
+    'slee[p] 63' "$T/owned2.git"
 unset GIT_SSH_COMMAND
 
 # ---- submodules ------------------------------------------------------------
@@ -401,15 +462,6 @@ git init -q -b main outer
 for name in inner middle outer; do
     git clone -q --bare "$name" "$name.git" 2>/dev/null
 done
-run sub "$T/outer" submodules=1
-ok "submodules of a path" passed
-is "$(field submodules)" 3 "all three of them"
-is "$(cat tree/lib/m/deep/file tree/other/file)" "inner
-inner" "nested ones too"
-is "$(tree_git status --porcelain)" '' "the tree is clean with them"
-is "$(tree_git submodule status --recursive | cut -c1 | sort -u)" ' ' \
-    "git submodule knows them"
-is "$(git -C tree/lib/m log --format=%s)" middle "git works in them"
 run sub "$T/outer"
 is "$(ls tree/lib/m)" '' "none when not asked for"
 
@@ -431,12 +483,33 @@ git clone -q --bare middle middle.git
 git clone -q --bare outer outer.git
 run hsub "$base/git/outer.git" submodules=1
 ok "relative submodules over http" passed
-is "$(field submodules)" 3 "all three over http"
+is "$(field submodules)" 3 "all three of them"
+is "$(cat tree/lib/m/deep/file tree/other/file)" "inner
+inner" "nested ones too"
+is "$(tree_git status --porcelain)" '' "the tree is clean with them"
+is "$(tree_git submodule status --recursive | cut -c1 | sort -u)" ' ' \
+    "git submodule knows them"
+is "$(git -C tree/lib/m log --format=%s | head -1)" relative "git works in them"
+run subr "$T/outer.git" submodules=1
+ok "relative submodules of a path are paths of this host" \
+    said user "names a path of this host"
+git -C outer rm -q --cached other
+printf '[submodule "m"]\npath = lib/m\nurl = %s\n' "$base/git/middle.git" \
+    >outer/.gitmodules
+git -C outer add .gitmodules
+git -C outer commit -qam 'one over http'
+run sub "$T/outer" submodules=1
+ok "a path's submodules over http" passed
+is "$(field submodules)" 2 "both of them"
+git -C outer reset -q --hard HEAD~1
 outer "$T/inner.git"
-run hsub "$base/git/outer.git" submodules=1
-ok "a path of this host is not for a repository from elsewhere" \
+run sub "$T/outer" submodules=1
+ok "a path of this host is not for a repository of it" \
     said user "names a path of this host"
 is "$(find tree/lib/m -mindepth 1)" '' "and nothing of it was read"
+run hsub "$base/git/outer.git" submodules=1
+ok "nor for one from elsewhere" said user "names a path of this host"
+is "$(find tree/lib/m -mindepth 1)" '' "of which nothing was read either"
 outer "file://$T/inner.git"
 run hsub "$base/git/outer.git" submodules=1
 ok "nor by file://" said user "names a path of this host"
@@ -469,7 +542,6 @@ if [ "$(id -u)" = 0 ]; then
     chown 200200:200200 owned.git/objects/info/alternates
     run own "$T/owned.git" commit="$(git -C inner rev-parse HEAD)"
     ok "cannot lend what only root may read" said user "no commit"
-    chmod 700 mirrors/own
     run own "$T/owned.git" uid=200300
     ok "a mirror of another uid" said transient "belongs to uid $uid"
     tmpfs=$T/small

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Both ends of all that it is given; -1 where there is none. */
 struct ends {
@@ -63,8 +64,10 @@ static int spawn(const struct ends *ends, int diag, pid_t *out_pid,
                  struct err *err)
 {
     CLEANUP(mem) char *program = proc_libexec("checkout");
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+    CLEANUP(mem) char *us = xasprintf("%d", (int)getpid());
     CLEANUP(strv) struct strv env = {0};
-    const char *argv[] = {program, NULL};
+    const char *argv[] = {launch, us, "--", program, NULL};
     struct proc_fd fds[CONNECTION_COUNT];
     struct proc_spec spec = {.argv = argv, .cwd = "/", .fds = fds};
 

@@ -20,7 +20,8 @@ struct child {
 
 /**
  * Start it with `request` on its stdin and `diag` as its stderr, in an
- * environment that has our PATH, trust store and proxies only. ERR_TRANSIENT.
+ * environment that has our PATH, trust store and proxies only. It dies with
+ * us. ERR_TRANSIENT.
  */
 MUST_USE int child_start(const struct strbuf *request, bool connections,
                          int diag, struct child *out_child, struct err *err);

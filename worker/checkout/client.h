@@ -90,10 +90,13 @@ MUST_USE int checkout_start(struct loop *loop,
 void checkout_kill(struct checkout *checkout);
 
 /**
- * The directory name for a repository's mirror: readable, one per URL, without
- * userinfo; [a-z0-9._-], at most 80 bytes. A name shared by accident is found
- * out by checkout and refused. Owned by the caller.
+ * The directory name for a repository's mirror: readable, one per URL and, for
+ * http(s), per credential (as in checkout_request; NULL is ""), which it does
+ * not give away (mirror.key in the state directory is made where it is
+ * missing); [a-z0-9._-], at most 80 bytes. A mirror of another repository or
+ * credential is found out by checkout and refused. Owned by the caller.
  */
-MUST_USE char *checkout_mirror_name(const char *url);
+MUST_USE char *checkout_mirror_name(const char *url, const char *username,
+                                    const char *password);
 
 #endif

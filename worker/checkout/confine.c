@@ -37,7 +37,8 @@ static int make_mirror_dir(const struct request *request, struct err *err)
     *slash = '\0';
     if (*parent && dir_make(parent, 0711, err) < 0)
         return -1;
-    if (mkdir(request->mirror, 0755) == 0) {
+    /* The owner alone: outside, nobody reads it beside root. */
+    if (mkdir(request->mirror, 0700) == 0) {
         if (request->uid &&
             chown(request->mirror, request->uid, request->uid) < 0)
             return err_sys(err, ERR_TRANSIENT, "cannot give '%s' to uid %u",
@@ -155,12 +156,20 @@ static int confine_writes(const struct request *request, struct err *err)
 
 int confine(const struct request *request, struct err *err)
 {
+    pid_t parent = getppid();
+
     if (make_mirror_dir(request, err) < 0 || drop(request->uid, err) < 0)
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot confine checkout");
+    /* Becoming `uid` undid what launch had set; it may have died since. */
+    if (getppid() != parent)
+        return err_set(err, ERR_TRANSIENT, "the client is gone");
+    if (chmod(request->mirror, 0700) < 0) /* of an older version */
+        return err_sys(err, ERR_TRANSIENT, "cannot close '%s'",
+                       request->mirror);
     (void)umask(022);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* EFBIG tells more */

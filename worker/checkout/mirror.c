@@ -151,10 +151,17 @@ void mirror_unlock(struct mirror *mirror)
 
 static char *marker_text(const struct mirror *mirror)
 {
-    return xasprintf("berth mirror 1\n%s\n", mirror->request->url);
+    const char *credential = mirror->request->credential;
+
+    return xasprintf("berth mirror 1\n%s\n%s%s%s", mirror->request->url,
+                     *credential ? "credential " : "", credential,
+                     *credential ? "\n" : "");
 }
 
-/* 1: whole and ours; 0: missing or half-made; -1: another repository's. */
+/*
+ * 1: whole and ours; 0: missing or half-made; -1: another repository's, or
+ * fetched with a credential that this request does not have.
+ */
 static int check_marker(const struct mirror *mirror, struct err *err)
 {
     CLEANUP(mem) char *path = inside(mirror, MARKER);
@@ -168,8 +175,9 @@ static int check_marker(const struct mirror *mirror, struct err *err)
     if (strcmp(mirror->request->prefix, "refs/") == 0 &&
         strcmp(text.data, wanted) != 0)
         return err_set(err, ERR_USER,
-                       "mirror '%s' is another repository's, not of '%s': "
-                       "use another directory",
+                       "mirror '%s' is another repository's, or of another "
+                       "credential, not this one's of '%s': use another "
+                       "directory",
                        mirror->path, mirror->request->url);
     return 1;
 }

@@ -15,12 +15,16 @@
  * <mirror>/berth-mirror, written last, says that all of it is there and whose
  * it is: without it the mirror is made anew. Objects of a mirror that is made
  * anew are kept aside for a day, for the sandboxes that they are bound into.
+ * What a credential fetched over http(s) is for those who have the same one:
+ * a commit that is there is not asked for, and the whole is bound into the
+ * sandbox. Paths and ssh are read with the host's rights, whoever asks.
  */
 struct mirror;
 
 /**
  * Open, making it where it is missing or half-made. ERR_USER when another
- * repository's mirror is there; ERR_TRANSIENT: disk, or the lock is held.
+ * repository's or credential's mirror is there; ERR_TRANSIENT: disk, or the
+ * lock is held.
  */
 MUST_USE int mirror_open(const struct request *request,
                          struct mirror **out_mirror, struct err *err);

@@ -3,12 +3,14 @@
 #ifndef WORKER_CHECKOUT_NAMES_H
 #define WORKER_CHECKOUT_NAMES_H
 
+#include "base/depth.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 #define NAME_MAX_BYTES 255
 #define PATH_MAX_BYTES 3500 /* leaves room for where the tree lies */
-#define PATH_MAX_DEPTH 256
+#define PATH_MAX_DEPTH TREE_MAX_DEPTH
 
 /**
  * What is wrong with one component of a path in a tree, as the end of a

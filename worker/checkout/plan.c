@@ -3,7 +3,9 @@
 #include "worker/checkout/plan.h"
 
 #include "base/clock.h"
+#include "base/state.h"
 #include "worker/checkout/protocol.h"
+#include "worker/checkout/secret.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -16,6 +18,7 @@
 struct plan {
     char *ref, *base, *mirror, *tree, *alternates; /* owned */
     char *username, *password;                     /* owned */
+    char credential[SECRET_DIGEST_SIZE];           /* whose the mirror is */
     bool submodules;
     unsigned uid, inside_uid;
     int64_t deadline_ms;
@@ -31,13 +34,6 @@ static void step_free(struct plan_step *step)
     free(step->subdir);
     free(step->prefix);
     free(step);
-}
-
-static void secret_free(char *secret)
-{
-    if (secret)
-        mem_wipe(secret, strlen(secret));
-    free(secret);
 }
 
 void plan_free(struct plan *plan)
@@ -120,6 +116,9 @@ int plan_new(const struct checkout_request *request, struct plan **out_plan,
         plan->username = copy(url.user);
         plan->password = copy(url.password);
     }
+    if (url.kind == URL_HTTP && secret_digest(plan->username, plan->password,
+                                              plan->credential, err) < 0)
+        return -1;
     plan->submodules = request->submodules;
     plan->uid = request->uid;
     plan->inside_uid = request->inside_uid ? request->inside_uid : request->uid;
@@ -156,10 +155,11 @@ int plan_add(struct plan *plan, const struct plan_step *step, const char *path,
                        PLAN_MAX_DEPTH);
     if (url_parse(url, &parsed, err) < 0)
         return err_wrap(err, "submodule '%.300s'", path);
-    if (parsed.kind == URL_LOCAL && plan->steps[0]->url.kind != URL_LOCAL)
+    /* git's own protocol.file.allow=user (CVE-2022-39253). */
+    if (parsed.kind == URL_LOCAL)
         return err_set(err, ERR_USER,
-                       "submodule '%.300s' names a path of this host, which a "
-                       "repository from elsewhere may not",
+                       "submodule '%.300s' names a path of this host, which no "
+                       "repository may: give it an https or ssh address",
                        path);
     added = step_add(plan, &parsed, commit);
     added->depth = step->depth + 1;
@@ -187,15 +187,15 @@ int plan_request(const struct plan *plan, const struct plan_step *step,
     bool main_step = step->depth == 0;
     bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b, "
-        "s:I, s:s, s:s}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
+        "s:b, s:I, s:s, s:s}",
         "url", step->url.shown, "commit", step->commit, "ref",
         main_step ? plan->ref : "", "base", main_step ? plan->base : "",
-        "mirror", plan->mirror, "prefix", step->prefix, "tree", plan->tree,
-        "subdir", step->subdir, "alternates", plan->alternates, "uid",
-        (json_int_t)plan->uid, "inside_uid", (json_int_t)plan->inside_uid,
-        "submodules", (int)plan->submodules, "stdio_transport",
-        (int)(step->url.kind != URL_HTTP), "timeout_ms",
+        "mirror", plan->mirror, "credential", plan->credential, "prefix",
+        step->prefix, "tree", plan->tree, "subdir", step->subdir, "alternates",
+        plan->alternates, "uid", (json_int_t)plan->uid, "inside_uid",
+        (json_int_t)plan->inside_uid, "submodules", (int)plan->submodules,
+        "stdio_transport", (int)(step->url.kind != URL_HTTP), "timeout_ms",
         (json_int_t)allowance_ms, "username", trusted ? plan->username : "",
         "password", trusted ? plan->password : "");
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
@@ -212,19 +212,41 @@ int plan_request(const struct plan *plan, const struct plan_step *step,
     return 0;
 }
 
-char *checkout_mirror_name(const char *url)
+/* Nobody's, and so read by nobody, where there is no key to tell whose. */
+static void credential_of(const struct url *url, const char *username,
+                          const char *password, char out[SECRET_DIGEST_SIZE])
+{
+    bool given = (username && *username) || (password && *password);
+    const char *user = given ? username : url->user;
+    const char *secret = given ? password : url->password;
+    struct err ignored;
+
+    out[0] = '\0';
+    if (url->kind == URL_HTTP &&
+        secret_digest(user ? user : "", secret ? secret : "", out, &ignored) <
+            0)
+        state_random_hex(out, SECRET_DIGEST_SIZE - 1);
+}
+
+char *checkout_mirror_name(const char *url, const char *username,
+                           const char *password)
 {
     CLEANUP(url) struct url parsed = {0};
+    char credential[SECRET_DIGEST_SIZE] = "";
     struct err ignored;
     const char *shown = url;
     char readable[61];
+    size_t most;
     size_t len;
     size_t n = 0;
 
-    if (url_parse(url, &parsed, &ignored) == 0)
+    if (url_parse(url, &parsed, &ignored) == 0) {
         shown = parsed.shown;
+        credential_of(&parsed, username, password, credential);
+    }
+    most = *credential ? 60 - SECRET_DIGEST_SIZE : 60;
     len = strlen(shown);
-    for (size_t i = len > 60 ? len - 60 : 0; i < len; i++) {
+    for (size_t i = len > most ? len - most : 0; i < len; i++) {
         unsigned char c = (unsigned char)tolower((unsigned char)shown[i]);
 
         if (isalnum(c) && c < 0x80)
@@ -233,5 +255,7 @@ char *checkout_mirror_name(const char *url)
             readable[n++] = c == '.' || c == '_' ? (char)c : '-';
     }
     readable[n] = '\0';
-    return xasprintf("%s-%016llx", readable, (unsigned long long)hash(shown));
+    return xasprintf("%s-%016llx%s%s", readable,
+                     (unsigned long long)hash(shown), *credential ? "-" : "",
+                     credential);
 }

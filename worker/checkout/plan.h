@@ -39,8 +39,8 @@ unsigned plan_submodules(const struct plan *plan);
 
 /**
  * Add the submodule that `step` found at `path`, at the end. ERR_USER: too
- * many, too deep, a malformed address, or a local one, which only a local
- * repository may have: it would read the host's files for a stranger.
+ * many, too deep, a malformed address, or a local one: that would read the
+ * host's repositories for whoever wrote the file, wherever that came from.
  */
 MUST_USE int plan_add(struct plan *plan, const struct plan_step *step,
                       const char *path, const char *url, const char *commit,

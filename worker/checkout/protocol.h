@@ -12,7 +12,9 @@
  *           and as the origin of the tree",
  *   "commit": "40 hex or \"\"", "ref": "name, refs/… or \"\"" (HEAD if both
  *   are ""), "base": "branch or \"\"",
- *   "mirror": "/state/mirrors/<key>", "prefix": "refs/" (the repository) or
+ *   "mirror": "/state/mirrors/<key>", "credential": "" or 16 digits that
+ *   stand for the one the repository is fetched with: only who has it reads
+ *   the mirror, "prefix": "refs/" (the repository) or
  *   "refs/berth/<key>/" (a submodule's, in the same mirror),
  *   "tree": "/…/workspace" (exists), "subdir": "" or "lib/x" (a submodule's
  *   place in the tree; nothing there may be a symbolic link; empty),

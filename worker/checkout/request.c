@@ -21,14 +21,15 @@ static int unpack(json_t *root, struct request *r)
 
     if (json_unpack(
             root,
-            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:b, "
-            "s:I, s:s, s:s!}",
+            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
+            "s:b, s:I, s:s, s:s!}",
             "url", &r->url, "commit", &r->commit, "ref", &r->ref, "base",
-            &r->base, "mirror", &r->mirror, "prefix", &r->prefix, "tree",
-            &r->tree, "subdir", &r->subdir, "alternates", &r->alternates, "uid",
-            &uid, "inside_uid", &inside_uid, "submodules", &submodules,
-            "stdio_transport", &stdio, "timeout_ms", &timeout, "username",
-            &r->username, "password", &r->password) < 0)
+            &r->base, "mirror", &r->mirror, "credential", &r->credential,
+            "prefix", &r->prefix, "tree", &r->tree, "subdir", &r->subdir,
+            "alternates", &r->alternates, "uid", &uid, "inside_uid",
+            &inside_uid, "submodules", &submodules, "stdio_transport", &stdio,
+            "timeout_ms", &timeout, "username", &r->username, "password",
+            &r->password) < 0)
         return -1;
     if (uid < 0 || uid >= UINT32_MAX || inside_uid < 0 ||
         inside_uid >= UINT32_MAX || timeout <= 0)
@@ -49,6 +50,8 @@ static int check(const struct request *r, struct err *err)
     if (*r->subdir && path_fault(r->subdir))
         return err_set(err, ERR_BUG, "subdir '%.200s' %s", r->subdir,
                        path_fault(r->subdir));
+    if (strspn(r->credential, "0123456789abcdef") != strlen(r->credential))
+        return err_set(err, ERR_BUG, "the request's credential is malformed");
     if (strncmp(r->prefix, "refs/", 5) != 0)
         return err_set(err, ERR_BUG, "the request's prefix is malformed");
     if (*r->commit && strlen(r->commit) == 64)

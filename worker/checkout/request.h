@@ -16,6 +16,7 @@ struct request {
     const char *ref;
     const char *base;
     const char *mirror;
+    const char *credential; /* stands for the one that the mirror is of */
     const char *prefix;
     const char *tree;
     const char *subdir;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT "ConnectTimeout=20"
+#define ALIVE_INTERVAL  "ServerAliveInterval=15" /* three are missed */
 
 /*
  * Ours, without git's own variables: GIT_DIR and its like would lead the
@@ -87,6 +88,7 @@ static void add_owner(struct strv *argv, const char *path)
     strv_add(argv, "--clear-groups");
     strv_add(argv, "--no-new-privs");
     strv_add(argv, "--inh-caps=-all");
+    strv_add(argv, "--pdeathsig=KILL"); /* a new uid undoes launch's */
     strv_add(argv, "--");
 }
 
@@ -148,6 +150,18 @@ static char *remote_command(const char *path)
     return strbuf_take(&out);
 }
 
+/*
+ * What the shell starts in its own place dies with us, for certain. Behind an
+ * assignment or in a list ssh is the shell's child, which end of file ends.
+ */
+static bool can_exec(const char *command)
+{
+    const char *word = command + strspn(command, " \t");
+
+    return !memchr(word, '=', strcspn(word, " \t")) &&
+           !command[strcspn(command, ";&|(){}\n")];
+}
+
 static int ssh_command(const struct url *url, struct strv *argv,
                        struct strv *env, struct err *err)
 {
@@ -158,7 +172,8 @@ static int ssh_command(const struct url *url, struct strv *argv,
         /* git's own way: the shell splits the command, not the arguments. */
         strv_add(argv, "/bin/sh");
         strv_add(argv, "-c");
-        strv_addf(argv, "%s \"$@\"", command);
+        strv_addf(argv, "%s%s \"$@\"", can_exec(command) ? "exec " : "",
+                  command);
         strv_add(argv, command);
     } else if (proc_in_path("ssh")) {
         strv_add(argv, "ssh");
@@ -172,6 +187,8 @@ static int ssh_command(const struct url *url, struct strv *argv,
     strv_add(argv, "BatchMode=yes");
     strv_add(argv, "-o");
     strv_add(argv, CONNECT_TIMEOUT);
+    strv_add(argv, "-o");
+    strv_add(argv, ALIVE_INTERVAL);
     if (url->port) {
         strv_add(argv, "-p");
         strv_add(argv, url->port);
@@ -185,6 +202,16 @@ static int ssh_command(const struct url *url, struct strv *argv,
     return 0;
 }
 
+/* A group of its own outlives a killed client, unless it is told not to. */
+static void add_launch(struct strv *argv)
+{
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+
+    strv_add(argv, launch);
+    strv_addf(argv, "%d", (int)getpid());
+    strv_add(argv, "--");
+}
+
 int transport_spawn(const struct url *url, int fd, int diag, pid_t *out_pid,
                     struct err *err)
 {
@@ -193,6 +220,7 @@ int transport_spawn(const struct url *url, int fd, int diag, pid_t *out_pid,
     struct proc_spec spec = {.cwd = "/", .in = fd, .out = fd, .err = diag};
 
     spec.new_group = true;
+    add_launch(&argv);
     if (url->kind == URL_LOCAL) {
         if (check_local(url, err) < 0)
             return -1;
@@ -202,7 +230,11 @@ int transport_spawn(const struct url *url, int fd, int diag, pid_t *out_pid,
     }
     spec.argv = (const char *const *)argv.items;
     spec.envp = env.items;
-    return proc_spawn(&spec, out_pid, err);
+    if (proc_spawn(&spec, out_pid, err) < 0) {
+        err->kind = ERR_TRANSIENT; /* launch is ours */
+        return -1;
+    }
+    return 0;
 }
 
 static const struct {

@@ -11,7 +11,8 @@
  * Start what serves `url`'s objects in git's protocol 0 on `fd`, its stdin and
  * stdout: for URL_LOCAL `git upload-pack`, for URL_SSH the invoking user's
  * ssh, or GIT_SSH_COMMAND, running git-upload-pack over there, never asking
- * for a password. Its stderr goes to `diag`; it leads a process group.
+ * for a password. Its stderr goes to `diag`; it leads a process group, and
+ * dies with us.
  *
  * Local: nothing that the repository's own configuration says is run (hooks
  * and packObjectsHook come from protected configuration only, which is empty

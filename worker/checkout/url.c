@@ -2,16 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/checkout/url.h"
 
+#include "worker/checkout/secret.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void secret_free(char *secret)
-{
-    if (secret)
-        mem_wipe(secret, strlen(secret));
-    free(secret);
-}
 
 void url_clear(struct url *url)
 {

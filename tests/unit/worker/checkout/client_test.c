@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "worker/checkout/secret.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,14 +247,11 @@ static void test_mirror_names(void **state)
         "/",
     };
     char *names[ARRAY_LEN(urls)];
-    char *secret = checkout_mirror_name("https://u:hunter2@github.com/a/b");
-    char *plain = checkout_mirror_name("https://github.com/a/b");
-    char *file = checkout_mirror_name("file:///srv/git/app/");
+    char *file = checkout_mirror_name("file:///srv/git/app/", NULL, NULL);
 
     (void)state;
-    assert_string_equal(secret, plain);
     for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
-        names[i] = checkout_mirror_name(urls[i]);
+        names[i] = checkout_mirror_name(urls[i], NULL, NULL);
         assert_true(strlen(names[i]) <= 80);
         assert_true(names[i][0] != '.');
         assert_int_equal(
@@ -265,9 +263,85 @@ static void test_mirror_names(void **state)
     assert_string_equal(file, names[5]);
     for (size_t i = 0; i < ARRAY_LEN(urls); i++)
         free(names[i]);
-    free(secret);
-    free(plain);
     free(file);
+}
+
+/* One mirror per credential, the same each time, which the name hides. */
+static void test_mirror_names_of_credentials(void **state)
+{
+    static const char *const urls[] = {
+        "https://github.com/acme/app-with-quite-a-long-name-in-the-address",
+        "https://u:hunter2@github.com/acme/app-with-quite-a-long-name-in-the-"
+        "address",
+        "https://u:hunter3@github.com/acme/app-with-quite-a-long-name-in-the-"
+        "address",
+        "https://v:hunter2@github.com/acme/app-with-quite-a-long-name-in-the-"
+        "address",
+        "https://u:hunter2@github.com/b",
+    };
+    char dir[] = "/tmp/berth-names-XXXXXX";
+    char *apart;
+    char *names[ARRAY_LEN(urls)];
+    struct err err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(setenv("BERTH_STATE_DIR", dir, 1), 0);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        char *again = checkout_mirror_name(urls[i], NULL, NULL);
+
+        names[i] = checkout_mirror_name(urls[i], NULL, NULL);
+        assert_string_equal(names[i], again);
+        free(again);
+        assert_true(strlen(names[i]) <= 80);
+        assert_null(strstr(names[i], "hunter"));
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(names[i], names[j]);
+    }
+    assert_string_equal(strrchr(names[1], '-'), strrchr(names[4], '-'));
+    apart = checkout_mirror_name(urls[0], "u", "hunter2");
+    assert_string_equal(apart, names[1]);
+    free(apart);
+    apart = checkout_mirror_name(urls[0], "", NULL);
+    assert_string_equal(apart, names[0]);
+    free(apart);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+        free(names[i]);
+    /* Without a key a name is nobody else's. */
+    assert_int_equal(setenv("BERTH_STATE_DIR", "/proc/none", 1), 0);
+    names[0] = checkout_mirror_name(urls[1], NULL, NULL);
+    names[1] = checkout_mirror_name(urls[1], NULL, NULL);
+    assert_string_not_equal(names[0], names[1]);
+    free(names[0]);
+    free(names[1]);
+    assert_int_equal(unsetenv("BERTH_STATE_DIR"), 0);
+    assert_int_equal(tree_remove(dir, &err), 0);
+}
+
+/* The vector of the paper's appendix: bytes 0 to 14, the key 0 to 15. */
+static void test_secret_digest(void **state)
+{
+    static const char key[] = "07060504030201000f0e0d0c0b0a0908";
+    char dir[] = "/tmp/berth-digest-XXXXXX";
+    char digest[SECRET_DIGEST_SIZE];
+    char *path;
+    struct err err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(setenv("BERTH_STATE_DIR", dir, 1), 0);
+    path = xasprintf("%s/mirror.key", dir);
+    assert_int_equal(secret_digest("", "", digest, &err), 0);
+    assert_string_equal(digest, "");
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(file_write(path, key, strlen(key), 0600, &err), 0);
+    assert_int_equal(
+        secret_digest("", "\1\2\3\4\5\6\7\10\11\12\13\14\15\16", digest, &err),
+        0);
+    assert_string_equal(digest, "a129ca6149be45e5");
+    free(path);
+    assert_int_equal(unsetenv("BERTH_STATE_DIR"), 0);
+    assert_int_equal(tree_remove(dir, &err), 0);
 }
 
 int main(int argc, char **argv)
@@ -277,6 +351,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bugs_of_the_caller),
         cmocka_unit_test(test_no_program),
         cmocka_unit_test(test_mirror_names),
+        cmocka_unit_test(test_mirror_names_of_credentials),
+        cmocka_unit_test(test_secret_digest),
     };
 
     if (argc > 1 && strcmp(argv[1], "drive") == 0)

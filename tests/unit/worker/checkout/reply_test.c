@@ -101,6 +101,9 @@ static void test_text(void **state)
         {"\xff\xfe", "??"},
         {"cut \xe2\x82", "cut ??"},
         {"over\xc0\xaflong", "over??long"},
+        {"c1 \xc2\x9b"
+         "31m",
+         "c1   31m"},
         {"sur\xed\xa0\x80", "sur???"},
         {"\xf4\x90\x80\x80", "????"},
         {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
