@@ -6,21 +6,14 @@
 #include <stdlib.h>
 
 static const char *log_program = "berth";
-static enum log_level log_max = LOG_INFO;
+static enum log_level log_max = LOG_WARN;
 
-static const char *const level_words[] = {[LOG_ERROR] = "",
-                                          [LOG_WARN] = "warning: ",
-                                          [LOG_INFO] = "",
-                                          [LOG_DEBUG] = "debug: "};
+static const char *const level_words[] = {
+    [LOG_ERROR] = "", [LOG_WARN] = "warning: "};
 
 void log_init(const char *program, enum log_level max_level)
 {
     log_program = program;
-    log_max = max_level;
-}
-
-void log_set_level(enum log_level max_level)
-{
     log_max = max_level;
 }
 
@@ -52,5 +45,3 @@ static void emit(enum log_level level, const char *fmt, va_list ap)
 
 LOG_FUNCTION(log_error, LOG_ERROR)
 LOG_FUNCTION(log_warn, LOG_WARN)
-LOG_FUNCTION(log_info, LOG_INFO)
-LOG_FUNCTION(log_debug, LOG_DEBUG)

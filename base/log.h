@@ -5,11 +5,10 @@
 
 #include "base/mem.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_ERROR, LOG_WARN };
 
 /** Name in front of every line; borrowed, must outlive the process. */
 void log_init(const char *program, enum log_level max_level);
-void log_set_level(enum log_level max_level);
 
 /**
  * One line on stderr: `program: message`, or `program: warning: message`.
@@ -17,7 +16,5 @@ void log_set_level(enum log_level max_level);
  */
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
-void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
-void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

@@ -436,6 +436,7 @@ static void connect_now(void *arg)
         context = redisAsyncConnect(redis->url->host, redis->url->port);
     if (!context)
         abort(); /* out of memory: nothing else makes it fail */
+    redis_keep_private(&context->c);
     if (context->err || redis_adapter_attach(redis->loop, context,
                                              redis->options.max_reply_bytes,
                                              on_too_large, redis, &err) < 0) {
@@ -498,19 +499,4 @@ void redis_free(struct redis *redis)
     loop_remove(redis->deliver);
     redis_url_free(redis->url);
     free(redis);
-}
-
-bool redis_is_ready(const struct redis *redis)
-{
-    return redis->ready;
-}
-
-size_t redis_pending_bytes(const struct redis *redis)
-{
-    return redis->pending_bytes;
-}
-
-const char *redis_last_error(const struct redis *redis)
-{
-    return redis->last_error;
 }

@@ -77,11 +77,4 @@ void redis_command(struct redis *redis, const struct redis_words *words,
 void redis_eval(struct redis *redis, size_t script, const char *key,
                 const struct redis_words *args, redis_reply_fn *fn, void *arg);
 
-/** Whether it is connected, logged in and its scripts are loaded. */
-bool redis_is_ready(const struct redis *redis);
-/** Bytes of commands not yet answered: the caller's back-pressure signal. */
-size_t redis_pending_bytes(const struct redis *redis);
-/** Why it is not connected now; "" if it is, or was not tried yet. */
-const char *redis_last_error(const struct redis *redis);
-
 #endif

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/redis_impl.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,4 +146,10 @@ void redis_ignore_sigpipe(void)
 
     if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
         (void)signal(SIGPIPE, SIG_IGN);
+}
+
+void redis_keep_private(const redisContext *context)
+{
+    if (context->fd >= 0)
+        (void)fcntl(context->fd, F_SETFD, FD_CLOEXEC);
 }

@@ -54,6 +54,9 @@ char *redis_format(const struct redis_copy *copy, size_t *out_len);
 int redis_reply_failed(const char *reply, const char *server, struct err *err);
 bool redis_reply_is(const struct redisReply *reply, const char *code);
 
+/** Close-on-exec, which hiredis does not ask for: no child has this socket. */
+void redis_keep_private(const redisContext *context);
+
 /** Ignore SIGPIPE, unless the process has a handler for it. */
 void redis_ignore_sigpipe(void);
 

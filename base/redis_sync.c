@@ -133,6 +133,7 @@ static int connect_now(struct redis_sync *redis, struct err *err)
     if (!c)
         abort(); /* out of memory: nothing else makes it fail */
     redis->context = c;
+    redis_keep_private(c);
     if (c->err) {
         (void)err_set(err, ERR_TRANSIENT, "%s: %s", redis->url->name,
                       c->errstr);

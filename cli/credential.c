@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/credential.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MIN_SECRET 4  /* shorter ones would hide half of every text */
 #define MAX_DEPTH  16 /* of a document that is masked */
@@ -49,29 +51,104 @@ static void add_secret(struct strv *secrets, const char *secret)
     mem_wipe(plain, strlen(plain));
 }
 
-struct credential *credential_of(const char *url)
+/* scheme://user:password@host: all are NULL without "://" and "@". */
+struct userinfo {
+    const char *start, *end; /* of user:password */
+    const char *colon;       /* NULL: a user alone */
+};
+
+/* As worker/checkout/url.c has it: what is in front of the first slash. */
+static struct userinfo find_userinfo(const char *url)
 {
-    const char *start = strstr(url, "://");
-    size_t authority = start ? strcspn(start + 3, "/?#") : 0;
-    const char *at = start ? memrchr(start + 3, '@', authority) : NULL;
-    struct credential *credential;
-    const char *colon;
-    char *userinfo;
+    const char *scheme = strstr(url, "://");
+    const char *start = scheme ? scheme + 3 : url;
+    const char *at = scheme ? memrchr(start, '@', strcspn(start, "/")) : NULL;
 
     if (!at)
-        return NULL;
-    colon = memchr(start + 3, ':', (size_t)(at - start - 3));
-    if (!colon && strncmp(url, "http", 4) != 0)
+        return (struct userinfo){NULL, NULL, NULL};
+    return (struct userinfo){start, at,
+                             memchr(start, ':', (size_t)(at - start))};
+}
+
+static bool is_http(const char *url)
+{
+    return strncasecmp(url, "http", 4) == 0;
+}
+
+struct credential *credential_of(const char *url)
+{
+    struct userinfo found = find_userinfo(url);
+    struct credential *credential;
+    char *userinfo;
+
+    if (!found.start || (!found.colon && !is_http(url)))
         return NULL;
     credential = xcalloc(1, sizeof(*credential));
-    userinfo = xstrndup(start + 3, (size_t)(at - start - 3));
+    userinfo = xstrndup(found.start, (size_t)(found.end - found.start));
     strv_addf(&credential->secrets, "://%s@", userinfo);
     add_secret(&credential->secrets, userinfo);
-    if (colon)
-        add_secret(&credential->secrets, userinfo + (colon - start - 3) + 1);
+    if (found.colon)
+        add_secret(&credential->secrets,
+                   userinfo + (found.colon - found.start) + 1);
     mem_wipe(userinfo, strlen(userinfo));
     free(userinfo);
     return credential;
+}
+
+/* Adds a part of the userinfo; -1 for bad escapes and what is not UTF-8. */
+static int add_part(json_t *secrets, const char *key, const char *from,
+                    const char *end)
+{
+    CLEANUP(mem) char *coded = xstrndup(from, (size_t)(end - from));
+    CLEANUP(mem) char *plain = unescape(coded);
+    bool good = true;
+    int rc;
+
+    for (const char *c = coded; *c; c++)
+        good &= *c != '%' || (hex_digit(c[1]) >= 0 && hex_digit(c[2]) >= 0 &&
+                              strncmp(c, "%00", 3) != 0);
+    rc = json_object_set_new(secrets, key, json_string(plain));
+    mem_wipe(plain, strlen(plain));
+    mem_wipe(coded, strlen(coded));
+    return good ? rc : -1;
+}
+
+/* user:password@host:path is none of git's, but people write it. */
+static bool has_scp_password(const char *url)
+{
+    const char *colon = strchr(url, ':');
+    const char *at = colon ? strchr(colon, '@') : NULL;
+
+    return !strstr(url, "://") && *url != '/' && at && strchr(at, ':');
+}
+
+int credential_split(const char *url, char **out_url, json_t **out_secrets,
+                     struct err *err)
+{
+    struct userinfo found = find_userinfo(url);
+    const char *end = found.colon ? found.colon : found.end;
+    json_t *secrets;
+
+    if (has_scp_password(url) || (found.start && found.colon && !is_http(url)))
+        return err_set(err, ERR_USER,
+                       "a password has a place in http(s) addresses only");
+    if (!found.start || !is_http(url)) {
+        *out_url = xstrdup(url);
+        *out_secrets = NULL;
+        return 0;
+    }
+    secrets = json_object();
+    if (add_part(secrets, "username", found.start, end) < 0 ||
+        add_part(secrets, "password", found.colon ? found.colon + 1 : end,
+                 found.end) < 0) {
+        json_decref(secrets);
+        return err_set(err, ERR_USER,
+                       "the user in the repository's address is malformed");
+    }
+    *out_url =
+        xasprintf("%.*s%s", (int)(found.start - url), url, found.end + 1);
+    *out_secrets = secrets;
+    return 0;
 }
 
 void credential_free(struct credential *credential)

@@ -3,6 +3,7 @@
 #ifndef CLI_CREDENTIAL_H
 #define CLI_CREDENTIAL_H
 
+#include "base/err.h"
 #include "base/strbuf.h"
 
 #include <jansson.h>
@@ -15,6 +16,15 @@ struct credential;
 
 /** What is secret in `url`; NULL when nothing is. */
 MUST_USE struct credential *credential_of(const char *url);
+
+/**
+ * Take the user and the password out of an http(s) address: `*out_url` is it
+ * without them, `*out_secrets` {"username", "password"}, decoded, or NULL when
+ * there are none. Both are owned by the caller. ERR_USER, quoting nothing of
+ * it: a malformed one, or a password where none can be used (ssh).
+ */
+MUST_USE int credential_split(const char *url, char **out_url,
+                              json_t **out_secrets, struct err *err);
 /** Wipes the secrets. NULL is fine. */
 void credential_free(struct credential *credential);
 OWNER(credential)

@@ -27,6 +27,7 @@
 #define BOOT_MS          3000 /* by then a pid file must be there */
 #define STOP_TIMEOUT_MS  20000
 #define POLL_MS          10
+#define LOCK_SLICE_MS    100
 #define MAX_LOG          ((size_t)4 << 20)
 
 /*
@@ -35,10 +36,11 @@
  * `lock`, and is the last if `users` can be had exclusively.
  */
 struct embedded {
-    char *dir;    /* owned; <state>/redis */
-    char *socket; /* owned */
-    char *url;    /* owned; unix://<socket> */
-    int users_fd; /* owned; holds the shared lock */
+    char *dir;               /* owned; <state>/redis */
+    char *socket;            /* owned */
+    char *url;               /* owned; unix://<socket> */
+    int users_fd;            /* owned; holds the shared lock */
+    embedded_stop_fn *asked; /* NULL: nobody asks, or it is told already */
 };
 
 static char *file_in(const struct embedded *e, const char *name)
@@ -122,7 +124,15 @@ static int fail_with_log(const struct embedded *e, const char *what,
                    what, path, end);
 }
 
-/* While it loads its file it answers -LOADING: that takes its time. */
+static int check_asked(const struct embedded *e, struct err *err)
+{
+    if (e->asked && e->asked())
+        return err_set(err, ERR_CANCELLED, "interrupted");
+    return 0;
+}
+
+/* While it loads its file it answers -LOADING: that takes its time. Without
+ * its pid file it could not be stopped: nobody is heard until it has one. */
 static int wait_until_up(const struct embedded *e, struct err *err)
 {
     int64_t begin = clock_mono_ms();
@@ -132,6 +142,8 @@ static int wait_until_up(const struct embedded *e, struct err *err)
 
         if (ping(e, err) == 0)
             return 0;
+        if (server_pid(e) >= 0 && check_asked(e, err) < 0)
+            return -1;
         if (elapsed > BOOT_MS && server_pid(e) < 0)
             return fail_with_log(e, "ended at once", err);
         if (elapsed > START_TIMEOUT_MS)
@@ -251,8 +263,16 @@ static int take_users_lock(struct embedded *e, struct err *err)
 static int take_lock(const struct embedded *e, int *out_fd, struct err *err)
 {
     CLEANUP(mem) char *path = file_in(e, "lock");
+    int64_t until = clock_mono_ms() + LOCK_TIMEOUT_MS;
+    struct err why = {0};
 
-    return file_lock(path, LOCK_TIMEOUT_MS, out_fd, err);
+    while (file_lock(path, LOCK_SLICE_MS, out_fd, &why) < 0) {
+        if (check_asked(e, err) < 0)
+            return -1;
+        if (why.kind != ERR_TIMEOUT || clock_mono_ms() >= until)
+            return err_set(err, why.kind, "%s", why.msg);
+    }
+    return 0;
 }
 
 /* ---- stopping ----------------------------------------------------------- */
@@ -314,14 +334,15 @@ static int stop_server(const struct embedded *e, struct err *err)
 
 /* ---- users --------------------------------------------------------------- */
 
-int embedded_start(const char *state_dir, struct embedded **out_embedded,
-                   struct err *err)
+int embedded_start(const char *state_dir, embedded_stop_fn *asked,
+                   struct embedded **out_embedded, struct err *err)
 {
     __attribute__((cleanup(releasep))) struct embedded *e =
         xcalloc(1, sizeof(*e));
     CLEANUP(fd) int lock = -1;
 
     e->users_fd = -1;
+    e->asked = asked;
     e->dir = xasprintf("%s/redis", state_dir);
     if (dir_make(e->dir, 0700, err) < 0 || take_lock(e, &lock, err) < 0 ||
         take_users_lock(e, err) < 0)
@@ -331,6 +352,7 @@ int embedded_start(const char *state_dir, struct embedded **out_embedded,
             (void)stop_server(e, NULL);
         return -1;
     }
+    e->asked = NULL;
     *out_embedded = STEAL(e);
     return 0;
 }
@@ -347,9 +369,4 @@ int embedded_stop(struct embedded *embedded, struct err *err)
     if (flock(e->users_fd, LOCK_EX | LOCK_NB) < 0)
         return 0; /* others use it still */
     return stop_server(e, err);
-}
-
-void embedded_free(struct embedded *embedded)
-{
-    (void)embedded_stop(embedded, NULL);
 }

@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 /*
  * One server a state directory, shared by all who start it; the last one to
  * stop it ends it. It listens on a unix socket only, keeps its data in
@@ -17,17 +19,22 @@
  */
 struct embedded;
 
+/** Whether somebody wants the start given up. */
+typedef bool embedded_stop_fn(void);
+
 /**
  * Join the server of `state_dir` (absolute, exists), or start it; blocks some
- * tens of milliseconds, 30 s at most. ERR_USER: no redis-server is installed
- * (the message says what to install); ERR_TRANSIENT: it does not come up (the
- * message quotes the end of its log).
+ * tens of milliseconds; 75 s at most, where another starts or stops it and it
+ * is slow to come up. `asked` (NULL: never) is asked all the while whether to
+ * give up: ERR_CANCELLED, and nothing is left behind. ERR_USER: no redis-server
+ * is installed (the message says what to install); ERR_TRANSIENT: it does not
+ * come up (the message quotes the end of its log).
  *
  * The socket is <state>/redis/redis.sock, or, where that is too long for a
  * socket's address, in a directory of this user's below /run/berth,
  * $XDG_RUNTIME_DIR or /tmp.
  */
-MUST_USE int embedded_start(const char *state_dir,
+MUST_USE int embedded_start(const char *state_dir, embedded_stop_fn *asked,
                             struct embedded **out_embedded, struct err *err);
 
 /** `unix:///path`, as queue_open() takes it. Borrowed. */
@@ -39,9 +46,5 @@ const char *embedded_url(const struct embedded *embedded);
  * whatever it returns. NULL is fine.
  */
 int embedded_stop(struct embedded *embedded, struct err *err);
-
-/** embedded_stop(), its error dropped: for CLEANUP(embedded). */
-void embedded_free(struct embedded *embedded);
-OWNER(embedded)
 
 #endif

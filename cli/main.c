@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 {
     const struct command *command;
 
-    log_init("berth", LOG_INFO);
+    log_init("berth", LOG_WARN);
     if (argc < 2) {
         usage(stderr);
         return OPTIONS_USAGE;

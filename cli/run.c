@@ -9,6 +9,7 @@
 #include "cli/run_job.h"
 #include "cli/source.h"
 #include "cli/text.h"
+#include "scheduler/queue/queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,13 +112,11 @@ static json_t *entries_json(const struct strv *entries, struct err *err)
     return object;
 }
 
-static int add_entries(json_t *payload, const struct run_options *opts,
-                       struct err *err)
+static int add_inputs(json_t *payload, const struct run_options *opts,
+                      struct err *err)
 {
     CLEANUP(strv) struct strv inputs = {0};
-    CLEANUP(strv) struct strv env = {0};
     json_t *inputs_json;
-    json_t *env_json;
 
     if (opts->inputs.count > INPUTS_MAX)
         return err_set(err, ERR_USER, "--input is given over %d times",
@@ -126,17 +125,53 @@ static int add_entries(json_t *payload, const struct run_options *opts,
         if (env_add_argument("--input", opts->inputs.items[i], &inputs, err) <
             0)
             return -1;
-    if (opts->env_file && env_file_load(opts->env_file, &env, err) < 0)
-        return -1;
     inputs_json = entries_json(&inputs, err);
     if (!inputs_json)
         return -1;
     json_object_set_new(payload, "inputs", inputs_json);
+    return 0;
+}
+
+/* What Redis must not see goes from here to run-job, in memory; the password
+ * is taken out of the source's address. */
+static int make_secrets(const struct run_options *opts, struct source *source,
+                        json_t **out_secrets, struct err *err)
+{
+    CLEANUP(strv) struct strv env = {0};
+    json_t *secrets = NULL;
+    json_t *env_json;
+    char *repo = NULL;
+
+    if (opts->env_file && env_file_load(opts->env_file, &env, err) < 0)
+        return -1;
     env_json = entries_json(&env, err);
     if (!env_json)
         return err_wrap(err, "%s", opts->env_file);
-    json_object_set_new(payload, "env", env_json);
+    if (credential_split(source->repo, &repo, &secrets, err) < 0) {
+        json_decref(env_json);
+        return -1;
+    }
+    free(source->repo);
+    source->repo = repo;
+    if (!secrets)
+        secrets = json_object();
+    json_object_set_new(secrets, "env", env_json);
+    *out_secrets = secrets;
     return 0;
+}
+
+/* All that run-job is told must fit one message. */
+static int check_size(const char *payload, const json_t *secrets,
+                      struct err *err)
+{
+    size_t size = strlen(payload) + json_dumpb(secrets, NULL, 0, JSON_COMPACT);
+
+    if (size <= QUEUE_MAX_PAYLOAD)
+        return 0;
+    return err_set(err, ERR_USER,
+                   "the pipeline, its inputs and its environment have %zu "
+                   "bytes, over %zu",
+                   size, QUEUE_MAX_PAYLOAD);
 }
 
 /* JOB_FRAME_START (worker/job/events.h). Takes the pipeline's document. */
@@ -169,7 +204,7 @@ static int make_payload(const struct run_options *opts,
             json_decref(payload);
             return err_set(err, ERR_USER, "'%s' is not UTF-8", strings[i].key);
         }
-    rc = add_entries(payload, opts, err);
+    rc = add_inputs(payload, opts, err);
     if (!rc)
         *out_payload = json_dumps(payload, JSON_COMPACT);
     json_decref(payload);
@@ -257,6 +292,8 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     CLEANUP(mem) char *payload = NULL;
     CLEANUP(mem) char *heading = NULL;
     struct run_request request = {.json = opts->json};
+    json_t *secrets = NULL;
+    int rc;
     char id[] = "run-xxxxxxxxxxxxxxxx";
     char pool[] = "local-xxxxxxxxxxxxxxxx";
 
@@ -264,12 +301,18 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     choose_display(opts, &request.display);
     if (check_options(opts, err) < 0 ||
         load_pipeline(name, &pipeline, err) < 0 ||
-        source_find(opts->repo, opts->commit, opts->ref, &source, err) < 0 ||
-        make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
-            0)
+        source_find(opts->repo, opts->commit, opts->ref, &source, err) < 0)
         return -1;
-    say_dirty(source);
     credential = credential_of(source->repo);
+    if (make_secrets(opts, source, &secrets, err) < 0)
+        return -1;
+    if (make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
+            0 ||
+        check_size(payload, secrets, err) < 0) {
+        json_decref(secrets);
+        return -1;
+    }
+    say_dirty(source);
     heading = make_heading(pipeline, source);
     state_random_hex(id + 4, 16);
     state_random_hex(pool + 6, 16);
@@ -277,10 +320,13 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     request.job_id = id;
     request.pool = pool;
     request.payload = payload;
+    request.secrets = secrets;
     request.heading = heading;
     request.display.credential = credential;
     *out_status = EXIT_INFRASTRUCTURE;
-    return run_job(&request, out_status, err);
+    rc = run_job(&request, out_status, err);
+    json_decref(secrets);
+    return rc;
 }
 
 int cmd_run(int argc, char **argv)

@@ -151,6 +151,28 @@ static int watch_signals(struct run *run, struct err *err)
     return 0;
 }
 
+/* While nothing is in the loop's hands: what waits there to be read. */
+static bool is_interrupted(void)
+{
+    sigset_t set;
+
+    if (sigpending(&set) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(cancel_signals); i++)
+        if (sigismember(&set, cancel_signals[i]) == 1)
+            return true;
+    return false;
+}
+
+/* It must not end us when signals are let through again. */
+static void read_signals(struct run *run)
+{
+    struct err err = {0};
+
+    if (loop_step(run->loop, 0, &err) < 0)
+        display_say(run->display, "warning: %s", err.msg);
+}
+
 static int open_queue(struct run *run, struct err *err)
 {
     struct queue_options options = {.url = run->request->redis_url,
@@ -159,7 +181,8 @@ static int open_queue(struct run *run, struct err *err)
                                     .keep_ms = KEEP_MS};
 
     if (!options.url) {
-        if (embedded_start(run->state_dir, &run->embedded, err) < 0)
+        if (embedded_start(run->state_dir, is_interrupted, &run->embedded,
+                           err) < 0)
             return -1;
         options.url = embedded_url(run->embedded);
     }
@@ -170,7 +193,8 @@ static int start(struct run *run, struct err *err)
 {
     CLEANUP(mem) char *worker = NULL;
     char host[256] = "";
-    struct supervisor_options options = {.capacity = 1, .poll_ms = 50};
+    struct supervisor_options options = {
+        .capacity = 1, .poll_ms = 50, .secrets = run->request->secrets};
     struct supervisor_events events = {.on_started = on_started,
                                        .on_frame = on_frame,
                                        .on_ended = on_ended,
@@ -292,6 +316,8 @@ int run_job(const struct run_request *request, int *out_status, struct err *err)
         rc = follow(&run, err);
     if (!rc)
         rc = read_back(&run, &status, err);
+    else if (err->kind == ERR_CANCELLED)
+        read_signals(&run);
     tear_down(&run);
     if (!rc && status)
         rc = report(&run, status, out_status, err);

@@ -10,8 +10,9 @@ struct run_request {
     const char *redis_url; /* NULL: an embedded one */
     const char *job_id;
     const char *pool;
-    const char *payload; /* JOB_FRAME_START without job_id and epoch, JSON */
-    const char *heading; /* the first line that is shown */
+    const char *payload;   /* JOB_FRAME_START without job_id and epoch, JSON */
+    const json_t *secrets; /* supervisor_options.secrets */
+    const char *heading;   /* the first line that is shown */
     struct display_options display;
     bool json; /* the result on standard output, all else on the display */
 };

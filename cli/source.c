@@ -65,6 +65,28 @@ void source_free(struct source *source)
     free(source);
 }
 
+/* `git rev-parse --local-env-vars`, of all versions, and what hooks get. */
+static const char *const local_variables[] = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+};
+
 /*
  * Run git in `dir`; `words` end with NULL. Whoever started berth from a hook
  * has variables set that name another repository; and a repository's own
@@ -73,22 +95,19 @@ void source_free(struct source *source)
 static int git(const char *dir, const char *const *words, struct strbuf *output,
                struct err *err)
 {
-    const char *argv[24] = {"env",
-                            "-u",
-                            "GIT_DIR",
-                            "-u",
-                            "GIT_WORK_TREE",
-                            "-u",
-                            "GIT_INDEX_FILE",
-                            "LC_ALL=C",
-                            "GIT_OPTIONAL_LOCKS=0",
-                            "git",
-                            "-c",
-                            "core.fsmonitor=false",
-                            "-C",
-                            dir};
-    size_t count = 14;
+    static const char *const start[] = {
+        "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "git",
+        "-c",       "core.fsmonitor=false", "-C"};
+    const char *argv[64] = {"env"};
+    size_t count = 1;
 
+    for (size_t i = 0; i < ARRAY_LEN(local_variables); i++) {
+        argv[count++] = "-u";
+        argv[count++] = local_variables[i];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(start); i++)
+        argv[count++] = start[i];
+    argv[count++] = dir;
     for (; *words && count + 1 < ARRAY_LEN(argv); words++)
         argv[count++] = *words;
     return proc_run(argv, GIT_TIMEOUT_MS, output, err);
@@ -130,6 +149,19 @@ static int no_repository(const char *dir, const struct strbuf *output,
                    why->msg);
 }
 
+/* Of a path that has more than one line, answer() would give another. */
+static int check_path(const char *dir, struct err *err)
+{
+    char real[PATH_MAX];
+
+    if (!realpath(dir, real))
+        return err_sys(err, ERR_USER, "--repo '%.300s'", dir);
+    if (strchr(real, '\n'))
+        return err_set(err, ERR_USER,
+                       "the path of the repository has a newline in it");
+    return 0;
+}
+
 /* The top of the working tree, or a bare repository itself; NULL: none. */
 static char *find_top(const char *dir, struct err *err)
 {
@@ -138,10 +170,8 @@ static char *find_top(const char *dir, struct err *err)
     const char *what = "--show-toplevel";
     struct err why = {0};
 
-    if (access(dir, F_OK) < 0) {
-        (void)err_sys(err, ERR_USER, "--repo '%.300s'", dir);
+    if (check_path(dir, err) < 0)
         return NULL;
-    }
     if (GIT(dir, &output, &why, "rev-parse", "--is-bare-repository") < 0) {
         (void)no_repository(dir, &output, &why, err);
         return NULL;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/** The closed list. Only the infrastructure's are retried unasked. */
+/** The closed list. Each is the job's fault or the infrastructure's. */
 enum reason {
     REASON_NONE, /* it passed */
     REASON_STEP_FAILED,

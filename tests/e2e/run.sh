@@ -143,6 +143,24 @@ is "$status" 3 "a host that is not there: exit 3"
 cp "$TEST_TMP/out" "$TEST_TMP/result.json"
 is "$(result .reason)" checkout_failed "a host that is not there: reason"
 not_ok "a password is nowhere in the output" grep -q hunter22 "$TEST_TMP/out" "$TEST_TMP/err"
+not_ok "a password is nowhere in the state" grep -rq hunter22 "$BERTH_STATE_DIR"
+run show.yml --repo ssh://git:hunter22@127.0.0.1:1/acme/app.git
+is "$status" 2 "a password for ssh: exit 2"
+like "$err" "a password has a place in http\\(s\\) addresses only" "a password for ssh: says why"
+
+# --- what is secret is not stored --------------------------------------------
+pipeline secret <<'Y'
+name: secret
+steps:
+  - name: turns
+    run: printf %s "$TOKEN" | rev
+Y
+printf 'TOKEN=sesame77\n' >secret.env
+run secret.yml --repo "$repo" --env-file secret.env
+like "$out" "│ 77emases
+" "--env-file: the step has the value"
+ok "the state has the log" grep -rq 77emases "$BERTH_STATE_DIR"
+not_ok "the state has no value of --env-file" grep -rq sesame77 "$BERTH_STATE_DIR"
 
 # --- a Redis of our own ------------------------------------------------------
 redis-server --port 0 --unixsocket "$TEST_TMP/own.sock" --save '' \
@@ -161,6 +179,15 @@ is "$(redis-cli -s "$TEST_TMP/own.sock" hget "$key" state)" passed \
     "BERTH_REDIS: completed"
 ok "BERTH_REDIS: it expires" test \
     "$(redis-cli -s "$TEST_TMP/own.sock" ttl "$key")" -gt 3600
+run secret.yml --repo "$repo" --env-file secret.env \
+    --redis "unix://$TEST_TMP/own.sock"
+is "$status" 0 "--redis: passes"
+run show.yml --repo https://me:hunter22@127.0.0.1:1/acme/app.git \
+    --redis "unix://$TEST_TMP/own.sock"
+redis-cli -s "$TEST_TMP/own.sock" config set rdbcompression no >/dev/null
+redis-cli -s "$TEST_TMP/own.sock" save >/dev/null
+ok "--redis: it has the log" grep -q 77emases "$TEST_TMP/dump.rdb"
+not_ok "--redis: it has no secrets" grep -q -e sesame77 -e hunter22 "$TEST_TMP/dump.rdb"
 kill "$redis"
 wait "$redis" 2>/dev/null
 

@@ -29,11 +29,16 @@ let inbox = Buffer.alloc(0);
 function send(type, body, id = 0) {
     const data = Buffer.isBuffer(body) ? body
         : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-    const head = Buffer.alloc(9);
-    head.writeUInt32BE(data.length, 0);
-    head.writeUInt8(type, 4);
-    head.writeUInt32BE(id, 5);
-    socket.write(Buffer.concat([head, data]));
+    let at = 0;
+    do { // what is over a frame is cut, as base/channel.c does it
+        const piece = data.subarray(at, at + (1 << 20));
+        const head = Buffer.alloc(9);
+        head.writeUInt32BE(piece.length, 0);
+        head.writeUInt8(type, 4);
+        head.writeUInt32BE(id, 5);
+        socket.write(Buffer.concat([head, piece]));
+        at += piece.length;
+    } while (at < data.length);
 }
 
 function result(state, reason, change = {}) {
@@ -89,6 +94,14 @@ const behaviours = {
     },
     hang() { step('waiting\n'); },
     deaf() { step('deaf\n'); },
+    dies_when_cancelled() { step('waiting\n'); },
+    huge_result() {
+        end('passed', null, { message: 'x'.repeat((1 << 20) - 20) });
+    },
+    secrets() { // turned around: the log is stored
+        step(`${job.env.TOKEN} ${[...job.username].reverse().join('')}\n`);
+        end('passed', null);
+    },
     stubborn() { step('waiting\n'); }, // takes two cancels
     flood() {
         for (let i = 0; i < 64; i++)
@@ -112,6 +125,8 @@ function take(type, body) {
             send(FRAME.NOTE, `deadline ${json.mono_ms}\n`);
     } else if (type === FRAME.CANCEL) {
         cancels++;
+        if (job.inputs.fake === 'dies_when_cancelled')
+            process.kill(process.pid, 'SIGKILL');
         if (job.inputs.fake === 'hang' ||
             (job.inputs.fake === 'stubborn' && cancels === 2))
             end('cancelled', json.reason);

@@ -51,4 +51,21 @@ is "$(servers)" 1 "a killed run stops nothing"
 fake_run pass >"$TEST_TMP/out" 2>&1
 is "$?" 0 "the next run joins"
 is "$(servers)" 0 "and, the last, stops it"
+
+# Another starts or stops the server, and takes its time.
+flock "$BERTH_STATE_DIR/redis/lock" sleep 30 &
+locker=$!
+sleep 0.3
+fake_exec pass >"$TEST_TMP/out" 2>&1 &
+a=$!
+sleep 0.7
+ok "a run waits for the lock" kill -0 "$a"
+before=$(date +%s)
+kill -TERM "$a"
+wait "$a"
+is "$?" 130 "it can be cancelled meanwhile"
+ok "at once" test $(($(date +%s) - before)) -lt 3
+pkill -P "$locker"
+wait "$locker" 2>/dev/null
+is "$(servers)" 0 "and leaves nothing"
 done_testing

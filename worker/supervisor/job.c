@@ -50,7 +50,9 @@ struct job {
     int status;       /* of run-job, as waitpid() fills it */
     bool cancel_told; /* of a cancel that came through Redis */
     unsigned cancels;
-    bool gave_up; /* `why` says so: no result will be stored */
+    enum reason cancel_reason; /* of the first */
+    bool result_too_large;     /* run-job sent one, in pieces */
+    bool gave_up;              /* `why` says so: no result will be stored */
     struct err why;
     struct job_verdict *result; /* owned; NULL: none yet */
     char *json;                 /* owned; the result as it is stored */
@@ -173,13 +175,16 @@ static void renew(void *arg)
 
 void job_cancel(struct job *job, const char *reason)
 {
+    int found = reason_find(reason);
     json_t *body;
     char *json;
 
     if (!job->channel || job->phase != RUNNING)
         return;
-    body = json_pack("{s:s}", "reason",
-                     reason_find(reason) > 0 ? reason : "cancelled");
+    if (!job->cancels)
+        job->cancel_reason =
+            found == REASON_SUPERSEDED ? REASON_SUPERSEDED : REASON_CANCELLED;
+    body = json_pack("{s:s}", "reason", reason_name(job->cancel_reason));
     json = json_dumps(body, JSON_COMPACT);
     channel_send(job->channel, JOB_FRAME_CANCEL, 0, json, strlen(json));
     free(json);
@@ -205,6 +210,11 @@ static void take_result(struct job *job, const struct frame *frame)
 {
     struct err err;
 
+    /* A channel cuts what is over one frame: no piece is a result. */
+    if (job->result_too_large || frame->len == FRAME_MAX_PAYLOAD) {
+        job->result_too_large = true;
+        return;
+    }
     if (job_verdict_read(id_of(job), frame->data, frame->len, &job->result,
                          &err) < 0) {
         log_warn("job %s: %s", id_of(job), err.msg);
@@ -323,7 +333,11 @@ static void judge_end(struct job *job)
 {
     char message[128];
 
-    if (WIFSIGNALED(job->status))
+    if (job->result_too_large)
+        (void)snprintf(message, sizeof(message),
+                       "run-job's result is over %u bytes",
+                       FRAME_MAX_PAYLOAD - 1);
+    else if (WIFSIGNALED(job->status))
         (void)snprintf(message, sizeof(message),
                        "run-job was killed by signal %d before it gave a "
                        "result",
@@ -332,7 +346,8 @@ static void judge_end(struct job *job)
         (void)snprintf(message, sizeof(message),
                        "run-job exited with %d and gave no valid result",
                        WEXITSTATUS(job->status));
-    make_up_result(job, job->cancels ? REASON_CANCELLED : REASON_SANDBOX_FAILED,
+    make_up_result(job,
+                   job->cancels ? job->cancel_reason : REASON_SANDBOX_FAILED,
                    message);
 }
 
@@ -442,7 +457,8 @@ static int start(struct job *job, struct err *err)
     CLEANUP(mem) char *json = NULL;
     int fd;
 
-    if (run_job_message(job->lease, &job->start, &json, err) < 0 ||
+    if (run_job_message(job->lease, job->spec.options->secrets, &job->start,
+                        &json, err) < 0 ||
         run_job_spawn(&job->pid, &fd, err) < 0)
         return -1;
     channel.in_fd = channel.out_fd = fd;
@@ -454,6 +470,7 @@ static int start(struct job *job, struct err *err)
         return -1;
     }
     channel_send(job->channel, JOB_FRAME_START, 0, json, strlen(json));
+    mem_wipe(json, strlen(json));
     return 0;
 }
 

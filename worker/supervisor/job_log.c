@@ -263,11 +263,6 @@ void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
     }
 }
 
-size_t job_log_pending(const struct job_log *log)
-{
-    return log->pending_bytes;
-}
-
 uint64_t job_log_dropped(const struct job_log *log)
 {
     return log->dropped_bytes;

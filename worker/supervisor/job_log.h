@@ -35,8 +35,7 @@ typedef void job_log_done_fn(void *arg);
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg);
 
-/** Bytes that wait, and bytes dropped so far. */
-size_t job_log_pending(const struct job_log *log);
+/** Bytes dropped so far. */
 uint64_t job_log_dropped(const struct job_log *log);
 
 #endif

@@ -109,13 +109,17 @@ static json_t *make_sandbox(const struct job_verdict_spec *spec)
                      text(sandbox, "network", "none"), "unenforced", "");
 }
 
+static bool is_cancel(enum reason reason)
+{
+    return reason == REASON_CANCELLED || reason == REASON_SUPERSEDED;
+}
+
 struct job_verdict *job_verdict_make(const struct job_verdict_spec *spec)
 {
     struct job_verdict *result = xcalloc(1, sizeof(*result));
     int64_t duration_ms = spec->ended_at_ms - spec->started_at_ms;
 
-    result->state =
-        xstrdup(spec->reason == REASON_CANCELLED ? "cancelled" : "failed");
+    result->state = xstrdup(is_cancel(spec->reason) ? "cancelled" : "failed");
     result->reason = reason_name(spec->reason);
     result->document =
         json_pack("{s:i, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:[], "

@@ -29,7 +29,7 @@ struct job_verdict_spec {
     const char *job_id;
     uint64_t epoch;
     const json_t *start; /* the JOB_FRAME_START object; NULL: not readable */
-    enum reason reason;  /* REASON_CANCELLED makes the state cancelled */
+    enum reason reason;  /* cancelled, superseded: the state cancelled */
     const char *message; /* UTF-8, at most 1000 bytes */
     int64_t started_at_ms, ended_at_ms; /* wall clock */
 };

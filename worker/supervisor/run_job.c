@@ -11,8 +11,20 @@
 #include <string.h>
 #include <sys/wait.h>
 
-int run_job_message(const struct lease *lease, json_t **out_start,
-                    char **out_json, struct err *err)
+static char *write_message(json_t *start, const json_t *secrets)
+{
+    json_t *message = json_copy(start);
+    char *json;
+
+    if (secrets)
+        (void)json_object_update(message, (json_t *)(uintptr_t)secrets);
+    json = json_dumps(message, JSON_COMPACT);
+    json_decref(message);
+    return json;
+}
+
+int run_job_message(const struct lease *lease, const json_t *secrets,
+                    json_t **out_start, char **out_json, struct err *err)
 {
     json_error_t where;
     json_t *start =
@@ -27,7 +39,7 @@ int run_job_message(const struct lease *lease, json_t **out_start,
                               json_string(lease_job_id(lease)));
     (void)json_object_set_new(start, "epoch",
                               json_integer((json_int_t)lease_epoch(lease)));
-    json = json_dumps(start, JSON_COMPACT);
+    json = write_message(start, secrets);
     if (!json || strlen(json) > FRAME_MAX_PAYLOAD) {
         free(json);
         json_decref(start);

@@ -189,11 +189,6 @@ void supervisor_cancel(struct supervisor *s, const char *reason)
             job_cancel(slot->job, reason);
 }
 
-unsigned supervisor_running(const struct supervisor *s)
-{
-    return s->running;
-}
-
 /* All sockets first: the jobs end side by side. */
 static bool end_jobs(struct supervisor *s)
 {

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "scheduler/queue/queue.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct supervisor;
@@ -39,6 +40,14 @@ struct supervisor_options {
     uint32_t kill_ms;      /* after the send time of the last good renewal, less
                               than the queue's lease_ms; 0: 110000 */
     uint32_t poll_ms; /* pause between two looks at an empty queue; 0: 250 */
+    /*
+     * What is secret of the jobs that this supervisor runs, or NULL: an object
+     * whose members take the place of those in the payload ("username",
+     * "password", "env" of worker/job/events.h) in the message to run-job. It
+     * is never stored: neither in Redis nor anywhere else. Borrowed; must
+     * outlive the supervisor. For who submits its own job to its own pool.
+     */
+    const json_t *secrets;
 };
 
 /**
@@ -64,8 +73,6 @@ void supervisor_drain(struct supervisor *supervisor);
  * The second call kills at once.
  */
 void supervisor_cancel(struct supervisor *supervisor, const char *reason);
-/** Jobs that run now, or whose result is not yet in Redis. */
-unsigned supervisor_running(const struct supervisor *supervisor);
 
 /**
  * Kills what runs: closes its sockets (run-job destroys its sandbox at end of

@@ -22,6 +22,7 @@ local stamp = string.format('%.0f', now)
 redis.call('ZREM', pool .. 'ready:' .. f[2], id)
 redis.call('HSET', job, 'state', 'cancelled', 'reason', reason,
            'cancel', reason, 'ended_at_ms', stamp)
+redis.call('HDEL', job, 'payload') -- nobody runs it any more
 redis.call('ZADD', pool .. 'done', stamp, id)
 redis.call('ZREMRANGEBYSCORE', pool .. 'done', '-inf',
            string.format('%.0f', now - keep_ms))

@@ -20,6 +20,7 @@ redis.call('HSET', job, 'state', ARGV[4], 'result', ARGV[6],
 if ARGV[5] ~= '' then
     redis.call('HSET', job, 'reason', ARGV[5])
 end
+redis.call('HDEL', job, 'payload') -- nobody runs it again
 redis.call('ZREM', pool .. 'leases', id)
 redis.call('ZREM', pool .. 'slots', id .. ':' .. epoch)
 redis.call('DEL', pool .. 'grant:' .. nonce)

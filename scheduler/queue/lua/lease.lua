@@ -23,7 +23,7 @@ local function reap(slot)
         return
     end
     -- Without a nonce no zombie can complete or renew it.
-    redis.call('HDEL', job, 'nonce')
+    redis.call('HDEL', job, 'nonce', 'payload')
     redis.call('HSET', job, 'state', 'failed', 'reason', 'worker_lost',
                'ended_at_ms', int(now))
     redis.call('ZREM', pool .. 'leases', id)

@@ -64,7 +64,7 @@ static struct embedded *start(struct fixture *f)
     struct embedded *e = NULL;
     struct err err;
 
-    if (embedded_start(f->dir, &e, &err) < 0)
+    if (embedded_start(f->dir, NULL, &e, &err) < 0)
         fail_msg("%s", err.msg);
     return e;
 }
@@ -160,7 +160,7 @@ static pid_t user(struct fixture *f, int *out_say, int *out_hear)
     assert_int_equal(fd_pipe(up, NULL), 0);
     pid = fork();
     if (pid == 0) {
-        if (embedded_start(f->dir, &e, NULL) < 0)
+        if (embedded_start(f->dir, NULL, &e, NULL) < 0)
             _exit(1);
         (void)!write(up[1], &byte, 1);
         (void)!read(down[0], &byte, 1);
@@ -326,7 +326,7 @@ static void test_not_installed(void **state)
     struct err err;
 
     (void)setenv("PATH", f->dir, 1);
-    assert_int_equal(embedded_start(f->dir, &e, &err), -1);
+    assert_int_equal(embedded_start(f->dir, NULL, &e, &err), -1);
     (void)setenv("PATH", path, 1);
     assert_int_equal(err.kind, ERR_USER);
     assert_non_null(strstr(err.msg, "apt-get install redis-server"));
@@ -343,9 +343,73 @@ static void test_broken_data(void **state)
     stop(start(f));
     assert_int_equal(tree_remove(file, NULL), 0);
     assert_int_equal(file_write(file, "x", 1, 0600, NULL), 0);
-    assert_int_equal(embedded_start(f->dir, &e, &err), -1);
+    assert_int_equal(embedded_start(f->dir, NULL, &e, &err), -1);
     assert_int_equal(err.kind, ERR_TRANSIENT);
     assert_non_null(strstr(err.msg, "redis.log"));
+    assert_int_equal(servers(f, NULL), 0);
+}
+
+static unsigned questions;
+
+static bool asked(void)
+{
+    return ++questions > 3;
+}
+
+/* Ctrl-C while another holds the lock, and while a server comes up. */
+static void test_interrupted(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *dir = xasprintf("%s/redis", f->dir);
+    CLEANUP(mem) char *path = xasprintf("%s/lock", dir);
+    CLEANUP(fd) int lock = -1;
+    int64_t begin = clock_mono_ms();
+    struct embedded *first = start(f);
+    struct embedded *e = NULL;
+    struct err err;
+    pid_t pid = 0;
+
+    assert_int_equal(file_lock(path, 0, &lock, NULL), 0);
+    questions = 0;
+    assert_int_equal(embedded_start(f->dir, asked, &e, &err), -1);
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    fd_close(&lock);
+    /* It is there, and does not answer. */
+    assert_int_equal(servers(f, &pid), 1);
+    (void)kill(pid, SIGSTOP);
+    questions = 3;
+    assert_int_equal(embedded_start(f->dir, asked, &e, &err), -1);
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    assert_in_range(clock_mono_ms() - begin, 0, 8000);
+    (void)kill(pid, SIGCONT);
+    assert_int_equal(servers(f, NULL), 1); /* another's */
+    stop(first);
+    assert_int_equal(servers(f, NULL), 0);
+}
+
+/* The server that was started for nobody ends. */
+static void test_interrupted_first(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *conf = xasprintf("%s/bin", f->top);
+    CLEANUP(mem) char *fake = xasprintf("%s/redis-server", conf);
+    CLEANUP(mem) char *path = xstrdup(getenv("PATH"));
+    CLEANUP(mem) char *first = xasprintf("%s:%s", conf, path);
+    /* It is up, and has no answer to PING. */
+    static const char script[] = "#!/bin/sh\nPATH=${PATH#*:}\n"
+                                 "exec redis-server \"$@\" "
+                                 "--rename-command PING \"''\"\n";
+    struct embedded *e = NULL;
+    struct err err;
+
+    assert_int_equal(dir_make(conf, 0700, NULL), 0);
+    assert_int_equal(file_write(fake, script, sizeof(script) - 1, 0700, NULL),
+                     0);
+    (void)setenv("PATH", first, 1);
+    questions = 0;
+    assert_int_equal(embedded_start(f->dir, asked, &e, &err), -1);
+    (void)setenv("PATH", path, 1);
+    assert_int_equal(err.kind, ERR_CANCELLED);
     assert_int_equal(servers(f, NULL), 0);
 }
 
@@ -353,12 +417,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_start_and_stop),   TEST(test_shared),
-        TEST(test_starters_at_once), TEST(test_user_killed),
-        TEST(test_server_killed),    TEST(test_stale_files),
-        TEST(test_server_hangs),     TEST(test_long_directory),
-        TEST(test_socket_path),      TEST(test_not_installed),
-        TEST(test_broken_data),
+        TEST(test_start_and_stop),    TEST(test_shared),
+        TEST(test_starters_at_once),  TEST(test_user_killed),
+        TEST(test_server_killed),     TEST(test_stale_files),
+        TEST(test_server_hangs),      TEST(test_long_directory),
+        TEST(test_socket_path),       TEST(test_not_installed),
+        TEST(test_broken_data),       TEST(test_interrupted),
+        TEST(test_interrupted_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,42 @@ static void test_hook_variables(void **state)
     assert_string_equal(source->branch, "main");
 }
 
+/* All those that git itself knows; each has a value that breaks something. */
+static void test_local_variables(void **state)
+{
+    CLEANUP(source) struct source *source = NULL;
+    CLEANUP(strbuf) struct strbuf names = STRBUF_INIT;
+    const char *argv[] = {"git", "rev-parse", "--local-env-vars", NULL};
+    char *save = NULL;
+    size_t count = 0;
+
+    (void)state;
+    assert_int_equal(proc_run(argv, 20000, &names, NULL), 0);
+    CLEANUP(mem) char *list = xasprintf("%s\nGIT_NAMESPACE\n", names.data);
+
+    for (char *name = strtok_r(list, "\n", &save); name;
+         name = strtok_r(NULL, "\n", &save), count++)
+        (void)setenv(name, "/nonexistent", 1);
+    source = find("app", NULL, NULL);
+    strcpy(list, names.data);
+    for (char *name = strtok_r(list, "\n", &save); name;
+         name = strtok_r(NULL, "\n", &save))
+        (void)unsetenv(name);
+    (void)unsetenv("GIT_NAMESPACE");
+    assert_true(count > 10);
+    assert_string_equal(source->branch, "main");
+    assert_int_equal(source->dirty_files, 0);
+}
+
+static void test_newline(void **state)
+{
+    CLEANUP(mem) char *path = path_of("new\nline/sub");
+
+    (void)state;
+    shell("mkdir 'new\nline'; git clone -q app 'new\nline/sub'");
+    check_fails(path, NULL, NULL, "newline");
+}
+
 static void test_wrong(void **state)
 {
     CLEANUP(mem) char *app = path_of("app");
@@ -262,6 +298,8 @@ int main(void)
         cmocka_unit_test(test_detached_and_bare),
         cmocka_unit_test(test_name_of_origin),
         cmocka_unit_test(test_hook_variables),
+        cmocka_unit_test(test_local_variables),
+        cmocka_unit_test(test_newline),
         cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_is_address),

@@ -138,6 +138,15 @@ static bool has_ended(const char *key)
     return ended;
 }
 
+/* What a job was told is kept no longer than it is needed. */
+static void check_payload(const char *key)
+{
+    redisReply *reply = ask("HEXISTS", key, "payload", NULL);
+
+    assert_int_equal(reply->integer, !has_ended(key));
+    freeReplyObject(reply);
+}
+
 static void check_lifetime(const char *key, const struct row *row)
 {
     redisReply *reply = ask("PTTL", key, NULL, NULL);
@@ -164,6 +173,8 @@ static void check_key(const char *key)
     assert_string_equal(reply->str, row->type);
     freeReplyObject(reply);
     check_lifetime(key, row);
+    if (strstr(row->pattern, ":job:"))
+        check_payload(key);
     if (strcmp(row->type, "hash") == 0) {
         reply = ask("HKEYS", key, NULL, NULL);
         check_fields(strstr(key, ":meta") ? &counter_fields : &job_fields,

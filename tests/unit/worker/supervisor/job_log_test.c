@@ -77,7 +77,6 @@ static void test_gathers(void **state UNUSED)
     finish(log, 5000);
     assert_int_equal(read_log("gather").bytes, 10002);
     assert_int_equal(read_log("gather").entries, 3);
-    assert_int_equal(job_log_pending(log), 0);
     assert_int_equal(job_log_dropped(log), 0);
 }
 
@@ -103,9 +102,10 @@ static void test_slow(void **state UNUSED)
         job_log_add(log, 1, "stdout", chunk, 10000);
         if (i % 50 == 0)
             assert_int_equal(loop_step(loop, 30, NULL), 0);
-        assert_true(job_log_pending(log) <= JOB_LOG_MAX_PENDING + 64);
     }
-    assert_true(job_log_dropped(log) > 1000000);
+    /* What neither waits nor was dropped is on its way: one batch. */
+    assert_in_range(3000000 - job_log_dropped(log), 0,
+                    JOB_LOG_MAX_PENDING + LEASE_LOG_MAX_BYTES);
     redis_server_signal(&server, SIGCONT);
     finish(log, 15000);
     seen = read_log("slow");

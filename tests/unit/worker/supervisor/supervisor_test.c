@@ -29,6 +29,7 @@ struct fixture {
     struct loop *loop;
     struct queue *queue;
     struct supervisor *supervisor;
+    json_t *secrets; /* owned */
     struct seen seen;
     char pool[32];
     char dir[64];
@@ -77,7 +78,8 @@ static void start_supervisor(struct fixture *f, unsigned capacity,
                                                .capacity = capacity,
                                                .renew_ms = 200,
                                                .kill_ms = kill_ms,
-                                               .poll_ms = 20};
+                                               .poll_ms = 20,
+                                               .secrets = f->secrets};
     const struct supervisor_events events = {on_started, on_frame, on_ended,
                                              on_failed, &f->seen};
 
@@ -111,6 +113,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     supervisor_free(f->supervisor);
+    json_decref(f->secrets);
     queue_free(f->queue);
     loop_free(f->loop);
     free(f->seen.result);
@@ -249,7 +252,6 @@ static void test_outcomes(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         submit(f, cases[i].id, cases[i].fake);
         run_until(f, &f->seen.ended, i + 1);
-        assert_int_equal(supervisor_running(f->supervisor), 0);
         expect(f, cases[i].id, cases[i].state, cases[i].reason);
         assert_string_equal(f->seen.state, cases[i].state);
         swept += cases[i].sweeps;
@@ -333,7 +335,6 @@ static void test_capacity(void **state)
     }
     start_supervisor(f, 3, 4000);
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 3);
-    assert_int_equal(supervisor_running(f->supervisor), 3);
     for (int i = 0; i < 5; i++)
         assert_int_equal(loop_step(f->loop, 50, NULL), 0);
     assert_int_equal(f->seen.started, 3);
@@ -356,6 +357,49 @@ static void test_cancel_through_redis(void **state)
     assert_int_equal(queue_cancel(f->queue, "a", "superseded", NULL), 0);
     run_until(f, &f->seen.ended, 1);
     expect(f, "a", "cancelled", "superseded");
+}
+
+static void test_dies_of_cancel(void **state)
+{
+    struct fixture *f = *state;
+
+    start_supervisor(f, 1, 4000);
+    submit(f, "a", "dies_when_cancelled");
+    run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
+    assert_int_equal(queue_cancel(f->queue, "a", "superseded", NULL), 0);
+    run_until(f, &f->seen.ended, 1);
+    expect(f, "a", "cancelled", "superseded");
+}
+
+static void test_huge_result(void **state)
+{
+    struct fixture *f = *state;
+
+    start_supervisor(f, 1, 4000);
+    submit(f, "a", "huge_result");
+    run_until(f, &f->seen.ended, 1);
+    expect(f, "a", "failed", "sandbox_failed");
+    assert_non_null(strstr(f->seen.result, "result is over 1048575 bytes"));
+}
+
+/* run-job is told them; Redis never was: not even its append-only file. */
+static void test_secrets(void **state)
+{
+    static const char grep[] = "! grep -r -e hunter22 -e wordpass \"$0\"";
+    struct fixture *f = *state;
+    const char *const argv[] = {"sh", "-c", grep, server.dir, NULL};
+    CLEANUP(strbuf) struct strbuf found = STRBUF_INIT;
+    struct log_text log;
+
+    f->secrets = json_pack("{s:s, s:s, s:{s:s}}", "username", "hunter22",
+                           "password", "wordpass", "env", "TOKEN", "abc");
+    start_supervisor(f, 1, 4000);
+    submit(f, "a", "secrets");
+    run_until(f, &f->seen.ended, 1);
+    expect(f, "a", "passed", "");
+    read_log(f, "a", &log);
+    assert_non_null(strstr(log.text, "abc 22retnuh"));
+    assert_int_equal(proc_run(argv, 20000, &found, NULL), 0);
 }
 
 static void test_cancel_twice(void **state)
@@ -431,7 +475,6 @@ static void test_lease_lost(void **state)
     run_until(f, &f->seen.failed, 1);
     assert_int_equal(f->seen.err.kind, ERR_LOST);
     assert_int_equal(f->seen.ended, 0);
-    assert_int_equal(supervisor_running(f->supervisor), 0);
 }
 
 /* Redis is away while the job runs and ends: the result comes through. */
@@ -513,6 +556,9 @@ int main(void)
         TEST(test_flood),
         TEST(test_capacity),
         TEST(test_cancel_through_redis),
+        TEST(test_dies_of_cancel),
+        TEST(test_huge_result),
+        TEST(test_secrets),
         TEST(test_cancel_twice),
         TEST(test_deaf),
         TEST(test_deadlines_are_told),
