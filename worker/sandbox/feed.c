@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/feed.h"
 
+#include "base/depth.h"
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
 
@@ -13,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX  64
+/* The directory itself, and below it all that checkout lets through. */
+#define DEPTH_MAX  (TREE_MAX_DEPTH + 1)
 #define CHUNK_SIZE ((size_t)64 << 10)
 
 struct feed {

@@ -35,6 +35,7 @@ struct sandbox {
     char *id;          /* owned, like all strings here */
     char *image;
     char *program;
+    char *state_dir;
     char *dir; /* <state_dir>/<id> */
     char *run; /* dir/run: a tmpfs */
     char *disk;
@@ -90,7 +91,7 @@ static int check_spec(const struct sandbox_spec *spec, struct err *err)
         return err_sys(err, ERR_TRANSIENT, "the agent '%s' is missing", agent);
     if (spec->network == SANDBOX_NETWORK_FULL && network_check(err) < 0)
         return -1;
-    return rootfs_check(spec->image, err);
+    return rootfs_check(spec->image, spec->state_dir, err);
 }
 
 static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
@@ -163,6 +164,7 @@ static struct sandbox *sandbox_new(const struct sandbox_spec *spec,
     sb->lock = -1;
     sb->id = xstrdup(spec->id);
     sb->image = xstrdup(spec->image);
+    sb->state_dir = xstrdup(spec->state_dir);
     sb->wants = spec->network;
     sb->pids = spec->pids;
     return sb;
@@ -321,8 +323,21 @@ static void on_network(void *arg, const struct err *err)
         succeed(sb);
 }
 
+/* What has to be done from outside, once there is a pid 1. */
+static int tame(struct sandbox *sb, pid_t pid, struct err *err)
+{
+    if (pid < 0)
+        return err_set(err, ERR_TRANSIENT, "the runtime wrote no pid file");
+    if (!sb->rootless && runtime_tame(sb->runtime, pid, err) < 0)
+        return -1;
+    if (sb->wants == SANDBOX_NETWORK_NONE)
+        return 0;
+    return network_start(sb->loop, pid, sb->rootless, on_network, sb,
+                         &sb->network, err);
+}
+
 /* The runtime writes its pid file at about the time that the agent speaks. */
-static void connect_network(void *arg)
+static void complete(void *arg)
 {
     struct sandbox *sb = arg;
     pid_t pid = runtime_init_pid(sb->runtime);
@@ -330,25 +345,24 @@ static void connect_network(void *arg)
 
     sb->timer = NULL;
     if (pid < 0 && clock_mono_ms() < sb->boot_until_ms) {
-        set_timer(sb, PID_POLL_MS, connect_network);
+        set_timer(sb, PID_POLL_MS, complete);
         return;
     }
     set_timer(sb, BOOT_MS, on_boot_timeout);
-    if (pid < 0)
-        (void)err_set(&err, ERR_TRANSIENT, "the runtime wrote no pid file");
-    if (pid < 0 || network_start(sb->loop, pid, sb->rootless, on_network, sb,
-                                 &sb->network, &err) < 0)
+    if (tame(sb, pid, &err) < 0)
         fail(sb, &err);
+    else if (sb->wants == SANDBOX_NETWORK_NONE)
+        succeed(sb);
 }
 
 static void on_ready(void *arg)
 {
     struct sandbox *sb = arg;
 
-    if (sb->wants == SANDBOX_NETWORK_NONE)
+    if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
         succeed(sb);
     else
-        set_timer(sb, 0, connect_network);
+        set_timer(sb, 0, complete);
 }
 
 static int write_bundle(struct sandbox *sb, struct err *err)
@@ -358,6 +372,7 @@ static int write_bundle(struct sandbox *sb, struct err *err)
     CLEANUP(mem) char *root = NULL;
     struct rootfs_spec tree = {
         .image = sb->image,
+        .state_dir = sb->state_dir,
         .run_dir = sb->run,
         .disk_dir = sb->disk,
         .agent = agent,
@@ -505,6 +520,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     free(sb->id);
     free(sb->image);
     free(sb->program);
+    free(sb->state_dir);
     free(sb->dir);
     free(sb->run);
     free(sb->disk);

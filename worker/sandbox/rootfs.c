@@ -4,17 +4,16 @@
 
 #include "base/fd.h"
 #include "worker/sandbox/hostenv.h"
+#include "worker/sandbox/image.h"
 #include "worker/sandbox/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ETC_MAX ((size_t)1 << 20)
@@ -34,57 +33,13 @@ static const struct {
 
 /* ---- checking --------------------------------------------------------- */
 
-/* Open inside an image: its links cannot lead to the host's files. */
-static int open_inside(const char *image, const char *path, int flags)
+int rootfs_check(const char *image, const char *state_dir, struct err *err)
 {
-    CLEANUP(fd) int dir = open(image, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
-
-    if (dir < 0)
-        return -1;
-    return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-}
-
-/* /usr itself has a bin/sh too, but no usr. */
-static bool is_rootfs(const char *image)
-{
-    CLEANUP(fd) int sh = open_inside(image, "bin/sh", O_PATH);
-    CLEANUP(fd) int etc = open_inside(image, "etc", O_PATH | O_DIRECTORY);
-    CLEANUP(fd) int usr = open_inside(image, "usr", O_PATH | O_DIRECTORY);
-
-    return sh >= 0 && etc >= 0 && usr >= 0;
-}
-
-int rootfs_check(const char *image, struct err *err)
-{
-    struct stat st;
+    CLEANUP(fd) int fd = -1;
 
     if (strcmp(image, "host") == 0)
         return 0;
-    if (image[0] != '/')
-        return err_set(err, ERR_USER,
-                       "image '%s' is neither 'host' nor an absolute path",
-                       image);
-    /* These mean something in an overlay's options. */
-    if (strpbrk(image, ":,\\\""))
-        return err_set(err, ERR_USER,
-                       "the path of image '%s' has one of : , \\ \"", image);
-    if (stat(image, &st) < 0)
-        return err_sys(err, ERR_USER, "image '%s'", image);
-    if (!S_ISDIR(st.st_mode))
-        return err_set(err, ERR_USER, "image '%s' is not a directory", image);
-    if (strspn(image, "/.") == strlen(image))
-        return err_set(err, ERR_USER,
-                       "image '%s' is the host itself: write 'host'", image);
-    if (!is_rootfs(image))
-        return err_set(err, ERR_USER,
-                       "image '%s' is no root file system: it needs bin/sh, "
-                       "etc and usr",
-                       image);
-    return 0;
+    return image_open(image, state_dir, &fd, err);
 }
 
 int rootfs_check_target(const char *inside, struct err *err)
@@ -120,10 +75,10 @@ static int put(const char *skel, const char *name, const char *text,
 }
 
 /* The image's own list, but for whoever has our name or number. */
-static void add_others(const char *image, const char *name, struct strbuf *out)
+static void add_others(int image, const char *name, struct strbuf *out)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(ETC_MAX);
-    CLEANUP(fd) int fd = open_inside(image, name, O_RDONLY | O_NONBLOCK);
+    CLEANUP(fd) int fd = image_open_inside(image, name, O_RDONLY | O_NONBLOCK);
     struct stat st;
     struct err ignored;
     char *save = NULL;
@@ -142,14 +97,14 @@ static void add_others(const char *image, const char *name, struct strbuf *out)
     }
 }
 
-static int put_users(const char *skel, const char *image, struct err *err)
+static int put_users(const char *skel, int image, struct err *err)
 {
     CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
     CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
 
     strbuf_adds(&passwd, "berth:x:1000:1000:berth:" SANDBOX_HOME ":/bin/sh\n");
     strbuf_adds(&group, "berth:x:1000:\n");
-    if (strcmp(image, "host") == 0) {
+    if (image < 0) {
         strbuf_adds(&passwd, "root:x:0:0:root:/:/bin/sh\n"
                              "nobody:x:65534:65534:nobody:/:/bin/false\n");
         strbuf_adds(&group, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
@@ -162,12 +117,12 @@ static int put_users(const char *skel, const char *image, struct err *err)
     return put(skel, "group", group.data, err);
 }
 
-static int put_etc(const char *skel, const struct rootfs_spec *spec,
+static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
                    struct err *err)
 {
     bool full = spec->network == SANDBOX_NETWORK_FULL;
 
-    if (put_users(skel, spec->image, err) < 0 ||
+    if (put_users(skel, image, err) < 0 ||
         put(skel, "hostname", "berth\n", err) < 0 ||
         put(skel, "hosts",
             "127.0.0.1 localhost berth\n::1 localhost ip6-localhost\n",
@@ -225,7 +180,7 @@ static char *target_of(const struct rootfs_spec *spec, const char *skel,
 }
 
 static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
-                         const struct hostenv *env, struct err *err)
+                         int image, const struct hostenv *env, struct err *err)
 {
     CLEANUP(mem) char *agent = xasprintf("%s/.berth/agent", skel);
 
@@ -237,7 +192,7 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
         if (mkdir(dir, 0755) < 0)
             return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
     }
-    if (put_etc(skel, spec, err) < 0 || touch(agent, err) < 0)
+    if (put_etc(skel, spec, image, err) < 0 || touch(agent, err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++) {
         CLEANUP(mem) char *to = xasprintf("%s%s", skel, env->targets.items[i]);
@@ -255,15 +210,19 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
     return 0;
 }
 
-/* Our skeleton over the image, both read-only: the image stays as it is. */
-static int mount_overlay(const char *skel, const char *image, const char *root,
-                         struct err *err)
+/* Our skeleton over the image, both read-only: the image stays as it is. Both
+ * by descriptor: nobody can swap what was checked for something else, and no
+ * character of a path means anything in the options. */
+static int mount_overlay(const char *skel, int image, const char *root,
+                         const char *name, struct err *err)
 {
-    CLEANUP(mem) char *options = xasprintf("lowerdir=%s:%s", skel, image);
+    CLEANUP(fd) int top = open(skel, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(mem)
+    char *options =
+        xasprintf("lowerdir=/proc/self/fd/%d:/proc/self/fd/%d", top, image);
 
-    if (strlen(options) >= 4096)
-        return err_set(err, ERR_USER, "the path of image '%.200s…' is too long",
-                       image);
+    if (top < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", skel);
     if (dir_make(root, 0755, err) < 0)
         return -1;
     if (mount("overlay", root, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV,
@@ -271,7 +230,7 @@ static int mount_overlay(const char *skel, const char *image, const char *root,
         return err_sys(err, ERR_TRANSIENT,
                        "cannot lay a sandbox over image '%s' (is overlayfs "
                        "there? modprobe overlay)",
-                       image);
+                       name);
     return 0;
 }
 
@@ -317,12 +276,15 @@ int rootfs_build(const struct rootfs_spec *spec, char **out_root,
     char *root = host ? xstrdup(skel) : xasprintf("%s/root", spec->run_dir);
     CLEANUP(mem) char *empty = xasprintf("%s/empty", spec->run_dir);
     CLEANUP(hostenv) struct hostenv env = {0};
+    CLEANUP(fd) int image = -1;
 
+    if (!host && image_open(spec->image, spec->state_dir, &image, err) < 0)
+        return -1;
     hostenv_fill(spec->image, spec->network, &env);
-    if (make_skeleton(spec, skel, &env, err) < 0)
+    if (make_skeleton(spec, skel, image, &env, err) < 0)
         return -1;
     if (host ? rootfs_add_host(skel, err) < 0
-             : mount_overlay(skel, spec->image, root, err) < 0)
+             : mount_overlay(skel, image, root, spec->image, err) < 0)
         return -1;
     if (bind_all(spec, root, &env, err) < 0)
         return -1;

@@ -8,6 +8,7 @@
 /** All borrowed, for the duration of the call. */
 struct rootfs_spec {
     const char *image;        /* as in struct sandbox_spec */
+    const char *state_dir;    /* the same */
     const char *run_dir;      /* a private tmpfs: skel and root are made here */
     const char *disk_dir;     /* with workspace, home, tmp and vartmp */
     const char *agent;        /* path of the agent on the host */
@@ -15,8 +16,9 @@ struct rootfs_spec {
     enum sandbox_network network;
 };
 
-/** Whether `image` can be one: ERR_USER with the reason if not. */
-MUST_USE int rootfs_check(const char *image, struct err *err);
+/** Whether `image` can be one: ERR_USER with the reason if not (image.h). */
+MUST_USE int rootfs_check(const char *image, const char *state_dir,
+                          struct err *err);
 
 /** Whether something may be bound at `inside`: ERR_USER if not. */
 MUST_USE int rootfs_check_target(const char *inside, struct err *err);
@@ -31,7 +33,8 @@ MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
 
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);
-/** Hide files of /usr that hold a password or token; `empty` is a file. */
+/** Hide those configuration files of npm, pip and git below /usr, at eight
+ * known paths, that hold a password or token; `empty` is a file. */
 MUST_USE int rootfs_mask_secrets(const char *root, const char *empty,
                                  struct err *err);
 /** Whether a configuration file seems to hold a password or token. */

@@ -15,6 +15,7 @@
 
 #define OUTPUT_MAX ((size_t)16 << 10)
 #define KILL_MS    2000
+#define TAME_MS    10000
 
 struct runtime {
     pid_t pid;                                 /* 0: reaped */
@@ -203,6 +204,18 @@ pid_t runtime_init_pid(const struct runtime *rt)
     pid_t pid = read_pid(file);
 
     return pid > 1 || rt->pid <= 0 ? pid : read_pid(children);
+}
+
+int runtime_tame(const struct runtime *rt, pid_t init, struct err *err)
+{
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+    CLEANUP(mem) char *runtime = xasprintf("%d", (int)rt->pid);
+    CLEANUP(mem) char *pid = xasprintf("%d", (int)init);
+    const char *argv[] = {launch, "--tame", runtime, pid, NULL};
+
+    if (proc_run(argv, TAME_MS, NULL, err) < 0)
+        return err_wrap(err, "cannot set the sandbox's quotas");
+    return 0;
 }
 
 static bool ended_within(pid_t pid, int64_t ms)

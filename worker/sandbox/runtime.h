@@ -39,6 +39,14 @@ MUST_USE int runtime_start(struct loop *loop, const struct runtime_spec *spec,
                            int *out_from, struct err *err);
 /** Pid of the container's pid 1 on the host, or -1. */
 pid_t runtime_init_pid(const struct runtime *runtime);
+/**
+ * For root: keep what `init`, that pid, and its sandbox can take of the host's
+ * inotify instances and watches to a share, let it make no user namespaces,
+ * and have the kernel kill commands before the runtime and the agent when
+ * memory runs out. Blocks some milliseconds. ERR_TRANSIENT.
+ */
+MUST_USE int runtime_tame(const struct runtime *runtime, pid_t init,
+                          struct err *err);
 /** What the runtime said last on stderr; "" if nothing. Borrowed. */
 const char *runtime_last_words(struct runtime *runtime);
 /**

@@ -26,7 +26,8 @@ enum sandbox_network { SANDBOX_NETWORK_NONE, SANDBOX_NETWORK_FULL };
 struct sandbox_spec {
     const char *id;        /* job id + epoch: [a-z0-9-], at most 64 bytes */
     const char *state_dir; /* <state>/sandboxes: one directory a sandbox */
-    const char *image;     /* "host", or the absolute path of a rootfs */
+    const char *image;     /* "host", or the absolute path of a rootfs, which
+                              image.h looks at */
     const char *runtime;   /* a path or name: crun, runc, runsc; NULL: find */
     enum sandbox_network network;
     unsigned cpu_millis; /* 1000 = one vCPU */
@@ -53,7 +54,8 @@ typedef void sandbox_output_fn(void *arg, enum sandbox_stream stream,
                                const void *data, size_t len);
 /**
  * Last callback of an exec: its main process is gone, and its output is read
- * to the end or, where others hold it open, for one second more.
+ * to the end or, where others hold it open, as far as it was written within one
+ * second more.
  */
 typedef void sandbox_exit_fn(void *arg, const struct sandbox_exit *exit);
 
@@ -102,7 +104,7 @@ struct sandbox_driver {
      * `state_dir` and all above it must let everybody through (o+x).
      * Blocks for some tens of milliseconds. Two with one id at a time: the
      * second gets ERR_TRANSIENT. Nothing is left behind on failure.
-     * ERR_USER: the image does not exist or is no rootfs; ERR_TRANSIENT: the
+     * ERR_USER: the image does not exist or may not be one; ERR_TRANSIENT: the
      * host cannot (the message says what to install or allow).
      */
     int (*create)(const struct sandbox_spec *spec, struct loop *loop,

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ struct command {
     int fds[2]; /* read ends of stdout and stderr; -1: at end of file */
     int status;
     int64_t ended_ms;
+    bool expired;   /* the time to drain is over */
+    size_t owed[2]; /* what lay in the pipes then, and is still to be read */
     struct rusage usage;
 };
 
@@ -184,8 +187,10 @@ void exec_pause(bool stop)
 
     /* The time to drain starts anew: nothing could be read meanwhile. */
     for (size_t i = 0; paused && !stop && i < AGENT_MAX_TASKS; i++)
-        if (commands[i].used && commands[i].ended)
+        if (commands[i].used && commands[i].ended) {
             commands[i].ended_ms = now;
+            commands[i].expired = false;
+        }
     paused = stop;
 }
 
@@ -223,9 +228,10 @@ static void pump(struct command *c, size_t s)
     if (!wire_has_room())
         return;
     n = read(c->fds[s], chunk, sizeof(chunk));
-    if (n > 0)
+    if (n > 0) {
         wire_send(s ? AGENT_STDERR : AGENT_STDOUT, c->id, chunk, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        c->owed[s] -= (size_t)n < c->owed[s] ? (size_t)n : c->owed[s];
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         close_fd(&c->fds[s]);
 }
 
@@ -247,6 +253,31 @@ static size_t others_running(const struct command *self)
     return n;
 }
 
+static size_t unread(int fd)
+{
+    int n = 0;
+
+    return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+/* What is written in time is read, however slowly the driver takes it; who
+ * goes on writing after that is not listened to for ever. */
+static bool is_drained(struct command *c, int64_t now)
+{
+    if (c->fds[0] < 0 && c->fds[1] < 0)
+        return true;
+    if (paused || now < c->ended_ms + AGENT_DRAIN_MS)
+        return false;
+    for (size_t s = 0; s < 2; s++) {
+        if (!c->expired)
+            c->owed[s] = unread(c->fds[s]);
+        if (c->fds[s] < 0)
+            c->owed[s] = 0;
+    }
+    c->expired = true;
+    return !c->owed[0] && !c->owed[1];
+}
+
 int exec_finish(void)
 {
     int64_t now = agent_now_ms();
@@ -255,12 +286,12 @@ int exec_finish(void)
     for (size_t i = 0; i < AGENT_MAX_TASKS; i++) {
         struct command *c = &commands[i];
         int64_t left = c->ended_ms + AGENT_DRAIN_MS - now;
-        bool open = c->fds[0] >= 0 || c->fds[1] >= 0;
 
         if (!c->used || !c->ended)
             continue;
-        if (open && (paused || left > 0)) {
-            if (!paused && (wait < 0 || left < wait))
+        if (!is_drained(c, now)) {
+            /* After that time it is the pipes that wake us. */
+            if (!paused && left > 0 && (wait < 0 || left < wait))
                 wait = (int)left;
             continue;
         }

@@ -1,7 +1,9 @@
-/* worker/sandbox/launch/main.c - joins cgroups, then becomes the runtime. */
+/* worker/sandbox/launch/main.c - joins cgroups and becomes the runtime; tames
+ * it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,12 @@
  * Writes "0" (this process) to each FILE, a `tasks` or `cgroup.procs`, so that
  * the program is inside from its first instruction: on v1 a process that moves
  * itself costs 0.1 ms, one that is moved 10. Dies with PARENT, its pid.
+ *
+ * launch --tame RUNTIME INIT
+ *
+ * Sets quotas of the user namespace of INIT, a sandbox's pid 1, which takes
+ * joining it, and how the kernel chooses between the two and what INIT starts
+ * when memory runs out.
  */
 static int fail(const char *what)
 {
@@ -33,13 +41,92 @@ static int join(const char *file)
     return n == 1 ? 0 : -1;
 }
 
+static int put(const char *file, const char *text)
+{
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+    if (fd >= 0)
+        (void)close(fd);
+    return n < 0 ? -1 : 0;
+}
+
+/* Fine where we may not: root of a container may lack the capability. */
+static void spare(const char *pid, const char *score)
+{
+    char file[64];
+
+    (void)snprintf(file, sizeof(file), "/proc/%s/oom_score_adj", pid);
+    (void)put(file, score);
+}
+
+/* A user's inotify instances and watches are counted in the namespace that he
+ * is in and, for the user who made that, in the one around it: without a limit
+ * here, one sandbox uses up those of the host's root. */
+static const struct quota {
+    const char *file;
+    long most; /* or a quarter of what we have, if that is less */
+} quotas[] = {
+    {"/proc/sys/user/max_inotify_instances", 32},
+    {"/proc/sys/user/max_inotify_watches", 65536},
+    {"/proc/sys/user/max_user_namespaces", 0},
+};
+
+#define QUOTAS (sizeof(quotas) / sizeof(quotas[0]))
+
+static long share(const struct quota *quota)
+{
+    FILE *file = fopen(quota->file, "re");
+    char text[32] = "";
+    long ours;
+
+    if (!file)
+        return quota->most;
+    (void)!fgets(text, sizeof(text), file);
+    (void)fclose(file);
+    ours = strtol(text, NULL, 10) / 4;
+    return ours < quota->most ? ours : quota->most;
+}
+
+static int tame(const char *runtime, const char *init)
+{
+    long limits[QUOTAS];
+    char text[64];
+    int fd;
+
+    /* The runtime has forked already, so what it gets stays its own; what INIT
+     * gets is also the lowest that commands can give themselves. */
+    spare(runtime, "-500");
+    spare(init, "-20");
+    for (size_t i = 0; i < QUOTAS; i++)
+        limits[i] = share(&quotas[i]);
+    (void)snprintf(text, sizeof(text), "/proc/%s/ns/user", init);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(text);
+    /* EINVAL: a runtime that needs no user namespace: it is our own. */
+    if (setns(fd, CLONE_NEWUSER) < 0)
+        return errno == EINVAL ? 0 : fail("cannot join the sandbox");
+    for (size_t i = 0; i < QUOTAS; i++) {
+        (void)snprintf(text, sizeof(text), "%ld", limits[i]);
+        /* ENOENT: the kernel was built without it. */
+        if (put(quotas[i].file, text) < 0 && errno != ENOENT)
+            return fail(quotas[i].file);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     int i;
 
+    if (argc == 4 && strcmp(argv[1], "--tame") == 0)
+        return tame(argv[2], argv[3]);
+
     if (argc < 4) {
         (void)fprintf(stderr,
-                      "usage: launch PARENT [FILE...] -- PROGRAM [ARG...]\n");
+                      "usage: launch PARENT [FILE...] -- PROGRAM [ARG...]\n"
+                      "       launch --tame RUNTIME INIT\n");
         return 2;
     }
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)

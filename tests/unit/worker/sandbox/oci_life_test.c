@@ -264,10 +264,11 @@ static void test_without_loop_devices(void **state UNUSED)
 
 static char rootfs[PATH_MAX + 16];
 
-static void use_rootfs(void)
+static void use_rootfs_in(const char *state_dir)
 {
     struct sandbox_spec spec = box_spec("rootfs");
 
+    spec.state_dir = state_dir;
     spec.image = rootfs;
     child_open(&spec);
     CHECK(child_run("cat /marker; id -un; grep ^app: /etc/passwd; "
@@ -278,6 +279,19 @@ static void use_rootfs(void)
     CHECK(child_run("cat /etc/leak /etc/group") != 0);
     CHECK(!strstr(child.both.data, "root:x:0"));
     child_close();
+}
+
+static void use_rootfs(void)
+{
+    use_rootfs_in(box_state);
+}
+
+static void use_rootfs_at_odd_place(void)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/a:b,c\\d e", box_state);
+
+    use_rootfs_in(dir);
+    CHECK(rmdir(dir) == 0);
 }
 
 /* busybox in a directory, with a link that leads out and one in a list. */
@@ -306,6 +320,8 @@ static void test_rootfs(void **state UNUSED)
     if (proc_run(argv, 10000, NULL, &err) < 0)
         fail_msg("%s", err.msg);
     assert_int_equal(in_child(use_rootfs), 0);
+    /* A state directory whose path means something to an overlay. */
+    assert_int_equal(in_child(use_rootfs_at_odd_place), 0);
     /* The image is as it was: nothing was made in it. */
     assert_int_equal(stat(rootfs, &st), 0);
     assert_int_equal(st.st_nlink, 5);

@@ -2,6 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
+#include <fcntl.h>
+#include <poll.h>
+
 /* The main process stays, without needing another fork. */
 #define BOMB "b() { b | b & b; }; b 2>/dev/null & exec sleep 60"
 
@@ -40,6 +43,87 @@ static void test_out_of_memory(void **state UNUSED)
     assert_true(usage_of(&b).memory_peak_bytes <= 64 * MIB);
     /* The agent was not the victim, and goes on. */
     assert_string_equal(box_says(&b, "echo here"), "here");
+    box_close(&b);
+}
+
+static long number_in(const char *path)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(100);
+    struct err err = {0};
+
+    if (file_read(path, 50, &text, &err) < 0)
+        fail_msg("%s", err.msg);
+    return strtol(text.data, NULL, 10);
+}
+
+static long oom_score_of(int pid)
+{
+    CLEANUP(mem) char *path = xasprintf("/proc/%d/oom_score_adj", pid);
+
+    return number_in(path);
+}
+
+/* Root of a container often may not lower a score, ours included. */
+static bool can_lower_oom_score(void)
+{
+    CLEANUP(fd)
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, "-1", 2) == 2 && write(fd, "0", 1) == 1;
+}
+
+static void test_order_of_oom_victims(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("order");
+    CLEANUP(mem) char *file = NULL;
+    CLEANUP(mem) char *stat = NULL;
+    struct box b;
+    FILE *agents_stat;
+    int agent, parent = 0;
+
+    NEED_ROOT();
+    if (!can_lower_oom_score()) {
+        print_message("# needs CAP_SYS_RESOURCE\n");
+        skip();
+    }
+    box_open(&b, &spec);
+    file = xasprintf("%s/order/run/pid", box_state);
+    assert_string_equal(box_says(&b, "cat /proc/self/oom_score_adj"), "500");
+    agent = (int)number_in(file);
+    stat = xasprintf("/proc/%d/stat", agent);
+    agents_stat = fopen(stat, "re");
+    assert_non_null(agents_stat);
+    assert_int_equal(fscanf(agents_stat, "%*d (agent) %*c %d", &parent), 1);
+    (void)fclose(agents_stat);
+    assert_int_equal(oom_score_of(parent), -500);
+    assert_int_equal(oom_score_of(agent), -20);
+    assert_int_not_equal(box_run(&b, "echo -21 > /proc/self/oom_score_adj"), 0);
+    assert_int_not_equal(box_run(&b, "echo -1000 > /proc/self/oom_score_adj"),
+                         0);
+    box_close(&b);
+}
+
+/* What is left for the host's root, and for the other jobs. */
+static void test_inotify(void **state UNUSED)
+{
+    static const char script[] =
+        "python3 -c 'import ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "n = 0\n"
+        "while n < 1000 and libc.inotify_init() >= 0:\n"
+        "    n += 1\n"
+        "print(n)'";
+    struct sandbox_spec spec = box_spec("inotify");
+    long ours = number_in("/proc/sys/user/max_inotify_instances");
+    struct box b;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    assert_int_equal(atoi(box_says(&b, script)), ours < 128 ? ours / 4 : 32);
+    assert_string_equal(box_says(&b, "cat /proc/sys/user/max_user_namespaces"),
+                        "0");
+    assert_true(number_in("/proc/sys/user/max_user_namespaces") > 0);
+    assert_int_equal(number_in("/proc/sys/user/max_inotify_instances"), ours);
     box_close(&b);
 }
 
@@ -187,6 +271,44 @@ static void test_paused_output(void **state UNUSED)
     box_close(&b);
 }
 
+/* The driver is starved while a command ends: nothing of what it wrote, the
+ * last line least of all, may be lost. What writes on for ever ends too. */
+static void starve(struct box *b, const char *script)
+{
+    const char *argv[4];
+    struct sandbox_exec exec = box_sh(b, argv, script);
+
+    box_begin(b, &exec);
+    (void)poll(NULL, 0, 2500);
+    assert_true(box_wait(b, &b->over, 20000));
+}
+
+static void test_starved_reader(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("starved");
+    struct box b;
+
+    NEED_ROOT();
+    box_open(&b, &spec);
+    for (int lines = 2000; lines <= 3200; lines += 400) {
+        CLEANUP(mem)
+        char *script = xasprintf("i=0; while [ $i -lt %d ]; do printf "
+                                 "'%%099d\\n' $i; i=$((i+1)); done; "
+                                 "echo the end",
+                                 lines);
+
+        starve(&b, script);
+        assert_int_equal(b.total, lines * 100 + 8);
+        assert_string_equal(b.both.data + lines * 100, "the end\n");
+    }
+    /* A child's last words, within the second that it has. */
+    starve(&b, "(sleep 0.4; echo late) & head -c 230000 /dev/zero");
+    assert_int_equal(b.total, 230005);
+    starve(&b, "yes & exit 3");
+    assert_int_equal(b.end.code, 3);
+    box_close(&b);
+}
+
 static void test_signals(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("signals");
@@ -277,6 +399,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_order_of_oom_victims),
+        cmocka_unit_test(test_inotify),
         cmocka_unit_test(test_fork_bomb),
         cmocka_unit_test(test_fork_bomb_and_destroy),
         cmocka_unit_test(test_disk_full),
@@ -284,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_cpu_limit_and_time),
         cmocka_unit_test(test_flood_of_output),
         cmocka_unit_test(test_paused_output),
+        cmocka_unit_test(test_starved_reader),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_background),
         cmocka_unit_test(test_two_at_a_time),

@@ -365,6 +365,9 @@ static void test_refusals(void **state UNUSED)
     spec.image = "/usr";
     assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
+    spec.image = "/proc/self/root";
+    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
     spec.image = "host";
     spec.runtime = "no-such-runtime";
     assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/depth.h"
 #include "base/fd.h"
 #include "worker/sandbox/feed.h"
 #include "worker/sandbox/hostenv.h"
@@ -14,6 +15,7 @@
 #include "worker/sandbox/rootfs.h"
 #include "worker/sandbox/seccomp.h"
 
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,19 +67,106 @@ static void test_hostenv_rootfs_with_network(void **state UNUSED)
     assert_string_equal(strv_getenv(&env.env, "no_proxy"), "localhost");
 }
 
-static void test_images(void **state UNUSED)
+static void refuse_image(const char *image, const char *why)
 {
-    static const char *const bad[] = {
-        "",     "hosts",    "relative/path", "/",
-        "//./", "/nowhere", "/etc/passwd",   "/etc",
-        "/usr", "/a:b",     "/a,b"};
     struct err err = {0};
 
-    assert_int_equal(rootfs_check("host", &err), 0);
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        assert_int_equal(rootfs_check(bad[i], &err), -1);
-        assert_int_equal(err.kind, ERR_USER);
+    if (rootfs_check(image, "/nowhere/sandboxes", &err) == 0)
+        fail_msg("'%s' was taken", image);
+    assert_int_equal(err.kind, ERR_USER);
+    if (!strstr(err.msg, why))
+        fail_msg("'%s': %s", image, err.msg);
+}
+
+static void test_images(void **state UNUSED)
+{
+    struct err err = {0};
+
+    assert_int_equal(rootfs_check("host", "/nowhere/sandboxes", &err), 0);
+    refuse_image("", "neither 'host' nor");
+    refuse_image("hosts", "neither 'host' nor");
+    refuse_image("relative/path", "neither 'host' nor");
+    refuse_image("/", "the host itself");
+    refuse_image("//./", "the host itself");
+    refuse_image("/usr/..", "the host itself");
+    refuse_image("/nowhere", "No such file");
+    refuse_image("/etc/passwd", "not a directory");
+    refuse_image("/etc", "no root file system");
+    refuse_image("/usr", "no root file system");
+}
+
+/* Ways to the host's root that are no "/". */
+static void test_images_in_proc(void **state UNUSED)
+{
+    static const char *const bad[] = {
+        "/proc/self/root", "/proc/thread-self/root", "/proc/self/cwd",
+        "/proc/self/root/usr/.."};
+    CLEANUP(mem)
+    char *task = xasprintf("/proc/%d/task/%d/root", getpid(), getpid());
+    CLEANUP(fd) int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(mem) char *open_fd = xasprintf("/proc/self/fd/%d", fd);
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        refuse_image(bad[i], "leads through a link of /proc");
+    refuse_image(task, "leads through a link of /proc");
+    refuse_image(open_fd, "leads through a link of /proc");
+    refuse_image("/proc/1/root", ""); /* some roots may not even look */
+    refuse_image("/proc", "is a part of");
+    refuse_image("/proc/self/task", "is a part of");
+    refuse_image("/sys/fs", "is a part of");
+    refuse_image("/dev", "is a part of");
+    refuse_image("/dev/shm", "is a part of");
+}
+
+static void make_image(const char *dir, struct err *err)
+{
+    static const char *const parts[] = {"bin/sh", "etc", "usr"};
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        CLEANUP(mem) char *path = xasprintf("%s/%s", dir, parts[i]);
+
+        assert_int_equal(dir_make(path, 0755, err), 0);
     }
+}
+
+static void test_images_of_directories(void **state UNUSED)
+{
+    char top[] = "/tmp/berth-images-XXXXXX";
+    struct err err = {0};
+    CLEANUP(mem) char *image = NULL;
+    CLEANUP(mem) char *link = NULL;
+    CLEANUP(mem) char *root = NULL;
+    CLEANUP(mem) char *above = NULL;
+    CLEANUP(mem) char *below = NULL;
+
+    assert_non_null(mkdtemp(top));
+    image = xasprintf("%s/a:b,c/image", top);
+    link = xasprintf("%s/link", top);
+    root = xasprintf("%s/root", top);
+    make_image(image, &err);
+    assert_int_equal(symlink(image, link), 0);
+    assert_int_equal(symlink("/", root), 0);
+    refuse_image(root, "the host itself");
+    /* Berth's state in it, it in berth's state (beside the sandboxes). */
+    above = xasprintf("%s/usr/state/sandboxes", image);
+    assert_int_equal(dir_make(above, 0755, &err), 0);
+    assert_int_equal(rootfs_check(link, above, &err), -1);
+    assert_non_null(strstr(err.msg, "berth's own state"));
+    below = xasprintf("%s/sandboxes", top);
+    assert_int_equal(rootfs_check(link, below, &err), -1);
+    assert_non_null(strstr(err.msg, "berth's own state"));
+    assert_int_equal(rootfs_check(image, "/nowhere", &err), 0);
+    assert_int_equal(rootfs_check(link, "/nowhere", &err), 0);
+    /* Only what the operator allows. */
+    assert_int_equal(setenv("BERTH_IMAGE_DIRS", "/usr:/nowhere:.", 1), 0);
+    refuse_image(link, "BERTH_IMAGE_DIRS");
+    assert_int_equal(setenv("BERTH_IMAGE_DIRS", "", 1), 0);
+    refuse_image(link, "BERTH_IMAGE_DIRS");
+    assert_int_equal(setenv("BERTH_IMAGE_DIRS", top, 1), 0);
+    assert_int_equal(rootfs_check(link, "/nowhere", &err), 0);
+    assert_int_equal(rootfs_check("host", "/nowhere", &err), 0);
+    assert_int_equal(unsetenv("BERTH_IMAGE_DIRS"), 0);
+    assert_int_equal(tree_remove(top, &err), 0);
 }
 
 static void test_targets(void **state UNUSED)
@@ -210,28 +299,38 @@ static void test_feed_of_file(void **state UNUSED)
                         24);
 }
 
-static void test_feed_of_deep_tree(void **state UNUSED)
+/* All of a tree whose deepest directory is so many levels down. */
+static int take_deep_tree(int levels, struct err *err)
 {
     char top[] = "/tmp/berth-feed-XXXXXX";
     CLEANUP(feed) struct feed *feed = NULL;
     CLEANUP(strbuf) struct strbuf deep = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     bool end = false;
-    struct err err = {0};
+    struct err other = {0};
     int rc = 0;
 
     assert_non_null(mkdtemp(top));
     strbuf_adds(&deep, top);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < levels; i++)
         strbuf_adds(&deep, "/d");
-    assert_int_equal(dir_make(deep.data, 0755, &err), 0);
-    assert_int_equal(feed_of_tree(top, &feed, &err), 0);
+    assert_int_equal(dir_make(deep.data, 0755, &other), 0);
+    assert_int_equal(feed_of_tree(top, &feed, &other), 0);
     while (rc == 0 && !end)
-        rc = feed_take(feed, 4096, &out, &end, &err);
-    assert_int_equal(rc, -1);
+        rc = feed_take(feed, 4096, &out, &end, err);
+    assert_int_equal(tree_remove(top, &other), 0);
+    return rc;
+}
+
+static void test_feed_of_deep_tree(void **state UNUSED)
+{
+    struct err err = {0};
+
+    if (take_deep_tree(TREE_MAX_DEPTH, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(take_deep_tree(TREE_MAX_DEPTH + 1, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
     assert_non_null(strstr(err.msg, "too deeply"));
-    assert_int_equal(tree_remove(top, &err), 0);
 }
 
 int main(void)
@@ -240,6 +339,8 @@ int main(void)
         cmocka_unit_test(test_hostenv_host),
         cmocka_unit_test(test_hostenv_rootfs_with_network),
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_images_in_proc),
+        cmocka_unit_test(test_images_of_directories),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_seccomp_profile),
