@@ -1,5 +1,4 @@
-/* worker/sandbox/launch/main.c - joins cgroups and becomes the runtime; tames
- * it. */
+/* worker/sandbox/launch/main.c - joins cgroups, becomes the runtime, tames. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
