@@ -18,7 +18,9 @@
 
 #define CPU_PERIOD_US 100000u
 #define MOVE_PASSES   20
-#define RACE_TRIES    5
+#define RACE_TRIES    100
+#define ADVICE                                                                 \
+    "a container needs a writable /sys/fs/cgroup, a systemd unit Delegate=yes"
 
 static const struct cgroup_host this_host = {"/proc/self/mountinfo",
                                              "/proc/self/cgroup"};
@@ -85,9 +87,7 @@ static int make_dir(const char *path, struct err *err)
 {
     if (mkdir(path, 0755) == 0 || errno == EEXIST)
         return 0;
-    return err_sys(err, ERR_TRANSIENT,
-                   "cannot create cgroup '%s' (a container needs a writable "
-                   "/sys/fs/cgroup, a systemd unit Delegate=yes)",
+    return err_sys(err, ERR_TRANSIENT, "cannot create cgroup '%s' (" ADVICE ")",
                    path);
 }
 
@@ -108,15 +108,18 @@ static const char *base_of(const struct hierarchy *h)
     return h->v2 && !is_delegated(h) ? h->mount : h->own;
 }
 
-/* A cgroup that hands controllers down may hold no process itself: move what
- * is in it (we, and whoever shares it) into a leaf. */
+/* A cgroup that hands controllers down may hold no process itself (the kernel
+ * refuses memory, but cpu and pids only make its children useless), except for
+ * the top, which has no type: move what is in it (we, and whoever shares it)
+ * into a leaf. */
 static int clear_processes(const char *base, struct err *err)
 {
-    CLEANUP(mem) char *leaf = xasprintf("%s/berth.main", base);
+    CLEANUP(mem) char *leaf = xasprintf("%s/" HIERARCHY_LEAF, base);
     CLEANUP(mem) char *path = xasprintf("%s/cgroup.procs", base);
+    CLEANUP(mem) char *type = xasprintf("%s/cgroup.type", base);
 
-    if (make_dir(leaf, err) < 0)
-        return -1;
+    if (access(type, F_OK) < 0)
+        return 0;
     for (int i = 0; i < MOVE_PASSES; i++) {
         CLEANUP(strbuf) struct strbuf text = STRBUF_MAX((size_t)1 << 20);
         char *save = NULL;
@@ -125,6 +128,8 @@ static int clear_processes(const char *base, struct err *err)
             return -1;
         if (!text.len)
             break;
+        if (make_dir(leaf, err) < 0)
+            return -1;
         for (char *pid = strtok_r(text.data, "\n", &save); pid;
              pid = strtok_r(NULL, "\n", &save))
             if (set(leaf, "cgroup.procs", pid, false, err) < 0 &&
@@ -136,34 +141,34 @@ static int clear_processes(const char *base, struct err *err)
 
 static int enable(const char *dir, const char *controller, struct err *err)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/cgroup.subtree_control", dir);
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(4096);
     char word[32];
 
-    if (file_read(path, 4000, &text, err) == 0 &&
-        hierarchy_has_word(text.data, controller))
-        return 0;
     (void)snprintf(word, sizeof(word), "+%s", controller);
     return set(dir, "cgroup.subtree_control", word, false, err);
+}
+
+static bool is_enabled(const char *dir, const char *controller)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/cgroup.subtree_control", dir);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(4096);
+    struct err ignored;
+
+    return file_read(path, 4000, &text, &ignored) == 0 &&
+           hierarchy_has_word(text.data, controller);
 }
 
 static int enable_below(const char *base, const char *controller,
                         struct err *err)
 {
     CLEANUP(mem) char *parent = xasprintf("%s/berth", base);
-    int rc = enable(base, controller, err);
 
-    if (rc < 0 && err->sys == EBUSY)
-        rc =
-            clear_processes(base, err) < 0 ? -1 : enable(base, controller, err);
-    if (rc < 0)
-        return err_wrap(err,
-                        "cannot hand the %s controller to sandboxes (run "
-                        "berth as root, or as a systemd unit with "
-                        "Delegate=yes)",
-                        controller);
-    if (make_dir(parent, err) < 0)
-        return -1;
+    if (clear_processes(base, err) < 0 ||
+        (!is_enabled(base, controller) && enable(base, controller, err) < 0))
+        return err_wrap(
+            err, "cannot hand the %s controller to sandboxes (" ADVICE ")",
+            controller);
+    /* Always: one that another has just turned on is said to be on before our
+     * group has its files, and the kernel lets a second writer wait. */
     return enable(parent, controller, err);
 }
 
@@ -195,6 +200,28 @@ static int record(struct cgroup *cg, const char *dir, struct err *err)
     return fd_write_all(fd, cg->record.data + len, cg->record.len - len, err);
 }
 
+static bool has(const struct strv *list, const char *word)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* Whoever removes the last other sandbox takes our parent along. */
+static int make_below(const char *parent, const char *dir, struct err *err)
+{
+    for (int i = 0; i < RACE_TRIES; i++) {
+        if (make_dir(parent, err) < 0)
+            return -1;
+        if (make_dir(dir, err) == 0)
+            return 0;
+        if (err->sys != ENOENT)
+            break;
+    }
+    return -1;
+}
+
 /* <base>/berth/<id> in one hierarchy; joined, unless a subgroup is used. */
 static int make_group(struct cgroup *cg, const struct hierarchy *h,
                       char **out_dir, struct err *err)
@@ -204,15 +231,13 @@ static int make_group(struct cgroup *cg, const struct hierarchy *h,
     const char *base = base_of(h);
     CLEANUP(mem) char *parent = xasprintf("%s/berth", base);
     CLEANUP(mem) char *dir = xasprintf("%s/%s", parent, id);
+    CLEANUP(mem)
+    char *file = xasprintf("%s/%s", dir, h->v2 ? "cgroup.procs" : "tasks");
 
-    if (!is_recorded(cg, dir)) {
-        if (make_dir(parent, err) < 0 || record(cg, dir, err) < 0 ||
-            make_dir(dir, err) < 0)
-            return -1;
-        if (!subgroup)
-            strv_addf(&cg->join, "%s/%s", dir,
-                      h->v2 ? "cgroup.procs" : "tasks");
-    }
+    if (record(cg, dir, err) < 0 || make_below(parent, dir, err) < 0)
+        return -1;
+    if (!subgroup && !has(&cg->join, file))
+        strv_add(&cg->join, file);
     if (subgroup && !cg->runtime_path)
         cg->runtime_path =
             h->v2 ? xasprintf("%s/berth/%s/c",
@@ -269,9 +294,10 @@ static int add_controller(struct cgroup *cg, const struct hierarchies *all,
         return 0;
     }
     cg->v2[c] = h->v2;
-    if (h->v2 && enable_below(base_of(h), controllers[c], err) < 0)
+    /* First the group: it keeps the parent, which has to hand down, alive. */
+    if (make_group(cg, h, &cg->dirs[c], err) < 0)
         return -1;
-    return make_group(cg, h, &cg->dirs[c], err);
+    return h->v2 ? enable_below(base_of(h), controllers[c], err) : 0;
 }
 
 /* Counting needs cpuacct on v1; a runtime with a subgroup makes it in every
@@ -306,12 +332,7 @@ int cgroup_create(const struct cgroup_spec *spec, struct cgroup **out_cgroup,
     if (hierarchies_load(spec->host ? spec->host : &this_host, &all, err) < 0)
         return -1;
     for (int c = 0; rc == 0 && c < CONTROLLERS; c++) {
-        /* Whoever removes the last other sandbox takes our parent along. */
-        for (int i = 0; i < RACE_TRIES; i++) {
-            rc = add_controller(cg, &all, c, err);
-            if (rc == 0 || err->sys != ENOENT)
-                break;
-        }
+        rc = add_controller(cg, &all, c, err);
         if (rc == 0 && cg->dirs[c])
             rc = limit(cg, c, err);
     }

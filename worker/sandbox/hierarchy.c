@@ -64,6 +64,15 @@ static const char *below(const char *root, const char *path)
     return path;
 }
 
+/* What was given to us is above where an earlier sandbox has moved us. */
+static void leave_leaf(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash && strcmp(slash + 1, HIERARCHY_LEAF) == 0)
+        slash[slash == path] = '\0';
+}
+
 static void read_controllers(struct hierarchy *h)
 {
     CLEANUP(mem) char *file = xasprintf("%s/cgroup.controllers", h->mount);
@@ -100,6 +109,8 @@ static void add_mount(struct hierarchies *all, char *line, char *self)
     own = own_path(self, rest[2], h->v2);
     if (!own)
         return;
+    if (h->v2)
+        leave_leaf(own);
     h->mount = xstrdup(field[4]);
     h->name = xstrdup(below(field[3], own));
     h->own =

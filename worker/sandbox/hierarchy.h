@@ -7,10 +7,14 @@
 
 #define HIERARCHY_MAX 24
 
+/* On v2 a cgroup that hands controllers down may hold no process: we move
+ * into this one below it, and still call the one above our own. */
+#define HIERARCHY_LEAF "berth.main"
+
 /** One mounted hierarchy. */
 struct hierarchy {
     char *mount; /* owned: the directory */
-    char *own;   /* owned: our own cgroup, as a directory */
+    char *own;   /* owned: our own cgroup (not the leaf), as a directory */
     char *name;  /* owned: "/proc/self/cgroup" path of it, below the mount */
     bool v2;
     char *controllers; /* owned: v1: mount options; v2: cgroup.controllers */

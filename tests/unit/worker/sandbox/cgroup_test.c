@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* A directory that plays /sys/fs/cgroup: knobs are plain files. */
@@ -130,6 +131,65 @@ static void test_v2(void **state UNUSED)
     assert_int_equal(usage.memory_peak_bytes, 4096);
     assert_int_equal(usage.oom_kills, 2);
     assert_int_equal(usage.cpu_ms, 2500);
+}
+
+/* As systemd marks what Delegate=yes gave away. */
+static bool delegate(const char *name)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/%s", top, name);
+
+    return setxattr(path, "trusted.delegate", "1", 1, 0) == 0;
+}
+
+static void test_v2_delegated(void **state UNUSED)
+{
+    static const char *const own[] = {"0::/system.slice/berth.service\n",
+                                      /* where the first one moved us */
+                                      "0::/system.slice/berth.service/"
+                                      "berth.main\n"};
+
+    host_v2();
+    put("v2/system.slice/berth.service/cgroup.subtree_control", "");
+    put("v2/system.slice/berth.service/cgroup.type", "domain\n");
+    put("v2/system.slice/berth.service/cgroup.procs", "4242\n");
+    if (!delegate("v2/system.slice/berth.service")) {
+        print_message("# needs root, and attributes in /tmp\n");
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        CLEANUP(mem) char *id = xasprintf("job%zu", i);
+        CLEANUP(mem)
+        char *knob = xasprintf("v2/system.slice/berth.service/berth/%s/"
+                               "pids.max",
+                               id);
+        CLEANUP(mem)
+        char *path = xasprintf("/system.slice/berth.service/berth/%s/c", id);
+        CLEANUP(cgroup) struct cgroup *cg = NULL;
+
+        put("self", own[i]);
+        cg = make(id, true);
+        assert_file(knob, "200");
+        /* No process may be where controllers are handed down from. */
+        assert_file("v2/system.slice/berth.service/berth.main/cgroup.procs",
+                    "4242");
+        assert_string_equal(cgroup_runtime_path(cg), path);
+        assert_false(exists("v2/berth/job0"));
+        assert_false(exists("v2/berth/job1"));
+    }
+}
+
+/* The top of a container's own hierarchy, after the move. */
+static void test_v2_leaf_of_the_top(void **state UNUSED)
+{
+    CLEANUP(cgroup) struct cgroup *cg = NULL;
+
+    host_v2();
+    put("self", "0::/berth.main\n");
+    put("v2/berth.main/cgroup.procs", "");
+    (void)delegate("v2");
+    cg = make("job1", true);
+    assert_file("v2/berth/job1/pids.max", "200");
+    assert_string_equal(cgroup_runtime_path(cg), "/berth/job1/c");
 }
 
 static void test_v2_without_counters(void **state UNUSED)
@@ -325,6 +385,46 @@ static void test_real_v2_removal(void **state UNUSED)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == 9);
 }
 
+/* Whoever removes the last sandbox removes their parent: not under another. */
+static int make_and_remove(int worker)
+{
+    for (int i = 0; i < 30; i++) {
+        CLEANUP(mem)
+        char *id = xasprintf("test-%d-%d", (int)getpid(), worker);
+        struct cgroup_spec spec = {
+            .id = id, .limits = {1 << 30, 1000, 100}, .subgroup = worker % 2};
+        CLEANUP(cgroup) struct cgroup *cg = NULL;
+        struct err err = {0};
+
+        if (cgroup_create(&spec, &cg, &err) < 0 ||
+            cgroup_remove_recorded(cgroup_record(cg), 5000, &err) < 0) {
+            (void)fprintf(stderr, "# %s\n", err.msg);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void test_many_at_once(void **state UNUSED)
+{
+    pid_t pids[4];
+    int status;
+
+    if (geteuid() != 0) {
+        print_message("# needs root\n");
+        skip();
+    }
+    for (int i = 0; i < 4; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0)
+            _exit(make_and_remove(i));
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+}
+
 static void test_words(void **state UNUSED)
 {
     assert_true(hierarchy_has_word("cpuset cpu io", "cpu"));
@@ -340,6 +440,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(test_v2),
+        EACH(test_v2_delegated),
+        EACH(test_v2_leaf_of_the_top),
         EACH(test_v2_without_counters),
         EACH(test_v2_subgroup),
         EACH(test_hybrid),
@@ -349,6 +451,7 @@ int main(void)
         EACH(test_refused),
         EACH(test_removal),
         cmocka_unit_test(test_real_v2_removal),
+        cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_words),
     };
 
