@@ -4,7 +4,8 @@
 #include "base/yaml_tree.h"
 #include "cli/commands.h"
 #include "pipelines/diag.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/document.h"
+#include "pipelines/job.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 struct validate_options {
     bool json;
+    bool job;
 };
 
 static const struct option_def option_defs[] = {
@@ -19,12 +21,16 @@ static const struct option_def option_defs[] = {
      .help = "print {\"files\": [{\"file\", \"valid\", \"errors\"}]}",
      .type = OPTION_FLAG,
      .offset = offsetof(struct validate_options, json)},
+    {.name = "job",
+     .help = "the files are job documents, as berth submit takes them",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct validate_options, job)},
 };
 
 const struct command command_validate = {
     .name = "validate",
     .operands = "FILE…",
-    .summary = "Check pipeline files, and list all that is wrong with them.",
+    .summary = "Check pipeline files or job documents, and list all errors.",
     .details = "\"-\" is standard input. Errors go to standard error as\n"
                "FILE:LINE:COLUMN: MESSAGE with the line they are about.\n\n"
                "Exit status: 0 all are valid, 1 any is not, 2 wrong usage.",
@@ -43,10 +49,20 @@ static int read_text(const char *file, struct strbuf *text, struct err *err)
     return fd_read_all(STDIN_FILENO, text, err);
 }
 
-static bool check_file(const char *file, struct diag_list *diags)
+static bool check_text(const char *shown, bool job, const struct strbuf *text,
+                       struct diag_list *diags)
+{
+    CLEANUP(document) struct document *document = NULL;
+    CLEANUP(job_batch) struct job_batch *batch = NULL;
+
+    if (job)
+        return job_load(shown, text->data, text->len, diags, &batch) == 0;
+    return document_load(shown, text->data, text->len, diags, &document) == 0;
+}
+
+static bool check_file(const char *file, bool job, struct diag_list *diags)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(YAML_MAX_BYTES + 1);
-    CLEANUP(pipeline) struct pipeline *pipeline = NULL;
     const char *shown = strcmp(file, "-") ? file : "<stdin>";
     struct err err = {0};
 
@@ -55,7 +71,7 @@ static bool check_file(const char *file, struct diag_list *diags)
         diag_list_add(diags, 0, 0, NULL, "%s", err.msg);
         return false;
     }
-    return pipeline_load(shown, text.data, text.len, diags, &pipeline) == 0;
+    return check_text(shown, job, &text, diags);
 }
 
 static void print_text(const char *file, bool valid,
@@ -100,7 +116,7 @@ int cmd_validate(int argc, char **argv)
     list = json_array();
     for (size_t i = 0; i < files.count; i++) {
         CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
-        bool valid = check_file(files.items[i], diags);
+        bool valid = check_file(files.items[i], options.job, diags);
 
         if (options.json)
             json_array_append_new(list,

@@ -32,6 +32,7 @@ run|e2fsprogs|a disk of limited size per sandbox|command mkfs.ext4
 run|mount|mounts it|command losetup
 run|nodejs|runs the example project|command node
 run|npm|installs its dependencies|command npm
+run|tzdata|the time zones of schedules|file /usr/share/zoneinfo/Europe/Berlin
 run|ca-certificates|trusts the npm registry|file /etc/ssl/certs/ca-certificates.crt
 test|libcmocka-dev|the unit tests' framework|library cmocka
 test|clang|fuzzers, and the second compiler|command clang

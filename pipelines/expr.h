@@ -16,6 +16,7 @@
  *   repo commit branch change base trust      plain values
  *   inputs.x  env.X  matrix.x                 also inputs['x']
  *   steps.NAME.outcome                        also steps['unit tests'].outcome
+ *   needs.NAME.outcome                        in the condition of a job
  *
  * An outcome is success, failure, cancelled or skipped. What a context does
  * not have is null. Types are as loose as GitHub's: unlike types compare as
@@ -25,12 +26,18 @@
  */
 
 /** How the job stands when a step is about to start. */
-enum expr_status { EXPR_SUCCESS, EXPR_FAILURE, EXPR_CANCELLED };
+enum expr_status {
+    EXPR_SUCCESS,
+    EXPR_FAILURE,
+    EXPR_CANCELLED,
+    EXPR_SKIPPED, /* of a job that needs one which was skipped: none of these */
+};
 
 /**
  * The value of a context: ("repo", NULL), ("inputs", "x"), ("env", "X"),
- * ("matrix", "x"), ("steps", "unit tests") for that step's outcome. NULL when
- * there is none. The text is copied before the next call.
+ * ("matrix", "x"), ("steps", "unit tests") for that step's outcome,
+ * ("needs", "build") for that job's. NULL when there is none. The text is
+ * copied before the next call.
  */
 typedef const char *expr_lookup_fn(void *arg, const char *context,
                                    const char *name);
@@ -80,7 +87,15 @@ struct expr_rules {
      */
     void (*on_error)(void *arg, size_t offset, const char *message,
                      const char *hint);
-    void *arg; /* for both */
+    void *arg; /* for all */
+    /**
+     * Whether a context other than steps has a name: ("matrix", "node");
+     * `*out_close` as has_step's. NULL: they are not checked.
+     */
+    bool (*has_name)(void *arg, const char *context, const char *name,
+                     const char **out_close);
+    /** The contexts that may be used, NULL at the end. NULL: all. */
+    const char *const *contexts;
 };
 
 /**

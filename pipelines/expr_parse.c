@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/expr_parse.h"
 
+#include "base/strbuf.h"
 #include "base/suggest.h"
 #include "pipelines/expr_lex.h"
 
@@ -17,17 +18,18 @@ struct parse {
     bool in_template;
 };
 
-enum context_kind { CONTEXT_PLAIN, CONTEXT_NAMED, CONTEXT_STEPS };
+enum context_kind { CONTEXT_PLAIN, CONTEXT_NAMED, CONTEXT_OUTCOME };
 
 static const struct context {
     const char *name;
     enum context_kind kind;
 } contexts[] = {
-    {"repo", CONTEXT_PLAIN},   {"commit", CONTEXT_PLAIN},
-    {"branch", CONTEXT_PLAIN}, {"change", CONTEXT_PLAIN},
-    {"base", CONTEXT_PLAIN},   {"trust", CONTEXT_PLAIN},
-    {"inputs", CONTEXT_NAMED}, {"env", CONTEXT_NAMED},
-    {"matrix", CONTEXT_NAMED}, {"steps", CONTEXT_STEPS},
+    {"repo", CONTEXT_PLAIN},    {"commit", CONTEXT_PLAIN},
+    {"branch", CONTEXT_PLAIN},  {"change", CONTEXT_PLAIN},
+    {"base", CONTEXT_PLAIN},    {"trust", CONTEXT_PLAIN},
+    {"inputs", CONTEXT_NAMED},  {"env", CONTEXT_NAMED},
+    {"matrix", CONTEXT_NAMED},  {"steps", CONTEXT_OUTCOME},
+    {"needs", CONTEXT_OUTCOME},
 };
 
 enum function_kind { FN_ALWAYS, FN_SUCCESS, FN_FAILURE, FN_CANCELLED };
@@ -169,24 +171,58 @@ static int read_name(struct parse *p, const struct token *context,
     return brackets ? expect(p, "]") : 0;
 }
 
-/* The `.outcome` behind a step, and whether there is such a step. */
-static int check_step(struct parse *p, const char *name,
-                      const struct token *name_token)
+/* Of what has a name: whether that is there. */
+static void check_name(struct parse *p, const struct context *context,
+                       const char *name, const struct token *name_token)
 {
     const struct expr_rules *rules = p->r->rules;
-    const char *close = NULL;
+    const char *close = NULL, *missing = "the matrix has no";
+    bool there;
 
+    if (p->r->scope)
+        return;
+    if (!strcmp(context->name, "steps")) {
+        missing = "no earlier step is called";
+        there = rules->has_step && rules->has_step(rules->arg, name, &close);
+    } else {
+        if (!strcmp(context->name, "needs"))
+            missing = "this job does not need";
+        there = !rules->has_name ||
+                rules->has_name(rules->arg, context->name, name, &close);
+    }
+    if (!there)
+        (void)expr_complain(p->r, name_token->start, close, "%s '%.*s'",
+                            missing, QUOTED_MAX, name);
+}
+
+/* The `.outcome` behind a step, or a job that is needed. */
+static int read_outcome(struct parse *p)
+{
     if (expect(p, ".") < 0)
         return -1;
     if (!token_is(&p->token, "outcome"))
         return expr_complain(p->r, p->token.start, "outcome",
-                             "all that is known of a step is its outcome");
-    if (!p->r->scope &&
-        (!rules->has_step || !rules->has_step(rules->arg, name, &close)))
-        (void)expr_complain(p->r, name_token->start, close,
-                            "no earlier step is called '%.*s'", QUOTED_MAX,
-                            name);
+                             "all that is known of it is its outcome");
     return advance(p);
+}
+
+/* Not all contexts have a value everywhere. False: reported. */
+static bool check_context(struct parse *p, const struct token *word)
+{
+    CLEANUP(strbuf) struct strbuf all = STRBUF_INIT;
+    const char *const *known = p->r->rules->contexts;
+
+    if (p->r->scope || !known)
+        return true;
+    for (size_t i = 0; known[i]; i++) {
+        if (token_is(word, known[i]))
+            return true;
+        strbuf_addf(&all, "%s%s", i ? ", " : "", known[i]);
+    }
+    (void)expr_complain(p->r, word->start, NULL,
+                        "'%.*s' has no value here; what has: %s", quoted(word),
+                        word->start, all.data);
+    return false;
 }
 
 static int read_context(struct parse *p, const struct token *word,
@@ -204,8 +240,10 @@ static int read_context(struct parse *p, const struct token *word,
     if (context->kind != CONTEXT_PLAIN &&
         read_name(p, word, &name, &name_token) < 0)
         return -1;
-    if (context->kind == CONTEXT_STEPS && check_step(p, name, &name_token) < 0)
+    if (context->kind == CONTEXT_OUTCOME && read_outcome(p) < 0)
         return -1;
+    if (check_context(p, word) && name)
+        check_name(p, context, name, &name_token);
     if (scope && scope->lookup)
         text = scope->lookup(scope->arg, context->name, name);
     *out = (struct value){VALUE_NULL, 0, NULL};

@@ -4,7 +4,7 @@
 #define PIPELINES_LOAD_H
 
 #include "base/yaml_tree.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/document.h"
 
 #define LOAD_MAX_STEPS       100
 #define LOAD_MAX_COMMANDS    100
@@ -13,21 +13,39 @@
 #define LOAD_MAX_DESCRIPTION 2000  /* characters */
 #define LOAD_MAX_VALUE       32000 /* characters of an environment value */
 #define LOAD_MAX_PATH        1024  /* characters */
+#define LOAD_MAX_GROUP       200   /* characters, before expansion */
+#define LOAD_MAX_LABEL       64    /* characters */
+#define LOAD_MAX_KEY         64    /* characters of a job's or a value's name */
+#define LOAD_MAX_CELL        200   /* characters of a matrix' value */
+#define LOAD_MAX_QUEUE       1000  /* runs that wait for a group */
 #define LOAD_MAX_RETRIES     10
 #define LOAD_MAX_TIMEOUT_MS  ((int64_t)7 * 24 * 3600 * 1000)
 
 /* More errors than anybody reads, found at a cost that grows with them. */
 #define LOAD_MAX_REPORTS 1000
 
+/* Where an expression stands; that decides what it may refer to. */
+enum load_place {
+    PLACE_STEP,  /* all but needs */
+    PLACE_JOB,   /* the condition of a job */
+    PLACE_GROUP, /* the same for all jobs of a document */
+    PLACE_LABEL, /* what a stranger cannot choose */
+    PLACE_IMAGE, /* only the matrix */
+};
+
 /* One document on its way. Errors do not stop it, so that all are found. */
 struct loader {
     const struct yaml_tree *tree; /* borrowed */
     yaml_error_fn *on_error;
-    void *arg;                 /* for on_error */
-    bool failed;               /* something was reported */
-    unsigned reports;          /* how often; bounded by LOAD_MAX_REPORTS */
-    struct pipeline *pipeline; /* borrowed; being filled */
-    const char *const *named;  /* the name that each step was given, or NULL */
+    void *arg;                    /* for on_error */
+    bool failed;                  /* something was reported */
+    unsigned reports;             /* how often; bounded by LOAD_MAX_REPORTS */
+    struct document *document;    /* borrowed; being filled */
+    struct document_job *job;     /* the same; NULL: no certain one */
+    struct pipeline *pipeline;    /* the same: the job's, or the defaults */
+    const struct yaml_node *jobs; /* the mapping `jobs`, or NULL */
+    bool matrix_known;        /* the job's matrix was loaded without an error */
+    const char *const *named; /* the name that each step was given, or NULL */
 };
 
 typedef void load_fn(struct loader *l, const struct yaml_node *value,
@@ -87,25 +105,69 @@ bool load_word(struct loader *l, const struct yaml_node *node,
                const char *const *words, size_t *out);
 bool load_duration(struct loader *l, const struct yaml_node *node,
                    int64_t *out_ms);
+/* Whether it can name a variable. False: reported. */
+bool load_is_variable(struct loader *l, const struct yaml_node *key);
 void load_env(struct loader *l, const struct yaml_node *node,
               struct env_list *out);
 
 /* Check the ${{ }} in a scalar. */
-void load_template(struct loader *l, const struct yaml_node *node);
+void load_template(struct loader *l, enum load_place place,
+                   const struct yaml_node *node);
 /* An `if`: its text without ${{ }}, owned by the caller; NULL: reported. */
-MUST_USE char *load_condition(struct loader *l, const struct yaml_node *node);
+MUST_USE char *load_condition(struct loader *l, enum load_place place,
+                              const struct yaml_node *node);
+
+/*
+ * A name that expressions can write behind a dot: letters, digits, _ and -,
+ * the first a letter or _, LOAD_MAX_KEY at most. False: reported.
+ */
+bool load_is_key(struct loader *l, const struct yaml_node *node,
+                 const char *what);
 
 /* `instance_type`, named or custom, into the pipeline. */
 load_fn load_instance_type;
-/* `steps`, into the pipeline. */
+/* `sandbox`, `timeout`, `env`, `steps`, into the pipeline. */
+load_fn load_sandbox;
+load_fn load_timeout;
+load_fn load_job_env;
 load_fn load_steps;
-/* The whole document, into `l->pipeline`. */
-void load_pipeline(struct loader *l);
+/* `labels`; the target is a struct strv, whose old labels go. */
+load_fn load_labels;
+/* `concurrency`; the target is a struct concurrency, without a group. */
+load_fn load_concurrency;
+/* `matrix` into the job; false: reported. */
+MUST_USE bool load_matrix(struct loader *l, const struct yaml_node *value);
+/* `jobs` into the document; each starts as a copy of the defaults. */
+void load_jobs(struct loader *l, const struct yaml_node *value,
+               const struct document_job *defaults);
+/* What a job consists of, `steps` among it, into `l->job`. */
+void load_job_keys(struct loader *l, const struct yaml_node *node,
+                   const struct map_rules *rules);
+
+/* A pipeline with its defaults. Owned by the caller. */
+MUST_USE struct pipeline *pipeline_new(void);
+/* The sandbox, time-out and environment of another. */
+void pipeline_inherit(struct pipeline *p, const struct pipeline *from);
+/* "host", or an absolute path without `.` and `..`; else what is wrong. */
+MUST_USE const char *image_problem(const char *image);
+json_t *concurrency_to_json(const struct concurrency *c);
+/* A label without ${{ }}. */
+bool label_ok(const char *label);
+
+/*
+ * The document at `node`, into a new one. NULL: reported. `file` names what has
+ * no name, and may be NULL.
+ */
+MUST_USE struct document *
+load_document(struct loader *l, const struct yaml_node *node, const char *file);
 
 /* The shells of `shell`, and the reasons of `retry.when`, NULL at the end. */
 extern const char *const load_shells[];
 extern const char *const load_retry_reasons[];
 
 void env_list_clear(struct env_list *env);
+/* Add a variable, in place of an earlier one with the same name. */
+void env_list_set(struct env_list *env, const char *name, const char *value);
+const char *env_list_get(const struct env_list *env, const char *name);
 
 #endif

@@ -261,7 +261,7 @@ static void load_step_name(struct loader *l, const struct yaml_node *value,
 
     if (!load_is_line(l, value, LOAD_MAX_NAME))
         return;
-    load_template(l, value);
+    load_template(l, PLACE_STEP, value);
     step->name = xstrdup(value->text);
 }
 
@@ -271,7 +271,7 @@ static void load_if(struct loader *l, const struct yaml_node *value,
     struct step *step = target;
 
     free(step->condition);
-    step->condition = load_condition(l, value);
+    step->condition = load_condition(l, PLACE_STEP, value);
 }
 
 static void load_step_timeout(struct loader *l, const struct yaml_node *value,
@@ -306,7 +306,7 @@ static void load_directory(struct loader *l, const struct yaml_node *value,
 
     if (!load_is_line(l, value, LOAD_MAX_PATH))
         return;
-    load_template(l, value);
+    load_template(l, PLACE_STEP, value);
     if (value->text[0] == '/') {
         load_fail(l, value, NULL,
                   "a working directory is relative to the workspace");

@@ -11,6 +11,7 @@
 /* Where an expression came from, for expr_check(). */
 struct origin {
     struct loader *l;
+    enum load_place place;
     const struct yaml_node *node;
     size_t offset; /* of the expression in the node's text */
 };
@@ -40,25 +41,94 @@ static bool has_step(void *arg, const char *name, const char **out_close)
     return false;
 }
 
+static bool has_cell(const struct origin *o, const char *name,
+                     const char **out_close)
+{
+    const struct document_job *job = o->l->job;
+    struct suggest close = SUGGEST_INIT(name);
+
+    /* One of the jobs that a matrix made has none itself. */
+    if (o->place == PLACE_STEP && (!job || !job->matrix.count))
+        return true;
+    if (job && !o->l->matrix_known)
+        return true;
+    for (size_t i = 0; job && i < job->matrix.count; i++) {
+        const struct env_list *row = &job->matrix.rows[i];
+
+        for (size_t k = 0; k < row->count; k++) {
+            if (!strcmp(row->items[k].name, name))
+                return true;
+            if (!load_is_hopeless(o->l))
+                suggest_offer(&close, row->items[k].name);
+        }
+    }
+    *out_close = close.best;
+    return false;
+}
+
+static bool has_need(const struct origin *o, const char *name,
+                     const char **out_close)
+{
+    const struct document_job *job = o->l->job;
+    struct suggest close = SUGGEST_INIT(name);
+
+    for (size_t i = 0; job && i < job->need_count; i++) {
+        const char *need = o->l->jobs->entries[job->needs[i]].key->text;
+
+        if (!strcmp(need, name))
+            return true;
+        suggest_offer(&close, need);
+    }
+    *out_close = close.best;
+    return false;
+}
+
+static bool has_name(void *arg, const char *context, const char *name,
+                     const char **out_close)
+{
+    if (!strcmp(context, "matrix"))
+        return has_cell(arg, name, out_close);
+    return strcmp(context, "needs") != 0 || has_need(arg, name, out_close);
+}
+
+#define OF_THE_RUN                                                             \
+    "repo", "commit", "branch", "change", "base", "trust", "inputs"
+
+static const char *const contexts[][12] = {
+    [PLACE_STEP] = {OF_THE_RUN, "env", "matrix", "steps", NULL},
+    [PLACE_JOB] = {OF_THE_RUN, "matrix", "needs", NULL},
+    [PLACE_GROUP] = {OF_THE_RUN, NULL},
+    [PLACE_LABEL] = {"trust", "inputs", "matrix", NULL},
+    [PLACE_IMAGE] = {"matrix", NULL},
+};
+
 static void check(struct origin *o, const char *text, enum expr_form form)
 {
-    const struct expr_rules rules = {has_step, expr_error, o};
+    const struct expr_rules rules = {
+        .has_step = has_step,
+        .has_name = has_name,
+        .contexts = contexts[o->place],
+        .on_error = expr_error,
+        .arg = o,
+    };
 
     if (expr_check(text, form, &rules) < 0)
         o->l->failed = true;
 }
 
-void load_template(struct loader *l, const struct yaml_node *node)
+void load_template(struct loader *l, enum load_place place,
+                   const struct yaml_node *node)
 {
-    struct origin o = {l, node, 0};
+    struct origin o = {l, place, node, 0};
 
     if (!load_is_hopeless(l))
         check(&o, node->text, EXPR_TEMPLATE);
 }
 
-char *load_condition(struct loader *l, const struct yaml_node *node)
+char *load_condition(struct loader *l, enum load_place place,
+                     const struct yaml_node *node)
 {
-    struct origin o = {l, node, 0};
+    struct origin o = {l, place, node, 0};
     CLEANUP(mem) char *text = NULL;
     size_t start = 0, end = node->len;
 
@@ -95,7 +165,7 @@ char *load_condition(struct loader *l, const struct yaml_node *node)
 /* ---- environments ----------------------------------------------------------
  */
 
-static bool env_name_ok(struct loader *l, const struct yaml_node *key)
+bool load_is_variable(struct loader *l, const struct yaml_node *key)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -133,8 +203,34 @@ static bool env_value_ok(struct loader *l, const struct yaml_node *value)
         return false;
     }
     if (value->kind == NODE_STRING)
-        load_template(l, value);
+        load_template(l, PLACE_STEP, value);
     return true;
+}
+
+void env_list_set(struct env_list *env, const char *name, const char *value)
+{
+    struct env_entry *entry = NULL;
+
+    for (size_t i = 0; i < env->count && !entry; i++)
+        if (!strcmp(env->items[i].name, name))
+            entry = &env->items[i];
+    if (!entry) {
+        env->items =
+            xreallocarray(env->items, env->count + 1, sizeof(*env->items));
+        entry = &env->items[env->count++];
+        entry->name = xstrdup(name);
+        entry->value = NULL;
+    }
+    free(entry->value);
+    entry->value = xstrdup(value);
+}
+
+const char *env_list_get(const struct env_list *env, const char *name)
+{
+    for (size_t i = 0; i < env->count; i++)
+        if (!strcmp(env->items[i].name, name))
+            return env->items[i].value;
+    return NULL;
 }
 
 void load_env(struct loader *l, const struct yaml_node *node,
@@ -152,18 +248,13 @@ void load_env(struct loader *l, const struct yaml_node *node,
         load_fail(l, node, NULL, "more than %d variables", LOAD_MAX_ENV);
         return;
     }
-    if (!node->count)
-        return;
-    out->items = xcalloc(node->count, sizeof(*out->items));
     for (size_t i = 0; i < node->count; i++) {
+        const struct yaml_node *key = node->entries[i].key;
         const struct yaml_node *value = node->entries[i].value;
-        struct env_entry *entry = &out->items[out->count];
 
-        if (!env_name_ok(l, node->entries[i].key) || !env_value_ok(l, value))
-            continue;
-        entry->name = xstrdup(node->entries[i].key->text);
-        entry->value = xstrdup(value->kind == NODE_NULL ? "" : value->text);
-        out->count++;
+        if (load_is_variable(l, key) && env_value_ok(l, value))
+            env_list_set(out, key->text,
+                         value->kind == NODE_NULL ? "" : value->text);
     }
 }
 

@@ -123,56 +123,103 @@ static json_t *step_json(const struct step *step)
     return object;
 }
 
+/* The keys that a job has anywhere, into `object`. */
+static void set_job(json_t *object, const struct pipeline *p)
+{
+    json_t *steps = json_array();
+
+    json_object_set_new(object, "sandbox", sandbox_json(p));
+    set_duration(object, "timeout", p->timeout_ms);
+    json_object_set_new(object, "env", env_json(&p->env));
+    for (size_t i = 0; i < p->step_count; i++)
+        json_array_append_new(steps, step_json(&p->steps[i]));
+    json_object_set_new(object, "steps", steps);
+}
+
 json_t *pipeline_to_json(const struct pipeline *pipeline)
 {
     json_t *object = json_object();
-    json_t *steps = json_array();
 
     set_text(object, "name", pipeline->name);
     set_text(object, "description", pipeline->description);
-    json_object_set_new(object, "sandbox", sandbox_json(pipeline));
-    set_duration(object, "timeout", pipeline->timeout_ms);
-    json_object_set_new(object, "env", env_json(&pipeline->env));
-    for (size_t i = 0; i < pipeline->step_count; i++)
-        json_array_append_new(steps, step_json(&pipeline->steps[i]));
-    json_object_set_new(object, "steps", steps);
+    set_job(object, pipeline);
     return object;
 }
 
-/* The first error is the one to tell. */
-static void keep_error(void *arg, struct yaml_pos pos, const char *message,
-                       const char *hint)
-{
-    struct err *problem = arg;
+/* ---- documents -------------------------------------------------------------
+ */
 
-    (void)pos;
-    if (!problem->kind)
-        (void)err_set(problem, ERR_USER, "%.600s%s%.100s%s", message,
-                      hint ? "; did you mean '" : "", hint ? hint : "",
-                      hint ? "'?" : "");
+json_t *concurrency_to_json(const struct concurrency *c)
+{
+    json_t *object = json_object();
+
+    set_text(object, "group", c->group);
+    json_object_set_new(object, "cancel-in-progress",
+                        json_boolean(c->cancel_in_progress));
+    if (c->queue)
+        json_object_set_new(object, "queue", json_integer(c->queue));
+    return object;
 }
 
-int pipeline_from_json(const json_t *json, struct pipeline **out_pipeline,
-                       struct err *err)
+/* Every sibling is one that is included: there is no product any more. */
+static json_t *matrix_json(const struct matrix *matrix)
 {
-    CLEANUP(pipeline) struct pipeline *pipeline = NULL;
-    CLEANUP(yaml_tree) struct yaml_tree *tree = NULL;
-    struct err problem = {0};
-    struct loader l = {.on_error = keep_error, .arg = &problem};
+    json_t *object = json_object();
+    json_t *rows = json_array();
 
-    if (!json)
-        return err_set(err, ERR_USER, "pipeline document: there is none");
-    tree = yaml_tree_from_json(json, keep_error, &problem);
-    if (tree) {
-        pipeline = xcalloc(1, sizeof(*pipeline));
-        l.tree = tree;
-        l.pipeline = pipeline;
-        load_pipeline(&l);
+    for (size_t i = 0; i < matrix->count; i++)
+        json_array_append_new(rows, env_json(&matrix->rows[i]));
+    json_object_set_new(object, "include", rows);
+    json_object_set_new(object, "fail-fast", json_boolean(matrix->fail_fast));
+    if (matrix->max_parallel)
+        json_object_set_new(object, "max-parallel",
+                            json_integer(matrix->max_parallel));
+    return object;
+}
+
+static void set_queueing(json_t *object, const struct document *document,
+                         const struct document_job *job)
+{
+    json_t *labels = json_array(), *needs = json_array();
+
+    for (size_t i = 0; i < job->labels.count; i++)
+        json_array_append_new(labels, json_string(job->labels.items[i]));
+    for (size_t i = 0; i < job->need_count; i++)
+        json_array_append_new(needs,
+                              json_string(document->jobs[job->needs[i]].name));
+    json_object_set_new(object, "labels", labels);
+    if (document->has_jobs)
+        json_object_set(object, "needs", needs);
+    json_decref(needs);
+    set_text(object, "if", job->condition);
+    if (job->matrix.count)
+        json_object_set_new(object, "matrix", matrix_json(&job->matrix));
+}
+
+json_t *document_to_json(const struct document *document)
+{
+    json_t *object = json_object();
+    json_t *jobs;
+
+    set_text(object, "name", document->name);
+    set_text(object, "description", document->description);
+    if (document->concurrency.group)
+        json_object_set_new(object, "concurrency",
+                            concurrency_to_json(&document->concurrency));
+    if (!document->has_jobs) {
+        set_queueing(object, document, &document->jobs[0]);
+        set_job(object, document->jobs[0].pipeline);
+        return object;
     }
-    if (!tree || l.failed || !yaml_tree_is_sound(tree))
-        return err_set(err, ERR_USER, "pipeline document: %s", problem.msg);
-    if (!pipeline->name)
-        pipeline->name = xstrdup("pipeline");
-    *out_pipeline = STEAL(pipeline);
-    return 0;
+    jobs = json_object();
+    for (size_t i = 0; i < document->job_count; i++) {
+        const struct document_job *job = &document->jobs[i];
+        json_t *one = json_object();
+
+        set_queueing(one, document, job);
+        set_job(one, job->pipeline);
+        json_object_set_new(jobs, job->name, one);
+    }
+    json_object_set_new(object, "jobs", jobs);
+    return object;
 }

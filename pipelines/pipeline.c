@@ -44,6 +44,36 @@ void pipeline_free(struct pipeline *pipeline)
 /* ---- sandbox ---------------------------------------------------------------
  */
 
+struct pipeline *pipeline_new(void)
+{
+    struct pipeline *p = xcalloc(1, sizeof(*p));
+
+    p->image = xstrdup("host");
+    p->instance_type = instance_type_find("standard-1");
+    p->timeout_ms = DEFAULT_TIMEOUT_MS;
+    return p;
+}
+
+static void env_inherit(struct env_list *env, const struct env_list *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        env_list_set(env, from->items[i].name, from->items[i].value);
+}
+
+void pipeline_inherit(struct pipeline *p, const struct pipeline *from)
+{
+    free(p->image);
+    p->image = xstrdup(from->image);
+    p->custom_type = from->custom_type;
+    p->instance_type = from->instance_type == &from->custom_type
+                           ? &p->custom_type
+                           : from->instance_type;
+    p->network = from->network;
+    p->timeout_ms = from->timeout_ms;
+    env_inherit(&p->sandbox_env, &from->sandbox_env);
+    env_inherit(&p->env, &from->env);
+}
+
 /* Parts between slashes, none of them empty, `.` or `..`. */
 static bool is_clean_path(const char *path)
 {
@@ -56,37 +86,69 @@ static bool is_clean_path(const char *path)
     return true;
 }
 
-static void load_image(struct loader *l, const struct yaml_node *value,
-                       void *target)
+const char *image_problem(const char *image)
 {
-    struct pipeline *p = target;
+    if (!strcmp(image, "host"))
+        return NULL;
+    if (*image != '/')
+        return "an image is `host`, or the absolute path of a directory with a "
+               "root file system; names of OCI images are not understood yet";
+    if (!is_clean_path(image))
+        return "an image's path has no empty part, no '.' and no '..'";
+    return NULL;
+}
+
+static const char *cell(void *arg, const char *context, const char *name)
+{
+    return strcmp(context, "matrix") ? NULL : env_list_get(arg, name);
+}
+
+/* An image with ${{ matrix.x }}: it must be one for each sibling. */
+static void check_images(struct loader *l, const struct yaml_node *value)
+{
+    const struct matrix *matrix = l->job ? &l->job->matrix : NULL;
+
+    load_template(l, PLACE_IMAGE, value);
+    for (size_t i = 0; matrix && !l->failed && i < matrix->count; i++) {
+        struct expr_scope scope = {EXPR_SUCCESS, cell, &matrix->rows[i]};
+        CLEANUP(mem) char *image = NULL;
+        const char *problem;
+        struct err err = {0};
+
+        if (template_expand(value->text, &scope, &image, &err) < 0)
+            load_fail(l, value, NULL, "%s", err.msg);
+        else if ((problem = image_problem(image)))
+            load_fail(l, value, NULL, "'%.60s': %s", image, problem);
+    }
+}
+
+static void load_image(struct loader *l, const struct yaml_node *value,
+                       void *target UNUSED)
+{
+    bool template;
+    const char *problem;
 
     if (!load_is_line(l, value, LOAD_MAX_PATH))
         return;
-    if (strcmp(value->text, "host") != 0 && value->text[0] != '/') {
+    template = template_is(value->text);
+    problem = image_problem(value->text);
+    if (problem && !(template && *value->text == '$')) {
         load_fail(l, value,
                   suggest_distance(value->text, "host") < 3 ? "host" : NULL,
-                  "'%.60s': an image is `host`, or the absolute path of a "
-                  "directory with a root file system; names of OCI images are "
-                  "not understood yet",
-                  value->text);
+                  "'%.60s': %s", value->text, problem);
         return;
     }
-    if (value->text[0] == '/' && !is_clean_path(value->text)) {
-        load_fail(l, value, NULL,
-                  "an image's path has no empty part, no '.' and no '..'");
-        return;
-    }
-    free(p->image);
-    p->image = xstrdup(value->text);
+    if (template)
+        check_images(l, value);
+    free(l->pipeline->image);
+    l->pipeline->image = xstrdup(value->text);
 }
 
 static void load_network(struct loader *l, const struct yaml_node *value,
-                         void *target)
+                         void *target UNUSED)
 {
     static const char *const modes[] = {
         [NETWORK_NONE] = "none", [NETWORK_FULL] = "full", NULL};
-    struct pipeline *p = target;
     size_t i;
 
     if (value->kind == NODE_LIST) {
@@ -96,13 +158,13 @@ static void load_network(struct loader *l, const struct yaml_node *value,
         return;
     }
     if (load_word(l, value, modes, &i))
-        p->network = (enum network_mode)i;
+        l->pipeline->network = (enum network_mode)i;
 }
 
 static void load_sandbox_env(struct loader *l, const struct yaml_node *value,
-                             void *target)
+                             void *target UNUSED)
 {
-    load_env(l, value, &((struct pipeline *)target)->sandbox_env);
+    load_env(l, value, &l->pipeline->sandbox_env);
 }
 
 static const struct key_rule sandbox_keys[] = {
@@ -128,160 +190,20 @@ static const struct map_rules sandbox_rules = {
     ARRAY_LEN(sandbox_foreign),
 };
 
-/* ---- the document ----------------------------------------------------------
- */
-
-static void load_name(struct loader *l, const struct yaml_node *value,
-                      void *target)
-{
-    struct pipeline *p = target;
-
-    if (!load_is_line(l, value, LOAD_MAX_NAME))
-        return;
-    if (template_is(value->text)) {
-        load_fail_inside(
-            l, value, (size_t)(strstr(value->text, "${{") - value->text), NULL,
-            "a pipeline's name is fixed, and holds no ${{ }}");
-        return;
-    }
-    free(p->name);
-    p->name = xstrdup(value->text);
-}
-
-static void load_description(struct loader *l, const struct yaml_node *value,
-                             void *target)
-{
-    struct pipeline *p = target;
-    size_t n;
-    uint32_t c;
-
-    if (!load_is_string(l, value, LOAD_MAX_DESCRIPTION))
-        return;
-    for (size_t i = 0; i < value->len; i += n) {
-        n = utf8_decode(value->text + i, value->len - i, &c);
-        if (n && (!utf8_is_control(c) || c == '\n' || c == '\t'))
-            continue;
-        load_fail_inside(l, value, i, NULL,
-                         "a control character in the description");
-        return;
-    }
-    p->description = xstrdup(value->text);
-}
-
-static void load_sandbox(struct loader *l, const struct yaml_node *value,
-                         void *target)
+void load_sandbox(struct loader *l, const struct yaml_node *value, void *target)
 {
     if (value->kind != NODE_NULL)
         load_map(l, value, &sandbox_rules, 0, target);
 }
 
-static void load_timeout(struct loader *l, const struct yaml_node *value,
-                         void *target)
+void load_timeout(struct loader *l, const struct yaml_node *value,
+                  void *target UNUSED)
 {
-    (void)load_duration(l, value, &((struct pipeline *)target)->timeout_ms);
+    (void)load_duration(l, value, &l->pipeline->timeout_ms);
 }
 
-static void load_job_env(struct loader *l, const struct yaml_node *value,
-                         void *target)
+void load_job_env(struct loader *l, const struct yaml_node *value,
+                  void *target UNUSED)
 {
-    load_env(l, value, &((struct pipeline *)target)->env);
-}
-
-static const struct key_rule pipeline_keys[] = {
-    {"name", load_name, false, 0},
-    {"description", load_description, false, 0},
-    {"sandbox", load_sandbox, false, 0},
-    {"timeout", load_timeout, false, 0},
-    {"env", load_job_env, false, 0},
-    {"steps", load_steps, true, 0},
-};
-
-static const struct foreign_word pipeline_foreign[] = {
-    {"jobs", "a pipeline is one job: write its steps"},
-    {"stages", "a pipeline is one job: write its steps"},
-    {"pipeline", "write the keys at the top: name, sandbox, steps"},
-    {"on", "what starts a pipeline is not said in it"},
-    {"runs-on", "write sandbox: {instance_type: standard-1}"},
-    {"image", "write sandbox: {image: …}"},
-    {"instance_type", "write sandbox: {instance_type: …}"},
-    {"network", "write sandbox: {network: …}"},
-    {"environment", "write env"},
-    {"variables", "write env"},
-    {"timeout-minutes", "write timeout: 30m"},
-    {"script", "write steps: [{run: …}]"},
-    {"run", "write steps: [{run: …}]"},
-};
-
-static const struct map_rules pipeline_rules = {
-    "a pipeline",
-    pipeline_keys,
-    ARRAY_LEN(pipeline_keys),
-    pipeline_foreign,
-    ARRAY_LEN(pipeline_foreign),
-};
-
-void load_pipeline(struct loader *l)
-{
-    const struct yaml_node *root = yaml_tree_root(l->tree);
-    struct pipeline *p = l->pipeline;
-
-    p->image = xstrdup("host");
-    p->instance_type = instance_type_find("standard-1");
-    p->timeout_ms = DEFAULT_TIMEOUT_MS;
-    if (root->kind == NODE_NULL)
-        load_fail(l, root, NULL, "the document is empty");
-    else
-        load_map(l, root, &pipeline_rules, 0, p);
-}
-
-/* ---- from text -------------------------------------------------------------
- */
-
-static void add_diag(void *arg, struct yaml_pos pos, const char *message,
-                     const char *hint)
-{
-    diag_list_add(arg, pos.line, pos.column, hint, "%s", message);
-}
-
-/* The file's base name without its ending, if that makes a name. */
-static char *name_from_file(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    const char *base = slash ? slash + 1 : file;
-    const char *dot = strrchr(base, '.');
-    size_t len = dot && dot > base ? (size_t)(dot - base) : strlen(base);
-    CLEANUP(mem) char *name = xstrndup(base, len);
-    bool ok = name[strspn(name, " ")] && *name != '<' && /* not <stdin> */
-              !template_is(name) && utf8_count(name, len) <= LOAD_MAX_NAME;
-
-    for (size_t i = 0, n; ok && i < len; i += n) {
-        uint32_t c;
-
-        n = utf8_decode(name + i, len - i, &c);
-        ok = n && !utf8_is_control(c);
-    }
-    return ok ? STEAL(name) : xstrdup("pipeline");
-}
-
-int pipeline_load(const char *file, const char *text, size_t len,
-                  struct diag_list *diags, struct pipeline **out_pipeline)
-{
-    CLEANUP(pipeline) struct pipeline *pipeline = NULL;
-    CLEANUP(yaml_tree) struct yaml_tree *tree = NULL;
-    struct loader l = {.on_error = add_diag, .arg = diags};
-
-    diag_list_set_source(diags, file, text, len);
-    tree = yaml_tree_parse(text, len, add_diag, diags);
-    if (!tree)
-        return -1;
-    pipeline = xcalloc(1, sizeof(*pipeline));
-    l.tree = tree;
-    l.pipeline = pipeline;
-    load_pipeline(&l);
-    if (l.failed || !yaml_tree_is_sound(tree))
-        return -1;
-    if (!pipeline->name)
-        pipeline->name = name_from_file(file);
-    *out_pipeline = STEAL(pipeline);
-    return 0;
+    load_env(l, value, &l->pipeline->env);
 }

@@ -2,18 +2,18 @@
 // tests/e2e/schema.test.js - the loader and the JSON Schema say the same.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every document of tests/corpus/pipelines goes through `berth validate` and,
-// read by another YAML library, through schemas/pipeline.schema.json. What the
-// schema cannot say is listed in beyond-schema.txt, and only that may differ.
+// Every document of tests/corpus goes through `berth validate` and, read by
+// another YAML library, through its schema. What the schema cannot say is
+// listed in beyond-schema.txt, and only that may differ.
 'use strict';
 
-const { execFileSync, spawnSync } = require('child_process');
+const { spawnSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { load } = require('../schema/ajv.js');
 
 const top = path.resolve(__dirname, '../..');
-const corpus = path.join(top, 'tests/corpus/pipelines');
 const berth =
   process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
 const tmp =
@@ -35,21 +35,12 @@ function done() {
   process.exit(failed ? 1 : 0);
 }
 
-function install() {
-  const dir = path.join(tmp, 'schema');
-  fs.mkdirSync(dir, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json'])
-    fs.copyFileSync(
-      path.join(top, 'tests/schema', file), path.join(dir, file));
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-  execFileSync('npm', ['ci', ...flags], {
-    cwd: dir,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const load = (name) =>
-    require(require.resolve(name, { paths: [dir] }));
-  return { Ajv: load('ajv/dist/2020').default, YAML: load('yaml') };
-}
+// What the corpus of a kind is called, and how it is checked.
+const kinds = [
+  { name: 'pipelines', schema: 'pipeline', options: [], valid: 90,
+    invalid: 220, library: true },
+  { name: 'jobs', schema: 'job', options: ['--job'], valid: 30, invalid: 100 },
+];
 
 function list(dir) {
   return fs
@@ -60,8 +51,8 @@ function list(dir) {
 }
 
 // What berth says of each file: {status, byFile}.
-function validate(files) {
-  const run = spawnSync(berth, ['validate', '--json', ...files], {
+function validate(options, files) {
+  const run = spawnSync(berth, ['validate', '--json', ...options, ...files], {
     encoding: 'utf8',
     maxBuffer: 64 << 20,
   });
@@ -87,7 +78,7 @@ function schemaRefusal({ YAML, check }, text) {
   return check(value) ? null : JSON.stringify(check.errors[0]);
 }
 
-function beyondSchema() {
+function beyondSchema(corpus) {
   const rules = new Map();
   const text = fs.readFileSync(path.join(corpus, 'beyond-schema.txt'), 'utf8');
   for (const line of text.split('\n'))
@@ -95,9 +86,9 @@ function beyondSchema() {
   return rules;
 }
 
-function testValid(tools, files) {
-  const { status, byFile } = validate(files);
-  ok(status === 0, 'berth validate exits with 0 when all are valid');
+function testValid(kind, tools, files) {
+  const { status, byFile } = validate(kind.options, files);
+  ok(status === 0, `${kind.name}: exit status 0 when all are valid`);
   for (const file of files) {
     const refusal = schemaRefusal(tools, fs.readFileSync(file, 'utf8'));
     const entry = byFile.get(file);
@@ -111,10 +102,10 @@ function wellFormed(error) {
   return error.line >= 0 && error.column >= 0 && error.message.length > 0;
 }
 
-function testInvalid(tools, files) {
-  const { status, byFile } = validate(files);
-  const beyond = beyondSchema();
-  ok(status === 1, 'berth validate exits with 1 when any is invalid');
+function testInvalid(kind, tools, files) {
+  const { status, byFile } = validate(kind.options, files);
+  const beyond = beyondSchema(kind.corpus);
+  ok(status === 1, `${kind.name}: exit status 1 when any is invalid`);
   for (const file of files) {
     const name = path.basename(file);
     const refusal = schemaRefusal(tools, fs.readFileSync(file, 'utf8'));
@@ -123,16 +114,17 @@ function testInvalid(tools, files) {
     const expected = rule ? refusal === null : refusal !== null;
     ok(!entry.valid && entry.errors.length && entry.errors.every(wellFormed) &&
          expected,
-       `invalid: ${name}${rule ? ` (beyond the schema: ${rule})` : ''}`,
+       `invalid: ${kind.name}/${name}${rule ? ` (beyond the schema: ${rule})` : ''}`,
        `berth: ${JSON.stringify(entry.errors)}`,
        `schema: ${refusal}, which ${rule ? 'must' : 'cannot'} let it pass`);
     beyond.delete(name);
   }
-  ok(beyond.size === 0, 'what is listed as beyond the schema exists',
+  ok(beyond.size === 0,
+     `${kind.name}: what is listed as beyond the schema exists`,
      [...beyond.keys()].join(' '));
 }
 
-function testSchema(schema) {
+function testSchema(kind, schema) {
   const bare = [];
   const visit = (node, where) => {
     for (const [key, value] of Object.entries(node.properties || {})) {
@@ -147,17 +139,23 @@ function testSchema(schema) {
   };
   // The `then` that forbids keys has only `false` in it.
   visit(schema, '');
-  ok(bare.length === 0, 'every key has a title and a description',
+  ok(bare.length === 0,
+     `${kind.name}: every key has a title and a description`,
      bare.join(' '));
 }
 
-function testLibrary() {
-  const library = path.join(top, 'pipelines/library');
+function testLibrary(schemas) {
+  const files = list(path.join(top, 'pipelines/library'));
   const wanted =
     '# yaml-language-server: $schema=../../schemas/pipeline.schema.json\n';
-  for (const file of list(library))
+  for (const file of files)
     ok(fs.readFileSync(file, 'utf8').startsWith(wanted),
        `${path.relative(top, file)} names its schema to editors`);
+  const known = schemas.job.$defs.job.properties.kind.enum;
+  const names = files.map((file) => path.basename(file, '.yml'));
+  ok([...known].sort().join() === names.join(),
+     'the kinds of the job schema are the pipelines that ship',
+     `${known} and ${names}`);
 }
 
 function run(args, input = '') {
@@ -170,7 +168,7 @@ function run(args, input = '') {
 
 // The command as people use it.
 function testCommand() {
-  const good = path.join(corpus, 'valid/minimal.yml');
+  const good = path.join(top, 'tests/corpus/pipelines/valid/minimal.yml');
   let got = run([good]);
   ok(got.status === 0 && got.out === `${good}: valid\n` && !got.err,
      'a valid file is called valid', JSON.stringify(got));
@@ -190,6 +188,11 @@ function testCommand() {
   ok(large && large.file === '-' && !large.valid &&
        large.errors[0].message.includes('1 MiB') && large.errors[0].line === 0,
      'a document over 1 MiB is refused', JSON.stringify(got));
+  got = run(['--job', '-'], 'kind: tset\n');
+  ok(got.status === 1 &&
+       got.err.startsWith("<stdin>:1:7: 'tset' is not one of: test; " +
+                          "did you mean 'test'?"),
+     'a job document on standard input', JSON.stringify(got));
   got = run([]);
   ok(got.status === 2 && got.err, 'no file is wrong usage',
      JSON.stringify(got));
@@ -201,23 +204,37 @@ function testCommand() {
      JSON.stringify(got));
 }
 
+function testKind(kind, YAML, check) {
+  kind.corpus = path.join(top, 'tests/corpus', kind.name);
+  const valid = list(path.join(kind.corpus, 'valid'));
+  const invalid = list(path.join(kind.corpus, 'invalid'));
+  const library = kind.library ? list(path.join(top, 'pipelines/library')) : [];
+  const tools = { YAML, check };
+
+  ok(valid.length >= kind.valid,
+     `${kind.name}: ${valid.length} valid ones, at least ${kind.valid}`);
+  ok(invalid.length >= kind.invalid,
+     `${kind.name}: ${invalid.length} invalid ones, at least ${kind.invalid}`);
+  testValid(kind, tools, [...valid, ...library]);
+  testInvalid(kind, tools, invalid);
+}
+
 function main() {
-  const { Ajv, YAML } = install();
-  const schema = JSON.parse(
-    fs.readFileSync(path.join(top, 'schemas/pipeline.schema.json'), 'utf8'));
+  const { Ajv, YAML } = load(tmp);
   const ajv = new Ajv({ strict: true, allowUnionTypes: true,
                         strictRequired: false, strictTypes: false });
-  const tools = { YAML, check: ajv.compile(schema) };
-  const valid = list(path.join(corpus, 'valid'));
-  const invalid = list(path.join(corpus, 'invalid'));
+  const schemas = {};
 
-  ok(valid.length >= 60, `${valid.length} valid documents, at least 60`);
-  ok(invalid.length >= 120, `${invalid.length} invalid ones, at least 120`);
-  testSchema(schema);
-  testLibrary();
+  for (const kind of kinds) {
+    const file = path.join(top, `schemas/${kind.schema}.schema.json`);
+    schemas[kind.schema] = JSON.parse(fs.readFileSync(file, 'utf8'));
+    ajv.addSchema(schemas[kind.schema]);
+    testSchema(kind, schemas[kind.schema]);
+  }
+  testLibrary(schemas);
   testCommand();
-  testValid(tools, [...valid, ...list(path.join(top, 'pipelines/library'))]);
-  testInvalid(tools, invalid);
+  for (const kind of kinds)
+    testKind(kind, YAML, ajv.getSchema(schemas[kind.schema].$id));
   done();
 }
 

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/diag.h"
 #include "pipelines/expr.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/plan.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,29 +40,67 @@ static void check_errors(const struct diag_list *diags)
 }
 
 /* Accepted: the normalised document gives itself again. */
-static void check_round_trip(const struct pipeline *pipeline)
+static void check_round_trip(const struct document *document)
 {
-    CLEANUP(pipeline) struct pipeline *again = NULL;
-    json_t *first = pipeline_to_json(pipeline);
+    CLEANUP(document) struct document *again = NULL;
+    json_t *first = document_to_json(document);
     struct err err = {0};
     json_t *second;
 
-    require(pipeline_from_json(first, &again, &err) == 0);
-    second = pipeline_to_json(again);
+    require(document_from_json(first, &again, &err) == 0);
+    second = document_to_json(again);
     require(json_equal(first, second));
     json_decref(first);
     json_decref(second);
 }
 
+/* All of it can be started, some time, and what is started is one job. */
+static void check_plan(const struct document *document)
+{
+    const struct plan_facts facts = {.repo = "r", .branch = "b"};
+    enum plan_outcome outcomes[DOCUMENT_MAX_JOBS] = {PLAN_PENDING};
+    CLEANUP(plan) struct plan *plan = NULL;
+    size_t left;
+
+    if (plan_make(document, &facts, &plan, NULL) < 0)
+        return;
+    require(plan->job_count >= plan->group_count);
+    left = plan->group_count;
+    for (size_t n = 0; left && n < DOCUMENT_MAX_JOBS; n++)
+        for (size_t i = 0; i < plan->group_count; i++) {
+            enum plan_decision decision;
+            struct err err = {0};
+
+            if (outcomes[i] != PLAN_PENDING)
+                continue;
+            require(plan_decide(plan, plan->groups[i].first, &facts, outcomes,
+                                &decision, &err) == 0);
+            left -= decision != PLAN_WAIT;
+            if (decision != PLAN_WAIT)
+                outcomes[i] =
+                    decision == PLAN_START ? PLAN_SUCCESS : PLAN_SKIPPED;
+        }
+    require(!left);
+    for (size_t i = 0; i < plan->job_count; i += 97) {
+        CLEANUP(pipeline) struct pipeline *pipeline = NULL;
+        json_t *json = plan_pipeline_json(plan, i);
+
+        require(pipeline_from_json(json, &pipeline, NULL) == 0);
+        json_decref(json);
+    }
+}
+
 static void fuzz_pipeline(const char *text, size_t len)
 {
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
-    CLEANUP(pipeline) struct pipeline *pipeline = NULL;
+    CLEANUP(document) struct document *document = NULL;
 
-    if (pipeline_load("fuzz.yml", text, len, diags, &pipeline) == 0)
-        check_round_trip(pipeline);
-    else
+    if (document_load("fuzz.yml", text, len, diags, &document) < 0) {
         check_errors(diags);
+        return;
+    }
+    check_round_trip(document);
+    check_plan(document);
 }
 
 static const char *lookup(void *arg, const char *context, const char *name)
@@ -90,7 +128,8 @@ static void on_error(void *arg, size_t offset, const char *message,
 /* What passes the check can be evaluated, and the other way round. */
 static void fuzz_expression(char *text)
 {
-    const struct expr_rules rules = {has_step, on_error, text};
+    const struct expr_rules rules = {
+        .has_step = has_step, .on_error = on_error, .arg = text};
     const struct expr_scope scope = {EXPR_FAILURE, lookup, NULL};
     CLEANUP(mem) char *expanded = NULL;
     struct err err = {0};

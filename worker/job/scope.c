@@ -57,6 +57,8 @@ static const char *lookup(void *arg, const char *context, const char *name)
         return NULL;
     if (!strcmp(context, "inputs"))
         return json_string_value(json_object_get(start->inputs, name));
+    if (!strcmp(context, "matrix"))
+        return json_string_value(json_object_get(start->matrix, name));
     if (!strcmp(context, "env"))
         return strv_getenv(scope->env, name);
     if (!strcmp(context, "steps"))

@@ -8,6 +8,7 @@
 
 #define STRING_MAX 4096
 #define ENV_MAX    512
+#define VALUES_MAX 64
 
 /* Every string field, where it goes and whether it may be left out. */
 static const struct {
@@ -94,21 +95,24 @@ static int take_env(struct job_start *start, const json_t *doc, struct err *err)
     return 0;
 }
 
-static int take_inputs(struct job_start *start, const json_t *doc,
+/* `inputs` or `matrix`: an object of strings, empty when left out. */
+static int take_values(const json_t *doc, const char *key, json_t **out,
                        struct err *err)
 {
-    json_t *inputs = json_object_get(doc, "inputs");
+    json_t *values = json_object_get(doc, key);
     const char *name;
     json_t *value;
 
-    if (inputs && (!json_is_object(inputs) || json_object_size(inputs) > 64))
-        return err_set(err, ERR_USER, "'inputs' must be an object of strings");
-    json_object_foreach(inputs, name, value)
+    if (values &&
+        (!json_is_object(values) || json_object_size(values) > VALUES_MAX))
+        return err_set(err, ERR_USER, "'%s' must be an object of strings", key);
+    json_object_foreach(values, name, value)
     {
         if (!json_is_string(value))
-            return err_set(err, ERR_USER, "input '%s' must be a string", name);
+            return err_set(err, ERR_USER, "'%s' of %s must be a string", name,
+                           key);
     }
-    start->inputs = inputs ? json_incref(inputs) : json_object();
+    *out = values ? json_incref(values) : json_object();
     return 0;
 }
 
@@ -134,7 +138,9 @@ int job_start_parse(const void *data, size_t len, struct job_start **out_start,
         if (!rc)
             rc = take_env(start, doc, err);
         if (!rc)
-            rc = take_inputs(start, doc, err);
+            rc = take_values(doc, "inputs", &start->inputs, err);
+        if (!rc)
+            rc = take_values(doc, "matrix", &start->matrix, err);
         if (!rc)
             rc = pipeline_from_json(json_object_get(doc, "pipeline"),
                                     &start->pipeline, err);
@@ -154,6 +160,7 @@ void job_start_free(struct job_start *start)
         free(*field_of(start, i));
     strv_clear(&start->env);
     json_decref(start->inputs);
+    json_decref(start->matrix);
     pipeline_free(start->pipeline);
     free(start);
 }

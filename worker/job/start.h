@@ -27,6 +27,7 @@ struct job_start {
     bool keep;        /* keep a copy of the workspace */
     struct strv env;  /* NAME=value, given beside the pipeline */
     json_t *inputs;   /* owned; an object of strings */
+    json_t *matrix;   /* the same */
     struct pipeline *pipeline; /* owned */
 };
 

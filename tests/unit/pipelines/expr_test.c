@@ -223,8 +223,8 @@ static bool has_step(void *arg, const char *name, const char **out_close)
 static struct seen check(const char *text, enum expr_form form)
 {
     struct seen seen = {0};
-    struct expr_rules rules = {has_step, on_error, &seen};
-
+    struct expr_rules rules = {
+        .has_step = has_step, .on_error = on_error, .arg = &seen};
     int rc = expr_check(text, form, &rules);
 
     assert_int_equal(rc, seen.count ? -1 : 0);
@@ -321,6 +321,75 @@ static void test_no_earlier_steps(void **state)
     (void)state;
     assert_int_equal(expr_check("steps.a.outcome", EXPR_CONDITION, &rules), -1);
     assert_non_null(strstr(seen.message, "no earlier step"));
+}
+
+static bool has_name(void *arg, const char *context, const char *name,
+                     const char **out_close)
+{
+    (void)arg;
+    *out_close = "node";
+    return !strcmp(context, "inputs") || !strcmp(name, "node");
+}
+
+static void test_contexts_of_a_place(void **state)
+{
+    static const char *const contexts[] = {"inputs", "matrix", "needs", NULL};
+    static const struct {
+        const char *text;
+        unsigned count;
+        size_t offset;
+        const char *message, *hint;
+    } cases[] = {
+        {"inputs.x && matrix.node && needs.node.outcome", 0, 0, "", ""},
+        {"matrix.nod", 1, 7, "the matrix has no 'nod'", "node"},
+        {"needs.nod.outcome", 1, 6, "does not need 'nod'", "node"},
+        {"needs.node.result", 1, 11, "is its outcome", "outcome"},
+        {"branch == 'x'", 1, 0,
+         "'branch' has no value here; what has: inputs, matrix, needs", ""},
+        {"steps.x.outcome || env.X", 2, 19, "'env' has no value here", ""},
+        {"always() && true", 0, 0, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct seen seen = {0};
+        struct expr_rules rules = {.on_error = on_error,
+                                   .arg = &seen,
+                                   .has_name = has_name,
+                                   .contexts = contexts};
+        int rc = expr_check(cases[i].text, EXPR_CONDITION, &rules);
+
+        assert_int_equal(rc, seen.count ? -1 : 0);
+        if (seen.count != cases[i].count)
+            fail_msg("%s: %s", cases[i].text, seen.message);
+        if (seen.count == 1 && (!strstr(seen.message, cases[i].message) ||
+                                seen.offset != cases[i].offset ||
+                                strcmp(seen.hint, cases[i].hint) != 0))
+            fail_msg("%s: at %zu: %s (%s)", cases[i].text, seen.offset,
+                     seen.message, seen.hint);
+    }
+}
+
+/* After something was skipped nothing but always() is true. */
+static void test_skipped(void **state)
+{
+    const struct expr_scope scope = {.status = EXPR_SKIPPED};
+    static const struct {
+        const char *text;
+        bool yes;
+    } cases[] = {
+        {"always()", true},     {"success()", false}, {"failure()", false},
+        {"cancelled()", false}, {"true", false},      {NULL, false},
+        {"!success()", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool yes = !cases[i].yes;
+
+        assert_int_equal(condition_eval(cases[i].text, &scope, &yes, NULL), 0);
+        assert_int_equal(yes, cases[i].yes);
+    }
 }
 
 static char *repeated(const char *a, size_t n, const char *middle,
@@ -477,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_all_wrong_names_are_reported),
         cmocka_unit_test(test_no_earlier_steps),
+        cmocka_unit_test(test_contexts_of_a_place),
+        cmocka_unit_test(test_skipped),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_eval_fails),
         cmocka_unit_test(test_template),

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
 #include "pipelines/diag.h"
+#include "pipelines/document.h"
 #include "pipelines/expr.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/reason.h"
@@ -234,7 +235,8 @@ static const struct {
 } wrong[] = {
     {"tiemout: 1m", 1, 1, "unknown key 'tiemout'", "timeout"},
     {"Timeout: 1m", 1, 1, "unknown key 'Timeout'", "timeout"},
-    {"jobs: {}", 1, 1, "a pipeline is one job", NULL},
+    {"jobs: {a: {steps: [{run: a}]}}", 1, 7, "several jobs, where one", NULL},
+    {"matrix: {a: [1]}", 1, 9, "several jobs, where one", NULL},
     {"name: 1.0", 1, 7, "a string, not a number", "\"1.0\""},
     {"name: a ${{ b }}", 1, 9, "holds no ${{ }}", NULL},
     {"timeout: 30", 1, 10, "not a number", "30m"},
@@ -359,11 +361,11 @@ static void test_errors_without_end(void **state)
 /* ---- normalised ------------------------------------------------------------
  */
 
-static void check_round_trip(const struct pipeline *p, const char *file)
+static void check_round_trip(const struct document *document, const char *file)
 {
-    CLEANUP(pipeline) struct pipeline *again = NULL;
+    CLEANUP(document) struct document *again = NULL;
     CLEANUP(mem) char *text = NULL;
-    json_t *first = pipeline_to_json(p), *read, *second;
+    json_t *first = document_to_json(document), *read, *second;
     struct err err = {0};
 
     /* Through text, as it goes through the queue. */
@@ -371,9 +373,9 @@ static void check_round_trip(const struct pipeline *p, const char *file)
     assert_non_null(text);
     read = json_loads(text, 0, NULL);
     assert_non_null(read);
-    if (pipeline_from_json(read, &again, &err) < 0)
+    if (document_from_json(read, &again, &err) < 0)
         fail_msg("%s: %s", file, err.msg);
-    second = pipeline_to_json(again);
+    second = document_to_json(again);
     if (!json_equal(first, second))
         fail_msg("%s: differs after a round trip", file);
     json_decref(first);
@@ -407,23 +409,23 @@ static void each(const char *dir_name, unsigned min,
 static void check_valid(const char *file, const struct strbuf *text)
 {
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
-    CLEANUP(pipeline) struct pipeline *p = NULL;
+    CLEANUP(document) struct document *document = NULL;
 
-    if (pipeline_load(file, text->data, text->len, diags, &p) < 0)
+    if (document_load(file, text->data, text->len, diags, &document) < 0)
         fail_msg("%s: %s", file, diag_list_at(diags, 0)->message);
     assert_int_equal(diag_list_count(diags), 0);
-    check_round_trip(p, file);
+    check_round_trip(document, file);
 }
 
 static void check_invalid(const char *file, const struct strbuf *text)
 {
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
-    struct pipeline *p = NULL;
+    struct document *document = NULL;
 
-    if (pipeline_load(file, text->data, text->len, diags, &p) == 0)
+    if (document_load(file, text->data, text->len, diags, &document) == 0)
         fail_msg("%s is valid", file);
-    assert_null(p);
+    assert_null(document);
     assert_true(diag_list_count(diags) > 0);
     diag_list_render(diags, &out);
     assert_non_null(strstr(out.data, file));
@@ -432,13 +434,13 @@ static void check_invalid(const char *file, const struct strbuf *text)
 static void test_corpus_valid(void **state)
 {
     (void)state;
-    each(CORPUS "/valid", 60, check_valid);
+    each(CORPUS "/valid", 90, check_valid);
 }
 
 static void test_corpus_invalid(void **state)
 {
     (void)state;
-    each(CORPUS "/invalid", 120, check_invalid);
+    each(CORPUS "/invalid", 220, check_invalid);
 }
 
 static void test_normalised(void **state)
@@ -491,6 +493,12 @@ static void test_from_json(void **state)
     assert_int_equal(pipeline_from_json(bare, &p, NULL), 0);
     assert_string_equal(p->name, "pipeline");
     json_decref(bare);
+    refuse_json(
+        json_pack("{s:{s:{s:[{s:s}]}}}", "jobs", "a", "steps", "run", "ls"),
+        "several jobs, where one is wanted");
+    refuse_json(json_pack("{s:{s:[i]}, s:[{s:s}]}", "matrix", "a", 1, "steps",
+                          "run", "ls"),
+                "several jobs, where one is wanted");
     refuse_json(json_object(), "needs the key 'steps'");
     refuse_json(json_null(), "is empty");
     refuse_json(json_array(), "a pipeline is a mapping");

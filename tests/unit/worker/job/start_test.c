@@ -73,6 +73,8 @@ static void a_bad_start_frame_is_refused(void **state)
     refuse("{\"job_id\":\"a\",\"env\":{\"A\":1}," PIPELINE "}", "env");
     refuse("{\"job_id\":\"a\",\"env\":[]," PIPELINE "}", "env");
     refuse("{\"job_id\":\"a\",\"inputs\":{\"A\":1}," PIPELINE "}", "input");
+    refuse("{\"job_id\":\"a\",\"matrix\":{\"A\":1}," PIPELINE "}", "matrix");
+    refuse("{\"job_id\":\"a\",\"matrix\":[]," PIPELINE "}", "matrix");
     refuse("{\"job_id\":\"a\"}", "pipeline");
     refuse("{\"job_id\":\"a\",\"pipeline\":{\"steps\":[]}}", "steps");
 }
@@ -97,6 +99,23 @@ static void the_environment_is_layered(void **state)
     assert_int_equal(step_env(start, result, 1, EXPR_SUCCESS, &env, &err), 0);
     assert_string_equal(strv_getenv(&env, "A"), "3");
     assert_string_equal(strv_getenv(&env, "CI"), "true");
+}
+
+static void expressions_see_the_matrix(void **state)
+{
+    CLEANUP(job_start)
+    struct job_start *start =
+        parse("{\"job_id\":\"a\",\"matrix\":{\"node\":\"20\"},"
+              "\"inputs\":{\"i\":\"x\"},\"pipeline\":{\"steps\":[{\"run\":"
+              "\"ls\",\"env\":{\"N\":\"${{ matrix.node }}${{ inputs.i }}"
+              "${{ matrix.os }}\"}}]}}");
+    CLEANUP(job_result) struct job_result *result = job_result_new(start);
+    CLEANUP(strv) struct strv env = {0};
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(step_env(start, result, 0, EXPR_SUCCESS, &env, &err), 0);
+    assert_string_equal(strv_getenv(&env, "N"), "20x");
 }
 
 static void the_first_failure_stays(void **state)
@@ -142,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_start_frame_is_taken),
         cmocka_unit_test(a_bad_start_frame_is_refused),
         cmocka_unit_test(the_environment_is_layered),
+        cmocka_unit_test(expressions_see_the_matrix),
         cmocka_unit_test(the_first_failure_stays),
         cmocka_unit_test(a_message_cut_in_a_character_is_kept),
     };
