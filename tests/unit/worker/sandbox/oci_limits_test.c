@@ -265,7 +265,7 @@ static void test_paused_output(void **state UNUSED)
     /* The agent is not held back. */
     assert_int_equal(box_write(&b, "/workspace/x", "x"), 0);
     sandbox_oci.pause_output(b.sandbox, false);
-    assert_true(box_wait(&b, &b.over, 20000));
+    assert_true(box_wait(&b, &b.over, BOX_LIMIT_MS));
     assert_int_equal(b.end.code, 0);
     assert_true(b.total == 100000000);
     box_close(&b);

@@ -48,7 +48,8 @@ static int listen_abstract(void)
     return fd;
 }
 
-/* Prints what could be connected to. */
+/* Tries to connect to us. What slirp answers to the sandbox is no proof: it may
+ * accept, and drop, what it never passes on. */
 static char *connect_script(void)
 {
     return xasprintf("python3 - <<'E'\n"
@@ -60,7 +61,6 @@ static char *connect_script(void)
                      "    s.settimeout(3)\n"
                      "    try:\n"
                      "        s.connect(at)\n"
-                     "        print('reached', at)\n"
                      "    except OSError:\n"
                      "        pass\n"
                      "E\n",
@@ -75,7 +75,6 @@ static void use_network(void)
     spec.network = network;
     child_open(&spec);
     CHECK(child_run(script) == 0);
-    CHECK(!strcmp(child.both.data, ""));
     if (network == SANDBOX_NETWORK_NONE) {
         CHECK(child_run("tail -n +2 /proc/net/route | grep .") == 1);
         CHECK(child_run("getent hosts deb.debian.org") != 0);
@@ -90,6 +89,13 @@ static void use_network(void)
     child_close();
 }
 
+static bool was_reached(int listener)
+{
+    struct pollfd pfd = {.fd = listener, .events = POLLIN};
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
 static void check_network(enum sandbox_network kind)
 {
     int tcp = listen_tcp();
@@ -97,6 +103,8 @@ static void check_network(enum sandbox_network kind)
 
     network = kind;
     assert_int_equal(in_child(use_network), 0);
+    assert_false(was_reached(tcp));
+    assert_false(was_reached(local));
     fd_close(&tcp);
     fd_close(&local);
 }
