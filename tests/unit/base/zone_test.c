@@ -16,7 +16,7 @@ static const char *const names[] = {
     "Europe/Dublin", /* winter is the exception */
     "America/New_York",
     "America/Santiago",
-    "America/Godthab", /* at 22 o'clock of the day before */
+    "America/Nuuk", /* at 22 o'clock of the day before */
     "America/St_Johns",
     "Australia/Lord_Howe", /* by half an hour */
     "Asia/Kolkata",
@@ -28,7 +28,7 @@ static const char *const names[] = {
     "Pacific/Apia",     /* left a whole day out */
     "Antarctica/Troll", /* by two hours */
     "Etc/GMT+12",
-    "EST5EDT",
+    "America/Chicago",
 };
 
 static struct zone *load(const char *name)
