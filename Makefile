@@ -88,7 +88,7 @@ PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
     $(shell grep -qs SET_PACK_MAX_OBJECT_SIZE $(GIT2_OPTIONS) && echo -DHAVE_GIT_PACK_MAX_OBJECT_SIZE)
 
 # Embedded files: the compiler does not see what .incbin reads.
-$(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua)
+$(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(BUILD)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
 
 define room_rule

@@ -9,14 +9,16 @@
  * dependency: the compiler does not see it.
  */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
-#define EMBED(name, path)                                                      \
+#define EMBED(name, path) EMBED_FILES(name, EMBED_FILE(path))
+
+/** The same for several files, one behind the other: EMBED_FILE(a) …(b). */
+#define EMBED_FILES(name, files)                                               \
     extern const char name[];                                                  \
     __asm__(".section .rodata\n"                                               \
             ".balign 16\n"                                                     \
-            ".global " #name "\n" #name ":\n"                                  \
-            ".incbin \"" path "\"\n"                                           \
-            ".byte 0\n"                                                        \
+            ".global " #name "\n" #name ":\n" files ".byte 0\n"                \
             ".previous\n")
+#define EMBED_FILE(path) ".incbin \"" path "\"\n"
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -9,7 +9,7 @@
 #include "cli/run_job.h"
 #include "cli/source.h"
 #include "cli/text.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,9 @@
 #include "base/state.h"
 #include "cli/embedded.h"
 #include "cli/report.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/control.h"
+#include "scheduler/queue/inspect.h"
+#include "scheduler/queue/submit.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <signal.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEEP_MS        (24u * 3600 * 1000) /* the ended job stays in Redis */
 #define SAME_SIGNAL_MS 500
 
 static const int cancel_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -40,10 +41,11 @@ static void cancel_queued(struct run *run)
 {
     CLEANUP(queue_status) struct queue_status *status = NULL;
     const char *id = run->request->job_id;
+    enum queue_cancelled what;
     struct err err = {0};
 
     supervisor_drain(run->supervisor);
-    if (queue_cancel(run->queue, id, "cancelled", &err) < 0 ||
+    if (queue_cancel(run->queue, id, "cancelled", &what, &err) < 0 ||
         queue_status(run->queue, id, &status, &err) < 0) {
         run->failure = err;
         run->done = true;
@@ -177,8 +179,7 @@ static int open_queue(struct run *run, struct err *err)
 {
     struct queue_options options = {.url = run->request->redis_url,
                                     .pool = run->request->pool,
-                                    .max_instances = 1,
-                                    .keep_ms = KEEP_MS};
+                                    .max_instances = 1};
 
     if (!options.url) {
         if (embedded_start(run->state_dir, is_interrupted, &run->embedded,
@@ -200,11 +201,15 @@ static int start(struct run *run, struct err *err)
                                        .on_ended = on_ended,
                                        .on_failed = on_failed,
                                        .arg = run};
+    /* Whoever runs it is there to see it fail: no retries. */
+    const struct queue_job job = {.id = run->request->job_id,
+                                  .payload = run->request->payload,
+                                  .priority = JOB_NORMAL};
+    struct queue_answer answer;
 
     if (state_dir(&run->state_dir, err) < 0 || open_queue(run, err) < 0)
         return -1;
-    if (queue_submit(run->queue, run->request->job_id, run->request->payload,
-                     err) < 0)
+    if (queue_submit(run->queue, &job, 1, &answer, err) < 0)
         return -1;
     (void)gethostname(host, sizeof(host) - 1);
     worker = xasprintf("%.40s-%d", *host ? host : "run", (int)getpid());

@@ -29,7 +29,7 @@ $(FUZZ_DIR)/obj/%.o: %.c Makefile
 $(FUZZ_DIR)/rooms.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_ROOMS))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(FUZZ_DIR)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
-$(FUZZ_DIR)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua)
+$(FUZZ_DIR)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(FUZZ_DIR)/%_fuzz: $(FUZZ_DIR)/obj/tests/fuzz/%_fuzz.o $(FUZZ_DIR)/rooms.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(FUZZ_CC) $(LDFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_libs,$(ALL_PKGS)) $(LDLIBS)

@@ -3,36 +3,36 @@
 #ifndef SCHEDULER_QUEUE_IMPL_H
 #define SCHEDULER_QUEUE_IMPL_H
 
+#include "base/arena.h"
 #include "base/redis.h"
 #include "base/redis_sync.h"
+#include "scheduler/queue/lease.h"
 #include "scheduler/queue/queue.h"
 #include "scheduler/queue/scripts.h"
 
 #include <hiredis/hiredis.h>
+#include <stdbool.h>
 #include <sys/queue.h>
 
-/* Until fairness between repositories comes, all jobs have one tenant. */
-#define QUEUE_TENANT     "default"
 #define QUEUE_NONCE_SIZE 33
 
-#define QUEUE_LOG_HEAD_BYTES ((size_t)256 << 10)
-#define QUEUE_LOG_TAIL_BYTES ((size_t)1 << 20)
-/* About what Redis needs for an entry besides its data. */
-#define QUEUE_LOG_OVERHEAD 64
+struct queue_request;
+/** `reply` NULL: `err` says why. The request is freed after the call. */
+typedef void queue_answer_fn(struct queue_request *request,
+                             const struct redisReply *reply,
+                             const struct err *err);
 
 /** One asynchronous call under way. */
 struct queue_request {
     TAILQ_ENTRY(queue_request) link;
     struct queue *queue; /* borrowed */
-    struct lease *lease; /* borrowed; NULL for queue_lease() */
-    bool forgotten;      /* nobody waits: tell nobody */
+    struct lease *lease; /* borrowed; NULL: of no lease */
+    bool forgotten;      /* nobody waits: the answer is dropped */
+    queue_answer_fn *on_answer;
     int64_t sent_mono_ms;
-    union {
-        queue_lease_fn *lease;
-        lease_renewed_fn *renewed;
-        lease_done_fn *done;
-    } fn;
+    void (*fn)(void); /* the caller's, cast by on_answer */
     void *arg;
+    void *data; /* owned; of the kind of call */
 };
 
 struct queue {
@@ -40,13 +40,19 @@ struct queue {
     char *url;                    /* owned */
     char *pool;                   /* owned */
     char *prefix;                 /* owned; "berth:{pool}:" */
+    struct loop *loop;            /* borrowed; NULL: opened without one */
     struct redis *redis;          /* owned; NULL: opened without a loop */
+    struct redis *bell;           /* owned; for what waits; NULL: not needed */
+    struct redis *wait;           /* owned; the same, of a scheduler's runs */
     struct redis_sync *sync;      /* owned; NULL: not yet needed */
     TAILQ_HEAD(, queue_request) requests; /* owned */
+    TAILQ_HEAD(, lease) leases;           /* borrowed; those that live */
     char nonce[QUEUE_NONCE_SIZE]; /* of the next lease; kept until answered */
+    bool again;                   /* it was sent before */
 };
 
 struct lease {
+    TAILQ_ENTRY(lease) link;
     struct queue *queue;          /* borrowed */
     char *job_id;                 /* owned */
     char *payload;                /* owned */
@@ -54,41 +60,93 @@ struct lease {
     char nonce[QUEUE_NONCE_SIZE]; /* so an epoch lost in a failover is harmless
                                    */
     int64_t sent_mono_ms;
+    char next_nonce[QUEUE_NONCE_SIZE]; /* of the lease that is to follow */
+    bool next_again;                   /* it was asked for before */
 };
 
-/** The arguments of a script, being put together. */
-#define QUEUE_MAX_ARGS (8 + 4 * LEASE_LOG_MAX_ENTRIES)
+/* ---- arguments ------------------------------------------------------------
+ */
+
+/** The arguments of a script, being put together; start with QUEUE_ARGS. */
 struct queue_args {
-    const char *words[QUEUE_MAX_ARGS];
-    size_t lens[QUEUE_MAX_ARGS];
-    size_t count;
-    char numbers[8 + 2 * LEASE_LOG_MAX_ENTRIES][24];
-    size_t number_count;
+    const char **words; /* owned */
+    size_t *lens;       /* owned */
+    size_t count, cap;
+    struct arena *arena; /* owned; holds numbers; NULL: none yet */
 };
+#define QUEUE_ARGS                                                             \
+    {                                                                          \
+        NULL, NULL, 0, 0, NULL                                                 \
+    }
 
 void queue_args_str(struct queue_args *args, const char *s); /* borrowed */
+/** The same; NULL is "". */
+void queue_args_opt(struct queue_args *args, const char *s);
 void queue_args_mem(struct queue_args *args, const void *data, size_t len);
-void queue_args_num(struct queue_args *args, uint64_t n);
+void queue_args_num(struct queue_args *args, int64_t n);
 struct redis_words queue_args_words(const struct queue_args *args);
+void queue_args_clear(struct queue_args *args);
+UNUSED static inline void queue_args_freep(struct queue_args *args)
+{
+    queue_args_clear(args);
+}
+
+/* ---- calls that block ------------------------------------------------------
+ */
 
 /** The blocking connection, made where it is missing. */
 MUST_USE int queue_sync(struct queue *queue, struct redis_sync **out_redis,
                         struct err *err);
-MUST_USE int queue_check_id(const char *id, struct err *err);
+/** Run a script of the pool. freeReplyObject(). */
+MUST_USE int queue_run(struct queue *queue, enum queue_script script,
+                       const struct queue_args *args,
+                       struct redisReply **out_reply, struct err *err);
+/** Run a command; the words are strings. freeReplyObject(). */
+MUST_USE int queue_command(struct queue *queue, const char *const *words,
+                           size_t count, struct redisReply **out_reply,
+                           struct err *err);
 
-/** Run a script; the answer goes to `on_reply` with the request as `arg`. */
-struct queue_request *queue_request(struct queue *queue, struct lease *lease,
-                                    void *arg);
+/* ---- calls that do not ------------------------------------------------------
+ */
+
+/** `fn` is kept as void (*)(void) and cast back by `on_answer`. */
+struct queue_request *queue_request(struct queue *queue,
+                                    queue_answer_fn *on_answer,
+                                    void (*fn)(void), void *arg);
+/** Run a script of the pool; the arguments are copied. */
 void queue_send(struct queue_request *request, enum queue_script script,
-                const char *key, const struct queue_args *args,
-                redis_reply_fn *on_reply);
-void queue_request_free(struct queue_request *request);
+                const struct queue_args *args);
+/** The same with a key of its own. */
+void queue_send_at(struct queue_request *request, enum queue_script script,
+                   const char *key, const struct queue_args *args);
+/** Run a command on the main connection. */
+void queue_send_command(struct queue_request *request,
+                        const struct queue_args *args);
+/**
+ * Run a command that waits `wait_ms` on `*connection`, which is made where it
+ * is missing. The answer comes by then, or ERR_TIMEOUT soon after.
+ */
+void queue_send_waiting(struct queue_request *request,
+                        struct redis **connection,
+                        const struct queue_args *args);
+#define QUEUE_MAX_WAIT_MS 60000
 
-/** "berth:log:{pool:id:epoch}:"; owned by the caller. */
-MUST_USE char *queue_log_prefix(const struct queue *queue, const char *id,
-                                uint64_t epoch);
+/* ---- names and answers ------------------------------------------------------
+ */
+
+MUST_USE int queue_check_id(const char *id, struct err *err);
+/** berth:{pool}:<format>. Owned by the caller. */
+MUST_USE char *queue_key(const struct queue *queue, const char *fmt, ...)
+    PRINTF_LIKE(2, 3);
 
 /** Element `i` of an array reply as a string (borrowed), or NULL. */
 const char *queue_reply_str(const struct redisReply *reply, size_t i);
+/** The same as a number; 0 for none. */
+int64_t queue_reply_num(const struct redisReply *reply, size_t i);
+
+/** A lease of an answer whose element `at` is the id; NULL: none is there. */
+struct lease *queue_read_lease(struct queue *queue, const redisReply *reply,
+                               size_t at, const char *nonce,
+                               int64_t sent_mono_ms);
 
 #endif

@@ -1,11 +1,14 @@
 /* scheduler/queue/lease.c - a worker's proof that it alone may run a job. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
+#include "scheduler/queue/lease.h"
+
 #include "base/state.h"
 #include "scheduler/queue/impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 void lease_free(struct lease *lease)
 {
@@ -18,6 +21,7 @@ void lease_free(struct lease *lease)
             request->forgotten = true;
             request->lease = NULL;
         }
+    TAILQ_REMOVE(&lease->queue->leases, lease, link);
     free(lease->job_id);
     free(lease->payload);
     free(lease);
@@ -38,70 +42,101 @@ const char *lease_payload(const struct lease *lease)
     return lease->payload;
 }
 
+const char *lease_nonce(const struct lease *lease)
+{
+    return lease->nonce;
+}
+
 int64_t lease_sent_mono_ms(const struct lease *lease)
 {
     return lease->sent_mono_ms;
 }
 
-/* ---- getting one -------------------------------------------------------- */
-
-static struct lease *read_lease(const struct queue_request *request,
-                                const redisReply *reply)
+static struct lease *lease_new(struct queue *queue, const char *id,
+                               uint64_t epoch, const char *nonce)
 {
-    const char *id = queue_reply_str(reply, 0);
-    const char *epoch = queue_reply_str(reply, 1);
-    const char *payload = queue_reply_str(reply, 2);
+    struct lease *lease = xcalloc(1, sizeof(*lease));
+
+    lease->queue = queue;
+    TAILQ_INSERT_TAIL(&queue->leases, lease, link);
+    lease->job_id = xstrdup(id);
+    lease->epoch = epoch;
+    (void)snprintf(lease->nonce, sizeof(lease->nonce), "%s", nonce);
+    state_random_hex(lease->next_nonce, QUEUE_NONCE_SIZE - 1);
+    return lease;
+}
+
+struct lease *lease_adopt(struct queue *queue, const char *job_id,
+                          uint64_t epoch, const char *nonce)
+{
+    struct lease *lease = lease_new(queue, job_id, epoch, nonce);
+
+    lease->payload = xstrdup("");
+    return lease;
+}
+
+struct lease *queue_read_lease(struct queue *queue, const redisReply *reply,
+                               size_t at, const char *nonce,
+                               int64_t sent_mono_ms)
+{
+    const char *id = queue_reply_str(reply, at);
+    const char *epoch = queue_reply_str(reply, at + 1);
+    const char *payload = queue_reply_str(reply, at + 2);
     struct lease *lease;
 
     if (!id || !epoch || !payload)
         return NULL;
-    lease = xcalloc(1, sizeof(*lease));
-    lease->queue = request->queue;
-    lease->job_id = xstrdup(id);
+    lease = lease_new(queue, id, strtoull(epoch, NULL, 10), nonce);
     lease->payload = xstrdup(payload);
-    lease->epoch = strtoull(epoch, NULL, 10);
-    memcpy(lease->nonce, request->queue->nonce, sizeof(lease->nonce));
-    lease->sent_mono_ms = request->sent_mono_ms;
+    lease->sent_mono_ms = sent_mono_ms;
     return lease;
 }
 
-static void on_leased(void *arg, const struct redisReply *reply,
-                      const struct err *err)
+/* ---- getting one -------------------------------------------------------- */
+
+/* What lease.lua takes behind the worker's name. */
+static void add_wish(struct queue_args *args, const struct queue *queue,
+                     const struct lease_wish *wish, const char *nonce,
+                     bool again)
 {
-    struct queue_request *request = arg;
+    const struct queue_options *o = &queue->options;
+
+    queue_args_str(args, nonce);
+    queue_args_num(args, again);
+    queue_args_opt(args, wish->labels);
+    queue_args_num(args, o->max_instances);
+    queue_args_num(args, o->lease_ms);
+    queue_args_num(args, o->kill_grace_ms);
+    queue_args_num(args, wish->idle_ms);
+}
+
+static void on_leased(struct queue_request *request,
+                      const struct redisReply *reply, const struct err *err)
+{
+    queue_lease_fn *fn = (queue_lease_fn *)request->fn;
     struct queue *queue = request->queue;
-    struct queue_request r = *request;
     struct lease *lease = NULL;
 
+    queue->again = !reply;
     if (reply) {
-        lease = read_lease(request, reply);
+        lease = queue_read_lease(queue, reply, 0, queue->nonce,
+                                 request->sent_mono_ms);
         /* Answered: the next request is another one. */
         state_random_hex(queue->nonce, QUEUE_NONCE_SIZE - 1);
     }
-    queue_request_free(request);
-    if (r.forgotten)
-        lease_free(lease);
-    else
-        r.fn.lease(r.arg, lease, err);
+    fn(request->arg, lease, err);
 }
 
-void queue_lease(struct queue *queue, const char *worker, queue_lease_fn *fn,
-                 void *arg)
+void queue_lease(struct queue *queue, const struct lease_wish *wish,
+                 queue_lease_fn *fn, void *arg)
 {
-    struct queue_request *request = queue_request(queue, NULL, arg);
-    const struct queue_options *o = &queue->options;
-    struct queue_args args = {.count = 0};
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    struct queue_request *request =
+        queue_request(queue, on_leased, (void (*)(void))fn, arg);
 
-    request->fn.lease = fn;
-    request->sent_mono_ms = clock_mono_ms();
-    queue_args_str(&args, QUEUE_TENANT);
-    queue_args_str(&args, worker);
-    queue_args_str(&args, queue->nonce);
-    queue_args_num(&args, o->max_instances);
-    queue_args_num(&args, o->lease_ms);
-    queue_args_num(&args, o->kill_grace_ms);
-    queue_args_num(&args, o->keep_ms);
-    queue_send(request, SCRIPT_LEASE, queue->prefix, &args, on_leased);
+    queue_args_str(&args, wish->worker);
+    add_wish(&args, queue, wish, queue->nonce, queue->again);
+    queue_send(request, SCRIPT_LEASE, &args);
 }
 
 void queue_lease_forget(struct queue *queue)
@@ -109,90 +144,186 @@ void queue_lease_forget(struct queue *queue)
     struct queue_request *request;
 
     TAILQ_FOREACH (request, &queue->requests, link)
-        if (!request->lease)
+        if (request->on_answer == on_leased)
             request->forgotten = true;
 }
 
-/* ---- keeping it --------------------------------------------------------- */
+/* ---- keeping them -------------------------------------------------------- */
 
-static void add_fence(struct queue_args *args, const struct lease *lease)
+/* The leases of a renewal; those that were freed meanwhile are NULL. */
+struct renewal {
+    size_t count;
+    struct lease *leases[];
+};
+
+static void read_news(struct lease *lease, const char *word, int64_t sent,
+                      struct lease_news *out)
 {
-    queue_args_str(args, lease->job_id);
-    queue_args_num(args, lease->epoch);
-    queue_args_str(args, lease->nonce);
+    int found;
+
+    *out = (struct lease_news){.lease = lease};
+    if (!word || strcmp(word, "lost") == 0) {
+        out->lost = true;
+        return;
+    }
+    lease->sent_mono_ms = sent;
+    if (strcmp(word, "ok") == 0)
+        return;
+    found = reason_find(word);
+    out->cancel = found > 0 ? (enum reason)found : REASON_CANCELLED;
 }
 
-static int set_lost(const struct lease *lease, struct err *err)
+static bool is_live(const struct queue *queue, const struct lease *lease)
 {
-    return err_set(err, ERR_LOST, "the lease of job %s (epoch %llu) is lost",
-                   lease->job_id, (unsigned long long)lease->epoch);
+    const struct lease *other;
+
+    TAILQ_FOREACH (other, &queue->leases, link)
+        if (other == lease)
+            return true;
+    return false;
 }
 
-static void on_renewed(void *arg, const struct redisReply *reply,
-                       const struct err *err)
+static void on_renewed(struct queue_request *request,
+                       const struct redisReply *reply, const struct err *err)
 {
-    struct queue_request r = *(struct queue_request *)arg;
+    queue_renew_fn *fn = (queue_renew_fn *)request->fn;
+    const struct renewal *renewal = request->data;
+    CLEANUP(mem)
+    struct lease_news *news = xcalloc(renewal->count + 1, sizeof(*news));
+    const char *drain = reply ? queue_reply_str(reply, 0) : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; reply && i < renewal->count; i++)
+        if (is_live(request->queue, renewal->leases[i]))
+            read_news(renewal->leases[i], queue_reply_str(reply, i + 1),
+                      request->sent_mono_ms, &news[count++]);
+    fn(request->arg, drain && *drain == '1', news, count, err);
+}
+
+void queue_renew(struct queue *queue, const char *worker,
+                 const struct worker_fact *facts, size_t fact_count,
+                 struct lease *const *leases, size_t count, queue_renew_fn *fn,
+                 void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    struct queue_request *request =
+        queue_request(queue, on_renewed, (void (*)(void))fn, arg);
+    struct renewal *renewal =
+        xcalloc(1, sizeof(*renewal) + count * sizeof(renewal->leases[0]));
+
+    request->data = renewal;
+    renewal->count = count;
+    queue_args_str(&args, worker);
+    queue_args_num(&args, queue->options.lease_ms);
+    queue_args_num(&args, queue->options.kill_grace_ms);
+    queue_args_num(&args, (int64_t)fact_count);
+    for (size_t i = 0; i < fact_count; i++) {
+        queue_args_str(&args, facts[i].name);
+        queue_args_str(&args, facts[i].value);
+    }
+    for (size_t i = 0; i < count; i++) {
+        renewal->leases[i] = leases[i];
+        queue_args_str(&args, leases[i]->job_id);
+        queue_args_num(&args, (int64_t)leases[i]->epoch);
+        queue_args_str(&args, leases[i]->nonce);
+    }
+    queue_send(request, SCRIPT_RENEW, &args);
+}
+
+/* ---- giving them back ---------------------------------------------------- */
+
+static void on_completed(struct queue_request *request,
+                         const struct redisReply *reply, const struct err *err)
+{
+    lease_completed_fn *fn = (lease_completed_fn *)request->fn;
+    struct lease *lease = request->lease;
     const char *word = reply ? queue_reply_str(reply, 0) : NULL;
+    struct lease *next = NULL;
     struct err lost = {ERR_NONE, 0, ""};
 
-    queue_request_free(arg);
-    if (r.forgotten)
-        return;
-    if (!reply) {
-        r.fn.renewed(r.arg, NULL, err);
-    } else if (!word || strcmp(word, "lost") == 0) {
-        (void)set_lost(r.lease, &lost);
-        r.fn.renewed(r.arg, NULL, &lost);
-    } else {
-        r.lease->sent_mono_ms = r.sent_mono_ms;
-        r.fn.renewed(r.arg, queue_reply_str(reply, 1), NULL);
+    if (reply) {
+        next = queue_read_lease(request->queue, reply, 1, lease->next_nonce,
+                                request->sent_mono_ms);
+        if (!word || strcmp(word, "ok") != 0) {
+            (void)err_set(&lost, ERR_LOST,
+                          "the lease of job %s (epoch %llu) is lost",
+                          lease->job_id, (unsigned long long)lease->epoch);
+            err = &lost;
+        }
     }
+    fn(request->arg, next, err);
 }
 
-void lease_renew(struct lease *lease, lease_renewed_fn *fn, void *arg)
+/* Without high quality: it spreads retries. */
+static const char *random_fraction(char out[16])
 {
-    struct queue_request *request = queue_request(lease->queue, lease, arg);
-    struct queue_args args = {.count = 0};
+    uint32_t n = 0;
 
-    request->fn.renewed = fn;
-    request->sent_mono_ms = clock_mono_ms();
-    add_fence(&args, lease);
-    queue_args_num(&args, lease->queue->options.lease_ms);
-    queue_args_num(&args, lease->queue->options.kill_grace_ms);
-    queue_send(request, SCRIPT_RENEW, lease->queue->prefix, &args, on_renewed);
+    if (getrandom(&n, sizeof(n), GRND_NONBLOCK) < 0)
+        n = 0;
+    (void)snprintf(out, 16, "0.%03u", n % 1000);
+    return out;
 }
 
-/* ---- giving it back ----------------------------------------------------- */
-
-static void on_completed(void *arg, const struct redisReply *reply,
-                         const struct err *err)
+void lease_complete(struct lease *lease, const char *worker,
+                    const struct lease_result *result,
+                    const struct lease_wish *wish, lease_completed_fn *fn,
+                    void *arg)
 {
-    struct queue_request r = *(struct queue_request *)arg;
-    struct err lost = {ERR_NONE, 0, ""};
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    struct queue_request *request =
+        queue_request(lease->queue, on_completed, (void (*)(void))fn, arg);
+    char fraction[16];
 
-    queue_request_free(arg);
-    if (r.forgotten)
-        return;
-    if (reply &&
-        (reply->type != REDIS_REPLY_STRING || strcmp(reply->str, "ok") != 0)) {
-        (void)set_lost(r.lease, &lost);
-        err = &lost;
-    }
-    r.fn.done(r.arg, err);
-}
-
-void lease_complete(struct lease *lease, const struct lease_result *result,
-                    lease_done_fn *fn, void *arg)
-{
-    struct queue_request *request = queue_request(lease->queue, lease, arg);
-    struct queue_args args = {.count = 0};
-
-    request->fn.done = fn;
-    add_fence(&args, lease);
+    request->lease = lease;
+    queue_args_str(&args, lease->job_id);
+    queue_args_num(&args, (int64_t)lease->epoch);
+    queue_args_str(&args, lease->nonce);
     queue_args_str(&args, result->state);
-    queue_args_str(&args, result->reason ? result->reason : "");
+    queue_args_opt(&args, reason_name(result->reason));
     queue_args_str(&args, result->json);
-    queue_args_num(&args, lease->queue->options.keep_ms);
-    queue_send(request, SCRIPT_COMPLETE, lease->queue->prefix, &args,
-               on_completed);
+    queue_args_num(&args, reason_is_infrastructure(result->reason));
+    queue_args_str(&args, random_fraction(fraction));
+    queue_args_str(&args, worker);
+    if (wish) {
+        add_wish(&args, lease->queue, wish, lease->next_nonce,
+                 lease->next_again);
+        lease->next_again = true;
+    }
+    queue_send(request, SCRIPT_COMPLETE, &args);
+}
+
+/* ---- the bell ------------------------------------------------------------ */
+
+/* BLPOP answers {key, word}, or nil. */
+static void on_bell(struct queue_request *request,
+                    const struct redisReply *reply, const struct err *err)
+{
+    queue_bell_fn *fn = (queue_bell_fn *)request->fn;
+    const char *word = reply ? queue_reply_str(reply, 1) : NULL;
+
+    fn(request->arg,
+       !word                      ? QUEUE_BELL_NONE
+       : strcmp(word, "job") == 0 ? QUEUE_BELL_JOB
+                                  : QUEUE_BELL_RENEW,
+       err);
+}
+
+void queue_listen(struct queue *queue, const char *worker, uint32_t wait_ms,
+                  queue_bell_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    CLEANUP(mem) char *key = queue_key(queue, "ctl:%s", worker);
+    struct queue_request *request =
+        queue_request(queue, on_bell, (void (*)(void))fn, arg);
+    char seconds[24];
+
+    if (wait_ms > QUEUE_MAX_WAIT_MS)
+        wait_ms = QUEUE_MAX_WAIT_MS;
+    (void)snprintf(seconds, sizeof(seconds), "%u.%03u", wait_ms / 1000,
+                   wait_ms % 1000);
+    queue_args_str(&args, "BLPOP");
+    queue_args_str(&args, key);
+    queue_args_str(&args, seconds);
+    queue_send_waiting(request, &queue->bell, &args);
 }

@@ -1,7 +1,8 @@
-/* scheduler/queue/queue.c - a pool: open it, submit, cancel, status. */
+/* scheduler/queue/queue.c - a pool: open it, and call its scripts. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/queue.h"
 
+#include "base/clock.h"
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "scheduler/queue/impl.h"
@@ -17,6 +18,12 @@
 
 void queue_args_mem(struct queue_args *args, const void *data, size_t len)
 {
+    if (args->count == args->cap) {
+        args->cap = args->cap ? 2 * args->cap : 32;
+        args->words =
+            xreallocarray(args->words, args->cap, sizeof(*args->words));
+        args->lens = xreallocarray(args->lens, args->cap, sizeof(*args->lens));
+    }
     args->words[args->count] = data;
     args->lens[args->count++] = len;
 }
@@ -26,17 +33,32 @@ void queue_args_str(struct queue_args *args, const char *s)
     queue_args_mem(args, s, strlen(s));
 }
 
-void queue_args_num(struct queue_args *args, uint64_t n)
+void queue_args_opt(struct queue_args *args, const char *s)
 {
-    char *out = args->numbers[args->number_count++];
+    queue_args_str(args, s ? s : "");
+}
 
-    (void)snprintf(out, sizeof(args->numbers[0]), "%" PRIu64, n);
-    queue_args_str(args, out);
+void queue_args_num(struct queue_args *args, int64_t n)
+{
+    char number[24];
+    int len = snprintf(number, sizeof(number), "%" PRId64, n);
+
+    if (!args->arena)
+        args->arena = arena_new();
+    queue_args_str(args, arena_strndup(args->arena, number, (size_t)len));
 }
 
 struct redis_words queue_args_words(const struct queue_args *args)
 {
     return (struct redis_words){args->words, args->lens, args->count};
+}
+
+void queue_args_clear(struct queue_args *args)
+{
+    free(args->words);
+    free(args->lens);
+    arena_free(args->arena);
+    *args = (struct queue_args)QUEUE_ARGS;
 }
 
 const char *queue_reply_str(const struct redisReply *reply, size_t i)
@@ -49,7 +71,19 @@ const char *queue_reply_str(const struct redisReply *reply, size_t i)
     return element->type == REDIS_REPLY_STRING ? element->str : NULL;
 }
 
-/* ---- open and close ----------------------------------------------------- */
+int64_t queue_reply_num(const struct redisReply *reply, size_t i)
+{
+    const char *s = queue_reply_str(reply, i);
+
+    if (s)
+        return (int64_t)strtoll(s, NULL, 10);
+    if (reply->type == REDIS_REPLY_ARRAY && i < reply->elements &&
+        reply->element[i]->type == REDIS_REPLY_INTEGER)
+        return reply->element[i]->integer;
+    return 0;
+}
+
+/* ---- names --------------------------------------------------------------- */
 
 static bool made_of(const char *s, const char *also, size_t max)
 {
@@ -72,6 +106,19 @@ int queue_check_id(const char *id, struct err *err)
                        id, QUEUE_MAX_ID);
     return 0;
 }
+
+char *queue_key(const struct queue *queue, const char *fmt, ...)
+{
+    CLEANUP(mem) char *name = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    name = xvasprintf(fmt, ap);
+    va_end(ap);
+    return xasprintf("%s%s", queue->prefix, name);
+}
+
+/* ---- open and close ----------------------------------------------------- */
 
 static int check_options(const struct queue_options *o, struct err *err)
 {
@@ -105,6 +152,7 @@ int queue_open(struct loop *loop, const struct queue_options *options,
     struct redis_options redis;
 
     TAILQ_INIT(&queue->requests);
+    TAILQ_INIT(&queue->leases);
     if (check_options(options, err) < 0)
         return -1;
     queue->options = *options;
@@ -112,17 +160,23 @@ int queue_open(struct loop *loop, const struct queue_options *options,
         queue->options.lease_ms = 120000;
     if (!queue->options.kill_grace_ms)
         queue->options.kill_grace_ms = 15000;
-    if (!queue->options.keep_ms)
-        queue->options.keep_ms = 7U * 24 * 3600 * 1000;
     queue->options.url = queue->url = xstrdup(options->url);
     queue->options.pool = queue->pool = xstrdup(options->pool);
     queue->prefix = xasprintf("berth:{%s}:", queue->pool);
+    queue->loop = loop;
     state_random_hex(queue->nonce, QUEUE_NONCE_SIZE - 1);
     redis = redis_options(queue);
     if (loop && redis_open(loop, &redis, &queue->redis, err) < 0)
         return -1;
     *out_queue = STEAL(queue);
     return 0;
+}
+
+static void request_free(struct queue_request *request)
+{
+    TAILQ_REMOVE(&request->queue->requests, request, link);
+    free(request->data);
+    free(request);
 }
 
 void queue_free(struct queue *queue)
@@ -132,9 +186,11 @@ void queue_free(struct queue *queue)
     if (!queue)
         return;
     redis_free(queue->redis);
+    redis_free(queue->bell);
+    redis_free(queue->wait);
     redis_sync_free(queue->sync);
     while ((request = TAILQ_FIRST(&queue->requests)))
-        queue_request_free(request);
+        request_free(request);
     if (queue->url)
         mem_wipe(queue->url, strlen(queue->url));
     free(queue->url);
@@ -142,6 +198,14 @@ void queue_free(struct queue *queue)
     free(queue->prefix);
     free(queue);
 }
+
+const char *queue_pool(const struct queue *queue)
+{
+    return queue->pool;
+}
+
+/* ---- calls that block -----------------------------------------------------
+ */
 
 int queue_sync(struct queue *queue, struct redis_sync **out_redis,
                struct err *err)
@@ -154,40 +218,9 @@ int queue_sync(struct queue *queue, struct redis_sync **out_redis,
     return 0;
 }
 
-/* ---- asynchronous calls ------------------------------------------------- */
-
-struct queue_request *queue_request(struct queue *queue, struct lease *lease,
-                                    void *arg)
-{
-    struct queue_request *request = xcalloc(1, sizeof(*request));
-
-    request->queue = queue;
-    request->lease = lease;
-    request->arg = arg;
-    TAILQ_INSERT_TAIL(&queue->requests, request, link);
-    return request;
-}
-
-void queue_send(struct queue_request *request, enum queue_script script,
-                const char *key, const struct queue_args *args,
-                redis_reply_fn *on_reply)
-{
-    struct redis_words words = queue_args_words(args);
-
-    redis_eval(request->queue->redis, script, key, &words, on_reply, request);
-}
-
-void queue_request_free(struct queue_request *request)
-{
-    TAILQ_REMOVE(&request->queue->requests, request, link);
-    free(request);
-}
-
-/* ---- one-shot commands -------------------------------------------------- */
-
-static int run(struct queue *queue, enum queue_script script,
-               const struct queue_args *args, redisReply **out_reply,
-               struct err *err)
+int queue_run(struct queue *queue, enum queue_script script,
+              const struct queue_args *args, redisReply **out_reply,
+              struct err *err)
 {
     struct redis_words words = queue_args_words(args);
     struct redis_sync *redis;
@@ -198,116 +231,83 @@ static int run(struct queue *queue, enum queue_script script,
                            err);
 }
 
-int queue_submit(struct queue *queue, const char *id, const char *payload,
-                 struct err *err)
+int queue_command(struct queue *queue, const char *const *list, size_t count,
+                  redisReply **out_reply, struct err *err)
 {
-    struct queue_args args = {.count = 0};
-    redisReply *reply = NULL;
-
-    if (queue_check_id(id, err) < 0)
-        return -1;
-    if (strlen(payload) > QUEUE_MAX_PAYLOAD)
-        return err_set(err, ERR_USER,
-                       "job %s: its payload has %zu bytes, over "
-                       "%zu",
-                       id, strlen(payload), QUEUE_MAX_PAYLOAD);
-    queue_args_str(&args, id);
-    queue_args_str(&args, QUEUE_TENANT);
-    queue_args_str(&args, payload);
-    queue_args_num(&args, queue->options.keep_ms);
-    if (run(queue, SCRIPT_SUBMIT, &args, &reply, err) < 0)
-        return err_wrap(err, "cannot submit job %s", id);
-    freeReplyObject(reply);
-    return 0;
-}
-
-int queue_cancel(struct queue *queue, const char *id, const char *reason,
-                 struct err *err)
-{
-    struct queue_args args = {.count = 0};
-    redisReply *reply = NULL;
-    bool none;
-
-    if (queue_check_id(id, err) < 0)
-        return -1;
-    queue_args_str(&args, id);
-    queue_args_str(&args, reason);
-    queue_args_num(&args, queue->options.keep_ms);
-    if (run(queue, SCRIPT_CANCEL, &args, &reply, err) < 0)
-        return err_wrap(err, "cannot cancel job %s", id);
-    none = reply->type == REDIS_REPLY_STRING && strcmp(reply->str, "none") == 0;
-    freeReplyObject(reply);
-    if (none)
-        return err_set(err, ERR_USER, "there is no job '%s'", id);
-    return 0;
-}
-
-static char *copy_field(const redisReply *reply, size_t i)
-{
-    const char *s = queue_reply_str(reply, i);
-
-    return s ? xstrdup(s) : NULL;
-}
-
-static int64_t number_field(const redisReply *reply, size_t i)
-{
-    const char *s = queue_reply_str(reply, i);
-
-    return s ? (int64_t)strtoll(s, NULL, 10) : 0;
-}
-
-static struct queue_status *read_status(const redisReply *reply)
-{
-    struct queue_status *status = xcalloc(1, sizeof(*status));
-
-    status->state = copy_field(reply, 0);
-    status->reason = copy_field(reply, 1);
-    status->worker = copy_field(reply, 2);
-    status->result = copy_field(reply, 3);
-    status->epoch = (uint64_t)number_field(reply, 4);
-    status->submitted_at_ms = number_field(reply, 5);
-    status->started_at_ms = number_field(reply, 6);
-    status->ended_at_ms = number_field(reply, 7);
-    return status;
-}
-
-int queue_status(struct queue *queue, const char *id,
-                 struct queue_status **out_status, struct err *err)
-{
-    CLEANUP(queue_status) struct queue_status *status = NULL;
-    CLEANUP(mem) char *key = NULL;
+    struct redis_words words = {list, NULL, count};
     struct redis_sync *redis;
-    redisReply *reply = NULL;
 
-    if (queue_check_id(id, err) < 0 || queue_sync(queue, &redis, err) < 0)
+    if (queue_sync(queue, &redis, err) < 0)
         return -1;
-    key = xasprintf("%sjob:%s", queue->prefix, id);
-    {
-        const char *const list[] = {
-            "HMGET",         key,           "state", "reason",
-            "worker",        "result",      "epoch", "submitted_at_ms",
-            "started_at_ms", "ended_at_ms",
-        };
-        struct redis_words words = {list, NULL, ARRAY_LEN(list)};
-
-        if (redis_sync_command(redis, &words, &reply, err) < 0)
-            return err_wrap(err, "cannot read job %s", id);
-    }
-    status = read_status(reply);
-    freeReplyObject(reply);
-    if (!status->state)
-        return err_set(err, ERR_USER, "there is no job '%s'", id);
-    *out_status = STEAL(status);
-    return 0;
+    return redis_sync_command(redis, &words, out_reply, err);
 }
 
-void queue_status_free(struct queue_status *status)
+/* ---- calls that do not -----------------------------------------------------
+ */
+
+struct queue_request *queue_request(struct queue *queue,
+                                    queue_answer_fn *on_answer,
+                                    void (*fn)(void), void *arg)
 {
-    if (!status)
-        return;
-    free(status->state);
-    free(status->reason);
-    free(status->worker);
-    free(status->result);
-    free(status);
+    struct queue_request *request = xcalloc(1, sizeof(*request));
+
+    request->queue = queue;
+    request->on_answer = on_answer;
+    request->fn = fn;
+    request->arg = arg;
+    request->sent_mono_ms = clock_mono_ms();
+    TAILQ_INSERT_TAIL(&queue->requests, request, link);
+    return request;
+}
+
+/* The callback may free the queue, and this request with it: it is taken out
+ * of the list before. */
+static void on_reply(void *arg, const struct redisReply *reply,
+                     const struct err *err)
+{
+    struct queue_request *request = arg;
+
+    TAILQ_REMOVE(&request->queue->requests, request, link);
+    if (!request->forgotten)
+        request->on_answer(request, reply, err);
+    free(request->data);
+    free(request);
+}
+
+void queue_send_at(struct queue_request *request, enum queue_script script,
+                   const char *key, const struct queue_args *args)
+{
+    struct redis_words words = queue_args_words(args);
+
+    redis_eval(request->queue->redis, script, key, &words, on_reply, request);
+}
+
+void queue_send(struct queue_request *request, enum queue_script script,
+                const struct queue_args *args)
+{
+    queue_send_at(request, script, request->queue->prefix, args);
+}
+
+void queue_send_command(struct queue_request *request,
+                        const struct queue_args *args)
+{
+    struct redis_words words = queue_args_words(args);
+
+    redis_command(request->queue->redis, &words, on_reply, request);
+}
+
+void queue_send_waiting(struct queue_request *request,
+                        struct redis **connection,
+                        const struct queue_args *args)
+{
+    struct redis_words words = queue_args_words(args);
+    struct queue *queue = request->queue;
+    struct redis_options options = {
+        .url = queue->url, .command_timeout_ms = QUEUE_MAX_WAIT_MS + 10000};
+    struct err err;
+
+    /* The address was checked when the queue was opened. */
+    if (!*connection && redis_open(queue->loop, &options, connection, &err) < 0)
+        abort();
+    redis_command(*connection, &words, on_reply, request);
 }

@@ -4,18 +4,57 @@
 
 #include "base/embed.h"
 
-EMBED(queue_lua_submit, "scheduler/queue/lua/submit.lua");
-EMBED(queue_lua_lease, "scheduler/queue/lua/lease.lua");
-EMBED(queue_lua_renew, "scheduler/queue/lua/renew.lua");
-EMBED(queue_lua_complete, "scheduler/queue/lua/complete.lua");
-EMBED(queue_lua_cancel, "scheduler/queue/lua/cancel.lua");
-EMBED(queue_lua_log, "scheduler/queue/lua/log.lua");
+#define LUA(name) EMBED_FILE("scheduler/queue/lua/" name ".lua")
+
+/* What scripts share stands before them (lua/lib). */
+#define POOL   LUA("lib/pool")
+#define READY  POOL LUA("lib/ready")
+#define ENDING READY LUA("lib/ending")
+#define ACCEPT ENDING LUA("lib/accept")
+#define GRANT  ENDING LUA("lib/grant")
+#define LOGS   POOL LUA("lib/logs")
+#define LANES  POOL LUA("lib/lanes")
+
+EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
+EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
+EMBED_FILES(queue_lua_renew, ENDING LUA("renew"));
+EMBED_FILES(queue_lua_complete, GRANT LUA("complete"));
+EMBED_FILES(queue_lua_log, LUA("log"));
+EMBED_FILES(queue_lua_cancel, ENDING LUA("cancel"));
+EMBED_FILES(queue_lua_retry, ENDING LUA("retry"));
+EMBED_FILES(queue_lua_drain, READY LUA("drain"));
+EMBED_FILES(queue_lua_configure, GRANT LUA("configure"));
+EMBED_FILES(queue_lua_reap, ENDING LUA("reap"));
+EMBED_FILES(queue_lua_promote, GRANT LUA("promote"));
+EMBED_FILES(queue_lua_trim, LOGS LUA("trim"));
+EMBED_FILES(queue_lua_watch, POOL LUA("watch"));
+EMBED_FILES(queue_lua_advance, ACCEPT LUA("advance"));
+EMBED_FILES(queue_lua_fire, POOL LUA("fire"));
+EMBED_FILES(queue_lua_reject, POOL LUA("reject"));
+EMBED_FILES(queue_lua_list, LANES LUA("list"));
+EMBED_FILES(queue_lua_why, GRANT LUA("why"));
+EMBED_FILES(queue_lua_depths, LANES LUA("depths"));
+EMBED_FILES(queue_lua_audit, LANES LUA("audit"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
     [SCRIPT_LEASE] = {"lease", queue_lua_lease},
     [SCRIPT_RENEW] = {"renew", queue_lua_renew},
     [SCRIPT_COMPLETE] = {"complete", queue_lua_complete},
-    [SCRIPT_CANCEL] = {"cancel", queue_lua_cancel},
     [SCRIPT_LOG] = {"log", queue_lua_log},
+    [SCRIPT_CANCEL] = {"cancel", queue_lua_cancel},
+    [SCRIPT_RETRY] = {"retry", queue_lua_retry},
+    [SCRIPT_DRAIN] = {"drain", queue_lua_drain},
+    [SCRIPT_CONFIGURE] = {"configure", queue_lua_configure},
+    [SCRIPT_REAP] = {"reap", queue_lua_reap},
+    [SCRIPT_PROMOTE] = {"promote", queue_lua_promote},
+    [SCRIPT_TRIM] = {"trim", queue_lua_trim},
+    [SCRIPT_WATCH] = {"watch", queue_lua_watch},
+    [SCRIPT_ADVANCE] = {"advance", queue_lua_advance},
+    [SCRIPT_FIRE] = {"fire", queue_lua_fire},
+    [SCRIPT_REJECT] = {"reject", queue_lua_reject},
+    [SCRIPT_LIST] = {"list", queue_lua_list},
+    [SCRIPT_WHY] = {"why", queue_lua_why},
+    [SCRIPT_DEPTHS] = {"depths", queue_lua_depths},
+    [SCRIPT_AUDIT] = {"audit", queue_lua_audit},
 };

@@ -5,6 +5,7 @@
 #include "base/channel.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/queue/log.h"
 #include "worker/job/events.h"
 #include "worker/supervisor/job_log.h"
 #include "worker/supervisor/result.h"
@@ -138,18 +139,28 @@ static void renew_at(struct job *job, int64_t at_ms)
     job->renew = loop_add_timer(job->spec.loop, at_ms, renew, job);
 }
 
-static void on_renewed(void *arg, const char *cancel, const struct err *err)
+static void on_lost(struct job *job)
+{
+    struct err why;
+
+    (void)err_set(&why, ERR_LOST, "job %s: its lease is lost", id_of(job));
+    /* While the result is being stored only that call knows: if its answer
+     * was lost, the job has ended, by ourselves. */
+    if (job->phase != STORING)
+        give_up(job, &why);
+}
+
+static void on_renewed(void *arg, bool drain UNUSED,
+                       const struct lease_news *news, size_t count,
+                       const struct err *err)
 {
     struct job *job = arg;
     int64_t period = job->spec.options->renew_ms;
 
     if (job->gave_up)
         return;
-    /* While the result is being stored only that call knows: if its answer
-     * was lost, the job has ended, by ourselves. */
-    if (err && err->kind == ERR_LOST) {
-        if (job->phase != STORING)
-            give_up(job, err);
+    if (!err && (!count || news->lost)) {
+        on_lost(job);
         return;
     }
     if (err) {
@@ -159,9 +170,9 @@ static void on_renewed(void *arg, const char *cancel, const struct err *err)
     }
     arm_deadline(job);
     renew_at(job, lease_sent_mono_ms(job->lease) + period);
-    if (cancel && !job->cancel_told) {
+    if (news->cancel != REASON_NONE && !job->cancel_told) {
         job->cancel_told = true;
-        job_cancel(job, cancel);
+        job_cancel(job, reason_name(news->cancel));
     }
 }
 
@@ -170,7 +181,8 @@ static void renew(void *arg)
     struct job *job = arg;
 
     job->renew = NULL;
-    lease_renew(job->lease, on_renewed, job);
+    queue_renew(job->spec.queue, job->spec.options->worker, NULL, 0,
+                &job->lease, 1, on_renewed, job);
 }
 
 void job_cancel(struct job *job, const char *reason)
@@ -353,7 +365,8 @@ static void judge_end(struct job *job)
 
 /* ---- storing ------------------------------------------------------------ */
 
-static void on_stored(void *arg, const struct err *err)
+static void on_stored(void *arg, struct lease *next UNUSED,
+                      const struct err *err)
 {
     struct job *job = arg;
 
@@ -373,12 +386,14 @@ static void on_stored(void *arg, const struct err *err)
 static void store(void *arg)
 {
     struct job *job = arg;
-    struct lease_result result = {.state = job->result->state,
-                                  .reason = job->result->reason,
-                                  .json = job->json};
+    struct lease_result result = {
+        .state = job->result->state,
+        .reason = (enum reason)reason_find(job->result->reason),
+        .json = job->json};
 
     job->retry = NULL;
-    lease_complete(job->lease, &result, on_stored, job);
+    lease_complete(job->lease, job->spec.options->worker, &result, NULL,
+                   on_stored, job);
 }
 
 static void on_log_stored(void *arg)

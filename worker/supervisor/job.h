@@ -14,6 +14,7 @@ typedef void job_over_fn(void *arg, struct job *job);
 struct job_spec {
     struct loop *loop;
     const struct supervisor_options *options;
+    struct queue *queue;
     const struct supervisor_events *events;
     job_over_fn *on_over;
     void *arg;

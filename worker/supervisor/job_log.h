@@ -4,7 +4,7 @@
 #define WORKER_SUPERVISOR_JOB_LOG_H
 
 #include "base/loop.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/log.h"
 
 /*
  * Output is gathered for some milliseconds and sent in batches, one at a

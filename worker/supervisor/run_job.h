@@ -4,7 +4,7 @@
 #define WORKER_SUPERVISOR_RUN_JOB_H
 
 #include "base/err.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/lease.h"
 
 #include <jansson.h>
 #include <stdbool.h>

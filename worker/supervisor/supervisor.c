@@ -101,6 +101,7 @@ static void on_leased(void *arg, struct lease *lease, const struct err *err)
     struct supervisor *s = arg;
     const struct job_spec spec = {.loop = s->loop,
                                   .options = &s->options,
+                                  .queue = s->queue,
                                   .events = &s->events,
                                   .on_over = on_over,
                                   .arg = s};
@@ -130,11 +131,13 @@ static void ask(void *arg)
 {
     struct supervisor *s = arg;
 
+    const struct lease_wish wish = {.worker = s->worker, .labels = ""};
+
     s->poll = NULL;
     if (s->draining || s->asking || s->running >= s->options.capacity)
         return;
     s->asking = true;
-    queue_lease(s->queue, s->worker, on_leased, s);
+    queue_lease(s->queue, &wish, on_leased, s);
 }
 
 /* ---- the life of a supervisor ------------------------------------------- */

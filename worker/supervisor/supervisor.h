@@ -5,7 +5,7 @@
 
 #include "base/frame.h"
 #include "base/loop.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/lease.h"
 
 #include <jansson.h>
 #include <stdbool.h>

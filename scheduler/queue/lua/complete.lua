@@ -1,32 +1,30 @@
--- complete.lua - store the result and release the slot.
--- KEYS[1] berth:{pool}:   ARGV id epoch nonce state reason result keep_ms
--- -> 'ok' (also for a repeat), or 'lost'
-local pool, id, epoch, nonce = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local keep_ms = tonumber(ARGV[7])
-local job = pool .. 'job:' .. id
-local f = redis.call('HMGET', job, 'state', 'epoch', 'nonce')
+-- complete.lua - store the result of an attempt, release the slot, and give
+-- the worker its next job.
+-- ARGV id epoch nonce state reason result infra rand worker, then nothing, or
+-- what lease.lua takes after `worker`
+-- -> {'ok' | 'lost'}, and behind it what lease.lua gives
+-- A repeat after a lost answer is 'ok'. `infra`: 1, the infrastructure is to
+-- blame, which has a budget of its own; `rand` in [0, 1) spreads retries.
+local id, epoch, nonce = ARGV[1], ARGV[2], ARGV[3]
+local f = load_job(id)
+local answer = {'ok'}
 
-if not f[1] or f[2] ~= epoch or f[3] ~= nonce then
-    return 'lost'
+if not f.state or f.epoch ~= epoch or f.nonce ~= nonce then
+    answer[1] = 'lost'
+elseif f.state == 'running' then
+    end_attempt(id, f, ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1',
+                tonumber(ARGV[8]))
+    if conf.capped then
+        unpark(16)
+    end
 end
-if f[1] ~= 'running' then
-    return 'ok' -- the answer was lost; nothing is done twice
+if ARGV[10] then
+    for i, value in ipairs(grant_or_wait(wanted(ARGV[9], 10))) do
+        answer[i + 1] = value
+    end
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stamp = string.format('%.0f', now)
-redis.call('HSET', job, 'state', ARGV[4], 'result', ARGV[6],
-           'ended_at_ms', stamp)
-if ARGV[5] ~= '' then
-    redis.call('HSET', job, 'reason', ARGV[5])
+-- Somebody else may have use for the slot that is free now.
+if not answer[3] and answer[1] == 'ok' then
+    ring_waiting()
 end
-redis.call('HDEL', job, 'payload') -- nobody runs it again
-redis.call('ZREM', pool .. 'leases', id)
-redis.call('ZREM', pool .. 'slots', id .. ':' .. epoch)
-redis.call('DEL', pool .. 'grant:' .. nonce)
-redis.call('ZADD', pool .. 'done', stamp, id)
-redis.call('ZREMRANGEBYSCORE', pool .. 'done', '-inf',
-           string.format('%.0f', now - keep_ms))
-redis.call('PEXPIRE', pool .. 'done', keep_ms)
-redis.call('PEXPIRE', job, keep_ms)
-return 'ok'
+return answer

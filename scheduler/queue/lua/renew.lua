@@ -1,20 +1,25 @@
--- renew.lua - prolong a lease; the authoritative word on cancellation.
--- KEYS[1] berth:{pool}:   ARGV id epoch nonce lease_ms kill_grace_ms
--- -> {'ok'}, {'cancel', reason}, or {'lost'}
-local pool, id, epoch = KEYS[1], ARGV[1], ARGV[2]
-local lease_ms, grace_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
-local f = redis.call('HMGET', pool .. 'job:' .. id, 'state', 'epoch', 'nonce',
-                     'cancel')
+-- renew.lua - a worker is alive, and so are these leases; the authoritative
+-- word on their cancellation.
+-- ARGV worker lease_ms grace_ms, n of fields, name value …, then id epoch
+-- nonce of each lease
+-- -> {drain (0, 1), then for each lease: 'ok', 'lost', or why it is to end}
+local worker, lease_ms, grace_ms = ARGV[1], ARGV[2], ARGV[3]
+local count = tonumber(ARGV[4])
+local self = P .. 'worker:' .. worker
+local answers = {call('HGET', self, 'drain') or '0'}
 
-if f[1] ~= 'running' or f[2] ~= epoch or f[3] ~= ARGV[3] then
-    return {'lost'}
+call('HSET', self, 'seen_at_ms', stamp, unpack(ARGV, 5, 4 + 2 * count))
+call('PEXPIRE', self, keep_ms)
+call('ZADD', P .. 'workers', stamp, worker)
+call('PEXPIRE', P .. 'workers', keep_ms)
+for at = 5 + 2 * count, #ARGV, 3 do
+    local id, epoch = ARGV[at], ARGV[at + 1]
+    local f = load_job(id)
+    if f.state ~= 'running' or f.epoch ~= epoch or f.nonce ~= ARGV[at + 2] then
+        answers[#answers + 1] = 'lost'
+    else
+        call('ZADD', P .. 'slots', now + lease_ms + grace_ms, slot_of(id, f))
+        answers[#answers + 1] = f.cancel or 'ok'
+    end
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', pool .. 'leases', string.format('%.0f', now + lease_ms), id)
-redis.call('ZADD', pool .. 'slots',
-           string.format('%.0f', now + lease_ms + grace_ms), id .. ':' .. epoch)
-if f[4] then
-    return {'cancel', f[4]}
-end
-return {'ok'}
+return answers

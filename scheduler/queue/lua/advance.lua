@@ -1,0 +1,56 @@
+-- advance.lua - carry out what was decided about the jobs of a run.
+-- ARGV run rev done, n of children to be skipped, their indices, n to be
+-- cancelled, their indices, state reason result (state '': goes on), then
+-- for each child to begin its index and what accept.lua takes
+-- -> 'ok'; 'stale': the run moved since `rev` was read, decide again; 'lost'
+-- `done`: 1, nothing is left to be decided until a child ends.
+local id, rev = ARGV[1], ARGV[2]
+local run = P .. 'run:' .. id
+local f = load_job(id)
+local at = 4
+
+if f.kind ~= 'run' or f.state ~= 'running' then
+    call('ZREM', P .. 'dirty', id)
+    return 'lost'
+end
+if (call('HGET', run, 'rev') or '0') ~= rev then
+    return 'stale'
+end
+
+local function list()
+    local items, count = {}, tonumber(ARGV[at])
+    for i = 1, count do
+        items[i] = ARGV[at + i]
+    end
+    at = at + count + 1
+    return items
+end
+
+for _, index in ipairs(list()) do
+    call('HSET', run, index, 'skipped')
+end
+for _, index in ipairs(list()) do
+    cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled')
+end
+local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+local count = 0
+for child = at + 3, #ARGV, JOB_ARGS + 1 do
+    local old = P .. 'job:' .. ARGV[child + 1]
+    -- Of an earlier time that the run was tried: its epoch goes on.
+    local epoch = call('HGET', old, 'epoch')
+    call('DEL', old)
+    call('ZREM', P .. 'done', ARGV[child + 1])
+    if epoch then
+        call('HSET', old, 'epoch', epoch)
+    end
+    call('HSET', run, ARGV[child], 'active')
+    accept(child + 1, f.seq + count, id, ARGV[child])
+    count = count + 1
+end
+call('HINCRBY', run, 'rev', 1)
+if state ~= '' then
+    end_job(id, f, state, reason, result)
+elseif ARGV[3] == '1' then
+    call('ZREM', P .. 'dirty', id)
+end
+return 'ok'

@@ -1,0 +1,86 @@
+-- audit.lua - what does not fit together, for tests and `berth doctor`.
+-- ARGV limit (of complaints)
+-- -> complaints, as text; none is good
+local limit = tonumber(ARGV[1])
+local wrong, seen = {}, {}
+
+local function complain(...)
+    if #wrong < limit then
+        wrong[#wrong + 1] = table.concat({...}, ' ')
+    end
+end
+
+local function expect(id, state, where)
+    local f = load(P .. 'job:' .. id, 'state')
+    if f.state ~= state then
+        complain('job', id, 'is in', where, 'and its state is',
+                 f.state or 'none')
+    end
+    if seen[id] then
+        complain('job', id, 'is in', seen[id], 'and in', where)
+    end
+    seen[id] = where
+end
+
+local max = tonumber(conf.max_instances)
+local slots = call('ZRANGE', P .. 'slots', 0, -1)
+if max and #slots > max then
+    complain('there are', text(#slots), 'slots, over', text(max))
+end
+for _, slot in ipairs(slots) do
+    local id, epoch = string.match(slot, '^([^:]*):(%d+):')
+    expect(id, 'running', 'slots')
+    if call('HGET', P .. 'job:' .. id, 'epoch') ~= epoch then
+        complain('slot', slot, 'is of another epoch')
+    end
+end
+each_lane(function(lane, class, tenant, labels)
+    for _, id in ipairs(call('ZRANGE', lane, 0, -1)) do
+        local f = load(P .. 'job:' .. id, 'class', 'tenant', 'labels')
+        expect(id, 'ready', 'ready')
+        if f.class ~= class or f.tenant ~= tenant or
+            (f.labels or '') ~= labels then
+            complain('job', id, 'is in a wrong lane')
+        end
+    end
+end)
+for _, id in ipairs(call('ZRANGE', P .. 'delayed', 0, -1)) do
+    expect(id, 'delayed', 'delayed')
+end
+for _, id in ipairs(call('ZRANGE', P .. 'runs', 0, -1)) do
+    expect(id, 'running', 'runs')
+end
+local groups = call('HGETALL', P .. 'groups')
+for i = 1, #groups, 2 do
+    local f = load(P .. 'job:' .. groups[i + 1], 'state', 'group')
+    if f.state ~= 'ready' and f.state ~= 'running' and f.state ~= 'delayed' or
+        f.group ~= groups[i] then
+        complain('group', groups[i], 'is held by', groups[i + 1], 'which is',
+                 f.state or 'none')
+    end
+    for _, id in ipairs(call('ZRANGE', P .. 'group:' .. groups[i], 0, -1)) do
+        expect(id, 'blocked', 'group')
+    end
+end
+for _, id in ipairs(call('ZRANGE', P .. 'done', 0, -1)) do
+    local f = load(P .. 'job:' .. id, 'state', 'ended_at_ms')
+    if f.state and not f.ended_at_ms then
+        complain('job', id, 'is in done and', f.state)
+    end
+    if seen[id] then
+        complain('job', id, 'is in done and in', seen[id])
+    end
+end
+local sizes, sum = call('HGETALL', P .. 'log_sizes'), 0
+local total = 0
+for i = 1, #sizes, 2 do
+    if sizes[i] == 'total' then
+        total = tonumber(sizes[i + 1])
+    else
+        sum = sum + sizes[i + 1]
+    end
+end
+if sum ~= total then
+    complain('logs have', text(sum), 'bytes, counted as', text(total))
+end
+return wrong

@@ -1,0 +1,70 @@
+-- accept.lua - take a job in, from JOB_ARGS arguments beginning at ARGV[at]:
+--  0 id               1 payload           2 kind (job, run)
+--  3 tenant           4 pipeline          5 class (0 urgent to 3 low)
+--  6 labels           7 not_before_ms     8 expires_at_ms
+--  9 dedupe key      10 dedupe_ms        11 group
+-- 12 cancel_in_progress                  13 group_queue (0: any number)
+-- 14 job_retries     15 infra_retries    16 report (JSON)
+-- 17 about (JSON, for people)
+-- '' or 0 is none; infra_retries '' is the pool's.
+-- -> {id, 'queued'}, {id, 'exists'}, {other id, 'duplicate'}
+local JOB_ARGS = 18
+
+local function accept(at, seq, parent, index)
+    local id = ARGV[at]
+    local job = P .. 'job:' .. id
+    local dedupe, delay = ARGV[at + 9], tonumber(ARGV[at + 7])
+    local f = {kind = ARGV[at + 2], tenant = ARGV[at + 3],
+               class = ARGV[at + 5], labels = ARGV[at + 6], seq = text(seq)}
+    local set = {'payload', ARGV[at + 1], 'kind', f.kind, 'tenant', f.tenant,
+                 'pipeline', ARGV[at + 4], 'class', f.class, 'priority',
+                 f.class, 'seq', f.seq, 'submitted_at_ms', stamp}
+
+    local function also(name, value)
+        if value and value ~= '' and value ~= '0' then
+            set[#set + 1] = name
+            set[#set + 1] = value
+            return value
+        end
+    end
+
+    if not parent and call('EXISTS', job) == 1 then
+        return {id, 'exists'}
+    end
+    if dedupe ~= '' and not call('SET', P .. 'dedupe:' .. dedupe, id, 'NX',
+                                 'PX', ARGV[at + 10]) then
+        return {call('GET', P .. 'dedupe:' .. dedupe), 'duplicate'}
+    end
+    also('labels', f.labels)
+    f.expires_at_ms = also('expires_at_ms', ARGV[at + 8])
+    f.group = also('group', ARGV[at + 11])
+    f.cancel_in_progress = also('cancel_in_progress', ARGV[at + 12])
+    f.group_queue = also('group_queue', ARGV[at + 13])
+    also('job_retries', ARGV[at + 14])
+    if ARGV[at + 15] ~= '' then
+        set[#set + 1] = 'infra_retries'
+        set[#set + 1] = ARGV[at + 15]
+    end
+    also('report', ARGV[at + 16])
+    also('about', ARGV[at + 17])
+    also('parent', parent)
+    if parent then
+        set[#set + 1] = 'index'
+        set[#set + 1] = index
+    end
+    if f.expires_at_ms then
+        call('ZADD', P .. 'deadlines', f.expires_at_ms, id)
+    end
+    if delay > now then
+        also('not_before_ms', ARGV[at + 7])
+        call('HSET', job, 'state', 'delayed', unpack(set))
+        call('ZADD', P .. 'delayed', delay, id)
+    elseif f.kind == 'job' and not f.group then
+        call('HSET', job, 'state', 'ready', unpack(set))
+        make_ready(id, f)
+    else
+        call('HSET', job, unpack(set))
+        enter(id, f)
+    end
+    return {id, 'queued'}
+end

@@ -1,0 +1,212 @@
+-- ending.lua - how jobs begin, end, and hand their place on.
+-- A job is `delayed` until it is due, `blocked` while another run has its
+-- concurrency group, `ready`, `running`, and then one of passed, failed,
+-- cancelled, skipped. A run of several jobs is a job of kind `run`: it is
+-- `running` while its children are.
+local end_job -- the end of one job may begin another
+
+local function load_job(id)
+    local f = load(P .. 'job:' .. id, 'state', 'kind', 'epoch', 'nonce',
+                   'worker', 'class', 'tenant', 'labels', 'seq', 'pipeline',
+                   'group', 'cancel_in_progress', 'group_queue', 'parent',
+                   'index', 'report', 'expires_at_ms', 'cancel',
+                   'infra_failures', 'infra_retries', 'job_failures',
+                   'job_retries')
+    f.labels = f.labels or ''
+    return f
+end
+
+local function slot_of(id, f)
+    return id .. ':' .. f.epoch .. ':' .. f.tenant .. ':' .. f.pipeline
+end
+
+-- A moment in microseconds: a place in a line, behind all that have one.
+local function place()
+    return time[1] * 1000000 + time[2]
+end
+
+-- The job has its turn: to the workers, or to the scheduler if it is a run.
+local function begin(id, f)
+    local job = P .. 'job:' .. id
+    if f.kind == 'run' then
+        call('HSET', job, 'state', 'running', 'started_at_ms', stamp)
+        call('ZADD', P .. 'runs', stamp, id)
+        call('ZADD', P .. 'dirty', stamp, id)
+        wake()
+        return
+    end
+    call('HSET', job, 'state', 'ready')
+    make_ready(id, f)
+end
+
+local function release_group(id, group)
+    if call('HGET', P .. 'groups', group) ~= id then
+        return
+    end
+    for _ = 1, 16 do -- what is not blocked any more left the line already
+        local first = call('ZPOPMIN', P .. 'group:' .. group)[1]
+        if not first then
+            break
+        end
+        local f = load_job(first)
+        if f.state == 'blocked' then
+            call('HSET', P .. 'groups', group, first)
+            begin(first, f)
+            return
+        end
+    end
+    call('HDEL', P .. 'groups', group)
+end
+
+-- Take a job out of where it waits or runs.
+local function leave(id, f)
+    if f.state == 'ready' then
+        call('ZREM', lane_of(f), id)
+    elseif f.state == 'delayed' then
+        call('ZREM', P .. 'delayed', id)
+    elseif f.state == 'blocked' then
+        call('ZREM', P .. 'group:' .. f.group, id)
+    elseif f.state == 'running' and f.kind ~= 'run' then
+        call('ZREM', P .. 'slots', slot_of(id, f))
+    end
+end
+
+-- The job left its place already. The parent learns it, the group goes on,
+-- and who is to be told finds it in the outbox: all in this one script.
+function end_job(id, f, state, reason, result)
+    local job = P .. 'job:' .. id
+    local set = {'state', state, 'ended_at_ms', stamp}
+    if reason and reason ~= '' then
+        set[#set + 1] = 'reason'
+        set[#set + 1] = reason
+    end
+    if result then
+        set[#set + 1] = 'result'
+        set[#set + 1] = result
+    end
+    call('HSET', job, unpack(set))
+    if state == 'passed' or state == 'skipped' or f.parent then
+        call('HDEL', job, 'payload') -- others may be tried again
+    end
+    call('ZADD', P .. 'done', stamp, id)
+    call('PEXPIRE', job, keep_ms)
+    if f.expires_at_ms then
+        call('ZREM', P .. 'deadlines', id)
+    end
+    if f.kind == 'run' then
+        call('ZREM', P .. 'runs', id)
+        call('ZREM', P .. 'dirty', id)
+        call('PEXPIRE', P .. 'run:' .. id, keep_ms)
+    end
+    if f.report then
+        call('ZADD', P .. 'outbox', stamp, id .. ':' .. (f.epoch or '0'))
+    end
+    if f.parent then
+        local run = P .. 'run:' .. f.parent
+        call('HSET', run, f.index, state)
+        call('HINCRBY', run, 'rev', 1)
+        call('ZADD', P .. 'dirty', stamp, f.parent)
+        wake()
+    end
+    if f.group then
+        release_group(id, f.group)
+    end
+end
+
+-- Ask for a job's end. -> none, ended, asked (it runs), cancelled
+local function cancel(id, reason)
+    local f = load_job(id)
+    local job = P .. 'job:' .. id
+    if not f.state then
+        return 'none'
+    end
+    if f.state == 'running' then
+        call('HSETNX', job, 'cancel', reason)
+        if f.kind == 'run' then
+            local run = P .. 'run:' .. id
+            local children = call('HGETALL', run)
+            for i = 1, #children, 2 do
+                if children[i + 1] == 'active' then
+                    cancel(id .. '-' .. text(children[i] + 1), reason)
+                end
+            end
+            call('HINCRBY', run, 'rev', 1)
+            call('ZADD', P .. 'dirty', stamp, id)
+            wake()
+        elseif f.worker then
+            tell(f.worker, 'renew')
+        end
+        return 'asked'
+    end
+    if f.state ~= 'ready' and f.state ~= 'delayed' and f.state ~= 'blocked' then
+        return 'ended'
+    end
+    leave(id, f)
+    call('HSET', job, 'cancel', reason)
+    end_job(id, f, 'cancelled', reason)
+    return 'cancelled'
+end
+
+-- The job is due: it begins, unless another run has its group.
+local function enter(id, f)
+    local line = f.group and P .. 'group:' .. f.group
+    local holder = f.group and call('HGET', P .. 'groups', f.group)
+    if not holder or holder == id then
+        if f.group then
+            call('HSET', P .. 'groups', f.group, id)
+        end
+        begin(id, f)
+        return
+    end
+    local before = call('ZRANGE', line, 0, 999)
+    call('HSET', P .. 'job:' .. id, 'state', 'blocked')
+    call('ZADD', line, place(), id)
+    if f.cancel_in_progress then
+        for _, other in ipairs(before) do
+            cancel(other, 'superseded')
+        end
+        cancel(holder, 'superseded')
+    elseif f.group_queue then
+        for i = 1, #before + 1 - f.group_queue do
+            cancel(before[i], 'superseded')
+        end
+    end
+end
+
+-- An attempt ended; it is tried again if its budget allows. `rand` in [0, 1).
+-- -> 'retry' or 'ended'
+local function end_attempt(id, f, state, reason, result, infra, rand)
+    local which = infra and 'infra' or 'job'
+    local failures = tonumber(f[which .. '_failures']) or 0
+    local budget = tonumber(f[which .. '_retries']) or
+        (infra and tonumber(conf.infra_retries) or infra and 3 or 0)
+
+    leave(id, f)
+    if state == 'failed' and infra and f.cancel then
+        state, reason = 'cancelled', f.cancel
+    end
+    if state == 'failed' and not f.cancel and failures < budget then
+        local wait = math.min((tonumber(conf.backoff_ms) or 5000) *
+                              2 ^ failures,
+                              tonumber(conf.backoff_max_ms) or 600000)
+        local due = math.floor(now + wait * (0.5 + rand / 2))
+        local job = P .. 'job:' .. id
+        call('HSET', job, 'state', 'delayed', 'reason', reason,
+             which .. '_failures', failures + 1, 'not_before_ms', due)
+        if result then
+            call('HSET', job, 'result', result)
+        end
+        call('ZADD', P .. 'delayed', due, id)
+        return 'retry'
+    end
+    if state == 'failed' and infra then
+        local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
+        call('HSET', P .. 'job:' .. id, 'exhausted', 1)
+        end_job(id, f, state, reason, result)
+        call('ZADD', P .. 'dead', stamp, id)
+        call('PEXPIRE', P .. 'job:' .. id, math.max(dead_ms, keep_ms))
+        return 'ended'
+    end
+    end_job(id, f, state, reason, result)
+    return 'ended'
+end

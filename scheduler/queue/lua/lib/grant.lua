@@ -1,0 +1,182 @@
+-- grant.lua - give the next job that fits to a worker.
+
+-- How many run, by tenant and by pipeline: counted from the slots themselves.
+local function count_running()
+    local counts = {}
+    for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, -1)) do
+        local tenant, pipeline =
+            string.match(slot, '^[^:]*:[^:]*:([^:]*):(.*)$')
+        if tenant then
+            counts['t' .. tenant] = (counts['t' .. tenant] or 0) + 1
+            counts['p' .. pipeline] = (counts['p' .. pipeline] or 0) + 1
+        end
+    end
+    return counts
+end
+
+local function is_full(counts, kind, name)
+    local cap = call('HGET', P .. 'conf', kind .. 'cap:' .. name) or
+        call('HGET', P .. 'conf', kind .. 'cap:*')
+    return cap and (counts[kind .. name] or 0) >= tonumber(cap)
+end
+
+-- The first lane of all that the worker may take from.
+local function first_lane(has)
+    local best, labels, score
+    local top = call('ZRANGE', P .. 'act:', 0, 0, 'WITHSCORES')
+    if top[1] then
+        best, labels, score = top[1], '', tonumber(top[2])
+    end
+    if has == '' then
+        return best, labels
+    end
+    for _, set in ipairs(call('SMEMBERS', P .. 'labels')) do
+        if fits(set, has) then
+            top = call('ZRANGE', P .. 'act:' .. set, 0, 0, 'WITHSCORES')
+            if not top[1] then
+                call('SREM', P .. 'labels', set)
+            elseif not best or tonumber(top[2]) < score then
+                best, labels, score = top[1], set, tonumber(top[2])
+            end
+        end
+    end
+    return best, labels
+end
+
+-- Set a lane aside until something ends: its tenant or pipelines are at cap.
+local function park(labels, member)
+    local act = P .. 'act:' .. labels
+    call('ZADD', P .. 'parked', call('ZSCORE', act, member),
+         member .. ':' .. labels)
+    call('ZREM', act, member)
+end
+
+local function unpark(limit)
+    for _, parked in ipairs(call('ZRANGE', P .. 'parked', 0, limit - 1)) do
+        local member, labels = string.match(parked, '^(%d:[^:]*):(.*)$')
+        call('ZADD', P .. 'act:' .. labels, 'NX',
+             call('ZSCORE', P .. 'parked', parked), member)
+        call('ZREM', P .. 'parked', parked)
+        if labels ~= '' then
+            call('SADD', P .. 'labels', labels)
+        end
+    end
+end
+
+-- The first of a lane whose pipeline is not at its cap; taken out of it.
+local function take(lane, counts)
+    if not counts then
+        return call('ZPOPMIN', lane)[1]
+    end
+    local ids = call('ZRANGE', lane, 0, 15)
+    for _, id in ipairs(ids) do
+        local pipeline = call('HGET', P .. 'job:' .. id, 'pipeline')
+        if not pipeline or not is_full(counts, 'p', pipeline) then
+            call('ZREM', lane, id)
+            return id
+        end
+    end
+    return nil, #ids > 0
+end
+
+-- w: worker, nonce, has (labels), lease_ms, grace_ms
+local function hand_out(id, w)
+    local job = P .. 'job:' .. id
+    local f = call('HMGET', job, 'state', 'epoch', 'tenant', 'pipeline',
+                   'payload', 'expires_at_ms')
+    if f[1] ~= 'ready' then
+        return nil
+    end
+    if f[6] then
+        if tonumber(f[6]) <= now then
+            end_job(id, load_job(id), 'failed', 'expired')
+            return nil
+        end
+        call('ZREM', P .. 'deadlines', id)
+        call('HDEL', job, 'expires_at_ms') -- it started in time
+    end
+    local epoch = text((tonumber(f[2]) or 0) + 1)
+    call('HSET', job, 'state', 'running', 'epoch', epoch, 'nonce', w.nonce,
+         'worker', w.worker, 'started_at_ms', stamp)
+    call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
+         id .. ':' .. epoch .. ':' .. f[3] .. ':' .. f[4])
+    return {id, epoch, f[5]}
+end
+
+-- An earlier request with this nonce was answered, but the answer was lost.
+local function granted_before(w)
+    for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, -1)) do
+        local id = string.match(slot, '^([^:]*):')
+        local f = call('HMGET', P .. 'job:' .. id, 'state', 'nonce', 'epoch',
+                       'payload')
+        if f[1] == 'running' and f[2] == w.nonce then
+            return {id, f[3], f[4]}
+        end
+    end
+    return nil
+end
+
+local function weight_of(tenant)
+    return conf.weighted and
+        tonumber(call('HGET', P .. 'conf', 'weight:' .. tenant) or 1) or 1
+end
+
+-- -> {id, epoch, payload}, or {word}: 'full' (no slot), 'none' (no job)
+local function grant(w)
+    local max = tonumber(conf.max_instances) or w.max_instances
+    if w.again then
+        local lease = granted_before(w)
+        if lease then
+            return lease
+        end
+    end
+    if call('ZCARD', P .. 'slots') >= max then
+        return {'full'}
+    end
+    local counts = conf.capped and count_running()
+    for _ = 1, 32 do -- lanes and jobs that are passed over
+        local member, labels = first_lane(w.has)
+        if not member then
+            break
+        end
+        local act = P .. 'act:' .. labels
+        local tenant = string.sub(member, 3)
+        if counts and is_full(counts, 't', tenant) then
+            park(labels, member)
+        else
+            local id, waits = take(P .. 'ready:' .. member .. ':' .. labels,
+                                   counts)
+            if id then
+                local lease = hand_out(id, w)
+                if lease then
+                    call('ZINCRBY', act, 1 / weight_of(tenant), member)
+                    return lease
+                end
+            elseif waits then
+                park(labels, member)
+            else
+                call('ZREM', act, member)
+            end
+        end
+    end
+    return {'none'}
+end
+
+-- From ARGV[at]: nonce again labels max_instances lease_ms grace_ms idle_ms
+local function wanted(worker, at)
+    return {worker = worker, nonce = ARGV[at], again = ARGV[at + 1] == '1',
+            has = ARGV[at + 2], max_instances = tonumber(ARGV[at + 3]),
+            lease_ms = tonumber(ARGV[at + 4]),
+            grace_ms = tonumber(ARGV[at + 5]),
+            idle_ms = tonumber(ARGV[at + 6])}
+end
+
+-- Who got nothing waits for a bell, if it says for how long.
+local function grant_or_wait(w)
+    local lease = grant(w)
+    if not lease[2] and w.idle_ms > 0 then
+        call('ZADD', P .. 'idle', now + w.idle_ms, w.worker)
+        call('PEXPIRE', P .. 'idle', 3600000)
+    end
+    return lease
+end

@@ -1,0 +1,28 @@
+-- retry.lua - run an ended job again, as the same job.
+-- ARGV id
+-- -> 'queued'; 'none' no such job, 'active' it has not ended, 'child' only its
+-- run can be, 'gone' its payload is not kept
+local id = ARGV[1]
+local job = P .. 'job:' .. id
+local f = load_job(id)
+
+if not f.state then
+    return 'none'
+elseif f.parent then
+    return 'child'
+elseif not call('ZSCORE', P .. 'done', id) and
+    not call('ZSCORE', P .. 'dead', id) then
+    return 'active'
+elseif call('HEXISTS', job, 'payload') == 0 then
+    return 'gone'
+end
+call('HDEL', job, 'reason', 'result', 'cancel', 'exhausted', 'nonce',
+     'infra_failures', 'job_failures', 'ended_at_ms', 'started_at_ms',
+     'not_before_ms', 'expires_at_ms')
+call('HSET', job, 'class', call('HGET', job, 'priority'))
+call('PERSIST', job)
+call('ZREM', P .. 'done', id)
+call('ZREM', P .. 'dead', id)
+call('DEL', P .. 'run:' .. id)
+enter(id, load_job(id))
+return 'queued'

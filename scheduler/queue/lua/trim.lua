@@ -1,0 +1,64 @@
+-- trim.lua - forget what ended long ago, or what is too many.
+-- ARGV keep_count
+-- -> how many jobs were forgotten
+-- What is still to be reported is kept. Keys have lifetimes besides, for pools
+-- that nobody looks after any more.
+local LIMIT = 128
+local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
+local keep_count = tonumber(ARGV[1])
+local gone = 0
+
+local function forget(id)
+    local job = P .. 'job:' .. id
+    local f = load(job, 'epoch', 'report')
+    if f.report and
+        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) then
+        return
+    end
+    for epoch = math.max(1, (tonumber(f.epoch) or 0) - 15),
+        tonumber(f.epoch) or 0 do
+        drop_log(id .. ':' .. text(epoch))
+    end
+    call('DEL', job, P .. 'run:' .. id)
+    call('ZREM', P .. 'done', id)
+    call('ZREM', P .. 'dead', id)
+    gone = gone + 1
+end
+
+-- The dead are kept for longer.
+local function retire(id)
+    if call('ZSCORE', P .. 'dead', id) then
+        call('ZREM', P .. 'done', id)
+    else
+        forget(id)
+    end
+end
+
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'done', '-inf', now - keep_ms,
+                         'LIMIT', 0, LIMIT)) do
+    retire(id)
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'dead', '-inf', now - dead_ms,
+                         'LIMIT', 0, LIMIT)) do
+    forget(id)
+end
+local excess = call('ZCARD', P .. 'done') - keep_count
+if excess > 0 then
+    for _, id in ipairs(call('ZRANGE', P .. 'done', 0,
+                             math.min(excess, LIMIT) - 1)) do
+        retire(id)
+    end
+end
+for _, name in ipairs({'done', 'dead', 'logs', 'log_sizes', 'rejected'}) do
+    call('PEXPIRE', P .. name, math.max(keep_ms, dead_ms))
+end
+for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf',
+                             now - 86400000, 'LIMIT', 0, LIMIT)) do
+    call('ZREM', P .. 'workers', worker)
+    if call('HGET', P .. 'worker:' .. worker, 'drain') ~= '1' then
+        call('DEL', P .. 'worker:' .. worker)
+    end
+end
+call('ZREMRANGEBYSCORE', P .. 'rejected', '-inf', now - keep_ms)
+call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', now)
+return gone
