@@ -241,9 +241,11 @@ static json_t *request_json(const struct repo_file_request *r)
 {
     const char *ref = text_of(r->ref);
     CLEANUP(mem) char *mirrors = xasprintf("%s/mirrors", r->state_dir);
+    const char *name = text_of(r->branch);
+    /* In full, so that it cannot be an id, a tag or a pull request. */
+    bool bare = *name && strncmp(name, "refs/heads/", 11) != 0;
     CLEANUP(mem)
-    char *branch =
-        xasprintf("%s%s", r->branch ? "refs/heads/" : "", text_of(r->branch));
+    char *branch = xasprintf("%s%s", bare ? "refs/heads/" : "", name);
     json_t *paths = json_array();
 
     for (size_t i = 0; i < r->path_count; i++)
@@ -253,7 +255,7 @@ static json_t *request_json(const struct repo_file_request *r)
         return NULL;
     }
     return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "url",
-                     r->repo, "commit", text_of(r->commit), "ref",
+                     text_of(r->repo), "commit", text_of(r->commit), "ref",
                      *ref ? ref : branch, "paths", paths, "mirrors", mirrors,
                      "uid", (json_int_t)r->uid, "username",
                      text_of(r->username), "password", text_of(r->password),

@@ -23,7 +23,8 @@ struct repo_file_request {
     const char *repo; /* an address as a job document has it */
     /*
      * The first of these that is given: a whole commit id; a branch, a tag or
-     * refs/…; a branch. With none of them the repository's HEAD.
+     * refs/…; a branch and nothing else, with or without refs/heads/ before
+     * it. With none of them the repository's HEAD.
      */
     const char *commit, *ref, *branch;
     const char *const *paths; /* from the top of the tree, without ./ and .. */

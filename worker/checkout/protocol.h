@@ -1,5 +1,4 @@
-/* worker/checkout/protocol.h - what checkout and its clients tell each other.
- */
+/* worker/checkout/protocol.h - what checkout and who starts it tell. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_CHECKOUT_PROTOCOL_H
 #define WORKER_CHECKOUT_PROTOCOL_H

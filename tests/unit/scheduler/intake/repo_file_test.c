@@ -33,6 +33,17 @@ struct run {
     size_t count;
 };
 
+static void keep(struct run *run, size_t i,
+                 const struct repo_file_content *file)
+{
+    run->len[i] = file->len;
+    run->why[i] = file->why ? xstrdup(file->why) : NULL;
+    if (!file->data)
+        return;
+    run->data[i] = xcalloc(file->len + 1, 1);
+    memcpy(run->data[i], file->data, file->len);
+}
+
 static void on_read(void *arg, const struct repo_file_result *result,
                     const struct err *err)
 {
@@ -42,19 +53,12 @@ static void on_read(void *arg, const struct repo_file_result *result,
     loop_stop(run->loop);
     if (err)
         run->err = *err;
+    for (size_t i = 0; result && i < result->count; i++)
+        keep(run, i, &result->files[i]);
     if (result) {
         (void)snprintf(run->commit, sizeof(run->commit), "%s", result->commit);
         (void)snprintf(run->branch, sizeof(run->branch), "%s", result->branch);
         run->count = result->count;
-    }
-    for (size_t i = 0; i < run->count; i++) {
-        const struct repo_file_content *file = &result->files[i];
-
-        run->len[i] = file->len;
-        run->data[i] = file->data ? xcalloc(file->len + 1, 1) : NULL;
-        if (file->len)
-            memcpy(run->data[i], file->data, file->len);
-        run->why[i] = file->why ? xstrdup(file->why) : NULL;
     }
     if (run->free_inside) {
         repo_file_free(run->file);
@@ -286,6 +290,11 @@ static void test_refused_at_once(void **state)
     assert_int_equal(begin(&run, &request), -1);
     assert_int_equal(run.err.kind, ERR_USER);
     assert_null(run.file);
+    run_clear(&run);
+    request = request_of(NULL, 0);
+    request.repo = broken[0];
+    assert_int_equal(begin(&run, &request), -1);
+    assert_int_equal(run.err.kind, ERR_USER);
     run_clear(&run);
     repo_file_free(NULL);
 }
