@@ -99,7 +99,7 @@ static int check_text(const struct config_key *key, const char *text,
     }
     if (key->type == CONFIG_PATH && *text && *text != '/')
         return err_set(err, ERR_USER, "a path starts with /");
-    return key->check && *text ? key->check(text, err) : 0;
+    return key->check ? key->check(text, err) : 0;
 }
 
 /* An item of a list, a name of a mapping: what can be parted by commas. */

@@ -33,7 +33,7 @@ static const struct option_def option_defs[] = {
 static void more_help(struct strbuf *out)
 {
     strbuf_adds(out, "\nkeys:\n");
-    config_help(&settings_table, out);
+    config_help(&settings_table, ~0U, out);
 }
 
 const struct command command_config = {

@@ -53,6 +53,10 @@ struct settings {
     struct config *config;           /* owned: where each value is from */
 };
 
+/* Who uses a key: for config_help(). */
+#define SETTINGS_SCHEDULER 1U
+#define SETTINGS_WORKER    2U
+
 extern const struct config_table settings_table;
 
 /** What is wrong, by where it is written. */
