@@ -14,7 +14,8 @@
 #define LEVEL       1  /* logs are written more often than read */
 #define WINDOW_LOG  16 /* LOG_BLOCK_MAX_RAW */
 #define VARINT_SIZE 10 /* bytes of the longest */
-#define ENTRY_COST  (3 * VARINT_SIZE) /* what an entry takes beside its data */
+#define ENTRY_COST                                                             \
+    ((size_t)3 * VARINT_SIZE) /* what an entry takes beside its data */
 /* No log gets there, and no sum of two overflows. */
 #define COUNT_MAX ((uint64_t)1 << 60)
 
