@@ -74,7 +74,6 @@ struct redis_words queue_args_words(const struct queue_args *args);
 /** The blocking connection, made where it is missing. */
 MUST_USE int queue_sync(struct queue *queue, struct redis_sync **out_redis,
                         struct err *err);
-MUST_USE int queue_check_id(const char *id, struct err *err);
 
 /** Run a script; the answer goes to `on_reply` with the request as `arg`. */
 struct queue_request *queue_request(struct queue *queue, struct lease *lease,

@@ -43,6 +43,9 @@ struct queue_options {
 #define QUEUE_MAX_PAYLOAD ((size_t)1000 << 10)
 #define QUEUE_MAX_ID      40
 
+/** ERR_USER unless `id` is what the id of a job may be (queue_submit). */
+MUST_USE int queue_check_id(const char *id, struct err *err);
+
 /**
  * Open a pool. Does not wait for Redis. `loop` (NULL: only the blocking calls
  * will be used) must outlive the queue. ERR_USER: a bad option.
