@@ -45,9 +45,10 @@ static void test_url_valid(void **state UNUSED)
         assert_int_equal(!!cases[i].path, !!url->path);
         if (url->path)
             assert_string_equal(url->path, cases[i].path);
-        if (url->host) {
-            assert_string_equal(url->host, cases[i].host);
-            assert_int_equal(url->port, cases[i].port);
+        assert_int_equal(url->host_count, cases[i].host ? 1 : 0);
+        if (cases[i].host) {
+            assert_string_equal(url->hosts[0].host, cases[i].host);
+            assert_int_equal(url->hosts[0].port, cases[i].port);
         }
         assert_int_equal(!!cases[i].user, !!url->user);
         if (url->user)
