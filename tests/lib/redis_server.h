@@ -113,15 +113,16 @@ UNUSED static void redis_server_start(struct redis_server *server)
 UNUSED static void redis_server_prepare(struct redis_server *server,
                                         const char *password)
 {
+    char dir[] = "/tmp/berth-test-XXXXXX";
+
+    if (!mkdtemp(dir))
+        abort();
     memset(server, 0, sizeof(*server));
     server->pid = -1;
-    (void)snprintf(server->dir, sizeof(server->dir), "/tmp/berth-test-XXXXXX");
-    if (!mkdtemp(server->dir))
-        abort();
+    memcpy(server->dir, dir, sizeof(dir));
     (void)snprintf(server->password, sizeof(server->password), "%s", password);
     (void)snprintf(server->url, sizeof(server->url), "unix://%s%s%s%s/s",
-                   *password ? ":" : "", password, *password ? "@" : "",
-                   server->dir);
+                   *password ? ":" : "", password, *password ? "@" : "", dir);
 }
 
 UNUSED static void redis_server_init(struct redis_server *server,
