@@ -80,8 +80,8 @@ struct redis_call *redis_call_eval(size_t script, const char *key,
 {
     size_t key_len = strlen(key);
     struct redis_call *call =
-        new_call(room_for(args) + 4 * (NUMBER_SIZE + 2) + strlen("EVALSHA") +
-                 REDIS_SHA_SIZE + 1 + key_len);
+        new_call(room_for(args) + 4 * (size_t)(NUMBER_SIZE + 2) +
+                 strlen("EVALSHA") + REDIS_SHA_SIZE + 1 + key_len);
     char *at = put_number(call->wire, '*', 4 + (args ? args->count : 0));
 
     call->is_eval = true;

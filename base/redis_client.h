@@ -1,5 +1,4 @@
-/* base/redis_client.h - the inside of a client of Redis; its own files' alone.
- */
+/* base/redis_client.h - the inside of a client of Redis; its files' alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_REDIS_CLIENT_H
 #define BASE_REDIS_CLIENT_H
@@ -9,7 +8,7 @@
 #define REDIS_FIRST_RETRY_MS 50
 #define REDIS_MAX_HOPS       8 /* of a command through a cluster */
 
-/* A connection with the calls that wait for it and those that it has sent. */
+/** A connection with the calls that wait for it and those that it has sent. */
 struct redis_lane {
     struct redis *redis;          /* the client: borrowed */
     struct redis_link *link;      /* owned; NULL: not connected */
@@ -18,7 +17,7 @@ struct redis_lane {
     struct redis_call_list waiting, sent;
 };
 
-/* What to do with the main connection once it owes no more answers. */
+/** What to do with the main connection once it owes no more answers. */
 enum redis_leave {
     REDIS_LEAVE_NOT,
     REDIS_LEAVE_PAUSE, /* keep it, but send nothing for a while */
@@ -26,7 +25,7 @@ enum redis_leave {
     REDIS_LEAVE_MOVE,  /* go to `move_to` */
 };
 
-/*
+/**
  * A call waits in a lane until its link is up, is in `sent` until answered, and
  * in `failed` until the next turn of the loop tells its owner: so no callback
  * comes from inside a call, or while a connection is torn down.

@@ -1,5 +1,4 @@
-/* base/redis_impl.h - what the parts of the Redis client share; theirs alone.
- */
+/* base/redis_impl.h - what the parts of the Redis client share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_REDIS_IMPL_H
 #define BASE_REDIS_IMPL_H

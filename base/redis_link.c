@@ -97,17 +97,14 @@ static void lost(const redisAsyncContext *context)
 {
     struct redis_link *link = context->data;
     struct err err = {ERR_NONE, 0, ""};
-    const char *why;
 
     if (!link)
         return;
-    why = redis_tls_why(link->tls);
-    if (why)
-        (void)err_set(&err, ERR_USER, "the server's certificate: %s", why);
-    else
-        (void)err_set(&err, ERR_TRANSIENT, "%s",
-                      context->errstr && *context->errstr ? context->errstr
-                                                          : "connection lost");
+    (void)redis_tls_failed(link->tls,
+                           context->errstr && *context->errstr
+                               ? context->errstr
+                               : "connection lost",
+                           &err);
     link->context->data = NULL;
     link->context = NULL;
     end(link, &err);

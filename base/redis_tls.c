@@ -102,8 +102,7 @@ int redis_tls_start(const struct redis_tls *tls, struct redisContext *context,
     /* hiredis takes one reference over, unless it fails. */
     (void)SSL_up_ref(session);
     if (redisInitiateSSL(context, session) != REDIS_OK) {
-        (void)err_set(err, ERR_TRANSIENT, "cannot start TLS: %s",
-                      context->errstr);
+        (void)redis_tls_failed(session, context->errstr, err);
         SSL_free(session);
         SSL_free(session);
         return -1;
@@ -112,11 +111,15 @@ int redis_tls_start(const struct redis_tls *tls, struct redisContext *context,
     return 0;
 }
 
-const char *redis_tls_why(const struct ssl_st *session)
+int redis_tls_failed(const struct ssl_st *session, const char *what,
+                     struct err *err)
 {
     long result = session ? SSL_get_verify_result(session) : X509_V_OK;
 
-    return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
+    if (result == X509_V_OK)
+        return err_set(err, ERR_TRANSIENT, "%s", what);
+    return err_set(err, ERR_USER, "the server's certificate: %s",
+                   X509_verify_cert_error_string(result));
 }
 
 void redis_tls_end(struct ssl_st *session)
@@ -152,9 +155,10 @@ int redis_tls_start(const struct redis_tls *tls UNUSED,
     return redis_tls_supported(err);
 }
 
-const char *redis_tls_why(const struct ssl_st *session UNUSED)
+int redis_tls_failed(const struct ssl_st *session UNUSED, const char *what,
+                     struct err *err)
 {
-    return NULL;
+    return err_set(err, ERR_TRANSIENT, "%s", what);
 }
 
 void redis_tls_end(struct ssl_st *session UNUSED)

@@ -27,13 +27,18 @@ OWNER(redis_tls)
 /**
  * Speak TLS 1.2 or newer on a connection that hiredis is making to `host`,
  * whose certificate must be good and bear that name (or `sni`). Sets
- * `*out_session` (for redis_tls_why(); owned: redis_tls_end()).
+ * `*out_session` (for redis_tls_failed(); owned: redis_tls_end()). On failure
+ * the error is that of redis_tls_failed().
  */
 MUST_USE int redis_tls_start(const struct redis_tls *tls,
                              struct redisContext *context, const char *host,
                              struct ssl_st **out_session, struct err *err);
-/** Why the server's certificate was refused (static), or NULL: it was not. */
-const char *redis_tls_why(const struct ssl_st *session);
+/**
+ * Say why a connection ended, and return -1. ERR_USER: the server's certificate
+ * was refused; ERR_TRANSIENT: `what`. `session` may be NULL: in the clear.
+ */
+int redis_tls_failed(const struct ssl_st *session, const char *what,
+                     struct err *err);
 /** NULL is fine. */
 void redis_tls_end(struct ssl_st *session);
 

@@ -31,9 +31,23 @@ static void check(const struct redis_url *url)
     require(url->kind != REDIS_CLUSTER || url->db == 0);
     require(!url->cert == !url->key);
     require(url->name && strlen(url->name) <= 300);
-    /* No letter, digit or escape of a password so long comes by chance. */
-    if (url->password && strncmp(url->password, "SECRETS", 7) == 0)
-        require(!strstr(url->name, url->password));
+}
+
+/* With a password an address has the name that it has without. */
+static void check_secret(const struct redis_url *url, const char *text)
+{
+    CLEANUP(redis_url) struct redis_url *other = NULL;
+    CLEANUP(mem) char *longer = NULL;
+    size_t scheme = strspn(text, "redisuntlc+");
+
+    if (url->password || strncmp(text + scheme, "://", 3) != 0)
+        return;
+    longer = xasprintf("%.*s://:SECRET%%2F@%s", (int)scheme, text,
+                       text + scheme + 3);
+    if (redis_url_parse(longer, &other, NULL) < 0)
+        return; /* it is too long now */
+    require(strcmp(other->password, "SECRET/") == 0);
+    require(strcmp(other->name, url->name) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,10 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memcpy(text, data, size);
     text[size] = '\0';
-    if (redis_url_parse(text, &url, &err) == 0)
+    if (redis_url_parse(text, &url, &err) == 0) {
         check(url);
-    else
+        check_secret(url, text);
+    } else {
         require(err.kind == ERR_USER && *err.msg);
+    }
     if (redis_topology_redirect(text, &here, &to))
         require(*to.host && to.port > 0 && to.port <= 65535);
     return 0;

@@ -1,5 +1,4 @@
-/* tests/lib/redis_server.h - a real redis-server on a private socket or port.
- */
+/* tests/lib/redis_server.h - a real redis-server, private to a test. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_LIB_REDIS_SERVER_H
 #define TESTS_LIB_REDIS_SERVER_H

@@ -1,5 +1,4 @@
-/* tests/unit/base/redis_sentinel_test.c - finding the master that sentinels
- * name, and the next one. */
+/* tests/unit/base/redis_sentinel_test.c - the master, and the next one. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/redis_seen.h"
 
