@@ -118,30 +118,39 @@ static void could_not_connect(struct redis *redis, const struct err *err)
     }
 }
 
+/* Of several servers a message names the one. */
+static void say_where(const struct redis_lane *lane, struct err *err)
+{
+    if (lane->redis->url->kind != REDIS_ONE)
+        (void)err_wrap(err, "%s:%d", lane->address.host, lane->address.port);
+}
+
 /* What was sent may have been carried out: its owner must decide. */
-void redis_lane_down(void *arg, const struct err *err)
+void redis_lane_down(void *arg, const struct err *reason)
 {
     struct redis_lane *lane = arg;
+    struct err err = *reason;
     struct redis *redis = lane->redis;
     struct redis_call *call;
     int64_t now = clock_mono_ms();
 
+    say_where(lane, &err);
     redis_lane_close(lane);
     while ((call = TAILQ_FIRST(&lane->sent))) {
         TAILQ_REMOVE(&lane->sent, call, entry);
         redis_fail(redis, call,
                    call->deadline_ms <= now ? ERR_TIMEOUT : ERR_TRANSIENT,
-                   err->msg);
+                   err.msg);
     }
     if (lane == &redis->main) {
         redis->leave = REDIS_LEAVE_NOT;
-        could_not_connect(redis, err);
+        could_not_connect(redis, &err);
     } else {
         while ((call = TAILQ_FIRST(&lane->waiting))) {
             TAILQ_REMOVE(&lane->waiting, call, entry);
             redis_call_insert(&redis->main.waiting, call);
         }
-        redis->last = *err;
+        redis->last = err;
         redis->paused = true;
         if (redis->leave == REDIS_LEAVE_NOT)
             redis->leave = REDIS_LEAVE_PAUSE;
@@ -172,8 +181,10 @@ static void open_main(struct redis *redis, const struct redis_address *address)
 {
     struct err err;
 
-    if (open_lane(&redis->main, address, &err) < 0)
-        could_not_connect(redis, &err);
+    if (open_lane(&redis->main, address, &err) == 0)
+        return;
+    say_where(&redis->main, &err);
+    could_not_connect(redis, &err);
 }
 
 static void leave(struct redis *redis, enum redis_leave how, const char *why)

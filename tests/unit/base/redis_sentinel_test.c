@@ -25,6 +25,7 @@ static void write_conf(const struct redis_server *sentinel)
     (void)fprintf(f,
                   "port %d\nbind 127.0.0.1\ndir %s\n"
                   "requirepass watcher\nsentinel sentinel-pass watcher\n"
+                  "user client on >seen +@all ~* &*\n"
                   "sentinel monitor m 127.0.0.1 %d 2\n"
                   "sentinel auth-pass m hunter2\n"
                   "sentinel down-after-milliseconds m 500\n"
@@ -86,7 +87,8 @@ static int start(void **state UNUSED)
         start_sentinel(&sentinels[i]);
     (void)snprintf(url, sizeof(url),
                    "redis+sentinel://default:hunter2@127.0.0.1:1,127.0.0.1:%d,"
-                   "127.0.0.1:%d,127.0.0.1:%d/m?sentinel-password=watcher",
+                   "127.0.0.1:%d,127.0.0.1:%d/m?sentinel-user=client&"
+                   "sentinel-password=seen",
                    sentinels[0].port, sentinels[1].port, sentinels[2].port);
     wait_for_quorum();
     return 0;

@@ -95,6 +95,58 @@ static void test_sync_bounds(void **state UNUSED)
     redis_server_signal(&server, SIGCONT);
 }
 
+/* A user of the access list, who may do less than the default one. */
+static void test_acl(void **state UNUSED)
+{
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    char url[128], text[64];
+    const struct redis_options options = {
+        .url = url, .scripts = scripts, .script_count = 2};
+    redisReply *reply = NULL;
+    struct err err;
+    WORDS(who, "ACL", "WHOAMI");
+    WORDS(flush, "FLUSHALL");
+
+    redis_server_say(&server, text, sizeof(text), "ACL", "SETUSER", "w@1", "on",
+                     ">p:w", "~*", "+@all", "-flushall", NULL);
+    assert_string_equal(text, "OK");
+    (void)snprintf(url, sizeof(url), "unix://w%%401:p%%3Aw@%s/s?db=3",
+                   server.dir);
+    assert_int_equal(redis_sync_open(&options, &redis, &err), 0);
+    assert_int_equal(redis_sync_command(redis, &who, &reply, &err), 0);
+    assert_string_equal(reply->str, "w@1");
+    freeReplyObject(reply);
+    assert_int_equal(redis_sync_command(redis, &flush, &reply, &err), -1);
+    assert_int_equal(err.kind, ERR_BUG);
+    assert_non_null(strstr(err.msg, "NOPERM"));
+    assert_int_equal(redis_sync_eval(redis, 0, "k", NULL, &reply, &err), 0);
+    freeReplyObject(reply);
+}
+
+/* Nobody there is told at once, of each call, until somebody is. */
+static void test_sync_comes_back(void **state UNUSED)
+{
+    const struct redis_options options = {
+        .url = server.url, .scripts = scripts, .script_count = 2};
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    redisReply *reply = NULL;
+    int64_t begin;
+    struct err err;
+    WORDS(ping, "PING");
+
+    assert_int_equal(redis_sync_open(&options, &redis, &err), 0);
+    redis_server_kill(&server);
+    begin = clock_mono_ms();
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(redis_sync_command(redis, &ping, &reply, &err), -1);
+        assert_int_equal(err.kind, ERR_TRANSIENT);
+    }
+    assert_in_range(clock_mono_ms() - begin, 0, 1500);
+    redis_server_start(&server);
+    assert_int_equal(redis_sync_command(redis, &ping, &reply, &err), 0);
+    freeReplyObject(reply);
+}
+
 static void test_sync_away(void **state UNUSED)
 {
     CLEANUP(redis_sync) struct redis_sync *redis = NULL;
@@ -314,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sync),
         cmocka_unit_test(test_sync_bounds),
+        cmocka_unit_test(test_acl),
+        cmocka_unit_test(test_sync_comes_back),
         cmocka_unit_test(test_sync_away),
         cmocka_unit_test(test_async),
         cmocka_unit_test(test_async_restart),
