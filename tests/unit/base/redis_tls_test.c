@@ -190,6 +190,49 @@ static void test_backpressure(void **state UNUSED)
     assert_int_equal(seen.bad, 0);
 }
 
+/* A sentinel that speaks TLS itself names a master that does. */
+static void test_sentinel(void **state UNUSED)
+{
+    struct redis_server sentinel;
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    char path[96], url[256];
+    const struct redis_options options = {
+        .url = url, .scripts = scripts, .script_count = 1};
+    redisReply *reply = NULL;
+    struct err err;
+    FILE *f;
+    WORDS(arg, "hello");
+
+    redis_server_prepare(&sentinel, "");
+    sentinel.sentinel = true;
+    sentinel.port = redis_free_port();
+    (void)snprintf(path, sizeof(path), "%s/conf", sentinel.dir);
+    (void)snprintf(sentinel.url, sizeof(sentinel.url),
+                   "rediss://127.0.0.1:%d?ca=%s/ca.pem", sentinel.port,
+                   server.dir);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    (void)fprintf(f,
+                  "port 0\ntls-port %d\ndir %s\ntls-replication yes\n"
+                  "tls-auth-clients no\ntls-ca-cert-file %s/ca.pem\n"
+                  "tls-cert-file %s/server.pem\ntls-key-file %s/server.key\n"
+                  "sentinel monitor m 127.0.0.1 %d 1\n"
+                  "sentinel auth-pass m hunter2\n",
+                  sentinel.port, sentinel.dir, server.dir, server.dir,
+                  server.dir, port);
+    assert_int_equal(fclose(f), 0);
+    redis_server_start(&sentinel);
+    (void)snprintf(url, sizeof(url),
+                   "rediss+sentinel://:hunter2@127.0.0.1:%d/m?ca=%s/ca.pem",
+                   sentinel.port, server.dir);
+    if (redis_sync_open(&options, &redis, &err) < 0 ||
+        redis_sync_eval(redis, 0, "k", &arg, &reply, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_string_equal(reply->element[1]->str, "hello");
+    freeReplyObject(reply);
+    redis_server_clear(&sentinel);
+}
+
 /* Somebody who takes the connection and says nothing costs no more time than
  * was given. */
 static void test_mute(void **state UNUSED)
@@ -236,9 +279,13 @@ static void test_in_the_clear(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trust),   cmocka_unit_test(test_own_certificate),
-        cmocka_unit_test(test_traffic), cmocka_unit_test(test_backpressure),
-        cmocka_unit_test(test_mute),    cmocka_unit_test(test_in_the_clear),
+        cmocka_unit_test(test_trust),
+        cmocka_unit_test(test_own_certificate),
+        cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_backpressure),
+        cmocka_unit_test(test_sentinel),
+        cmocka_unit_test(test_mute),
+        cmocka_unit_test(test_in_the_clear),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
