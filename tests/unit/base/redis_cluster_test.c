@@ -226,6 +226,48 @@ static void set_slot(int node, const char *what, const char *id)
         SAY(node, "OK", "CLUSTER", "SETSLOT", SLOT, what);
 }
 
+/* Nobody serves the slot: the command waits until somebody does. */
+static void test_down(void **state UNUSED)
+{
+    struct client c;
+
+    open_client(&c, all_url);
+    incr(&c, "1");
+    for (int i = 0; i < MASTERS; i++)
+        SAY(i, "OK", "CLUSTER", "DELSLOTS", SLOT);
+    redis_eval(c.redis, 0, "a", NULL, seen_reply, &c.seen);
+    run_for(c.loop, 300);
+    assert_int_equal(c.seen.good + c.seen.bad, 1);
+    SAY(HOME, "OK", "CLUSTER", "ADDSLOTS", SLOT);
+    run_until(c.loop, &c.seen.good, 2);
+    assert_string_equal(c.seen.text, "2");
+    assert_int_equal(c.seen.bad, 0);
+    close_client(&c);
+    wait_for("cluster_slots_ok:16384");
+    wait_for("cluster_state:ok");
+    SAY(HOME, "1", "DEL", "a");
+}
+
+/* Two nodes send us to each other: that has an end. */
+static void test_astray(void **state UNUSED)
+{
+    struct client c;
+    char to[64];
+    WORDS(get, "GET", "{a}none");
+
+    open_client(&c, all_url);
+    redis_server_say(&nodes[0], to, sizeof(to), "CLUSTER", "MYID", NULL);
+    set_slot(HOME, "MIGRATING", to);
+    redis_command(c.redis, &get, seen_reply, &c.seen);
+    run_until(c.loop, &c.seen.bad, 1);
+    assert_int_equal(c.seen.kind, ERR_TRANSIENT);
+    assert_non_null(strstr(c.seen.text, "elsewhere"));
+    set_slot(HOME, "STABLE", NULL);
+    redis_command(c.redis, &get, seen_reply, &c.seen);
+    run_until(c.loop, &c.seen.good, 1);
+    close_client(&c);
+}
+
 static void migrate(int from, int to, const char *key)
 {
     char port[8], text[128];
@@ -281,6 +323,28 @@ static void test_migration(void **state UNUSED)
     close_client(&c);
 }
 
+/* ASK leads to a node that is dead. */
+static void test_ask_dead(void **state UNUSED)
+{
+    struct client c;
+    char to[64];
+    WORDS(get, "GET", "{a}none");
+
+    open_client(&c, all_url);
+    incr(&c, "15");
+    redis_server_say(&nodes[1], to, sizeof(to), "CLUSTER", "MYID", NULL);
+    set_slot(0, "MIGRATING", to);
+    redis_server_kill(&nodes[1]);
+    redis_command(c.redis, &get, seen_reply, &c.seen);
+    run_until(c.loop, &c.seen.bad, 1);
+    assert_true(c.seen.kind == ERR_TRANSIENT || c.seen.kind == ERR_TIMEOUT);
+    set_slot(0, "STABLE", NULL);
+    run_until_good(c.loop, c.redis, 0, "a", NULL, &c.seen, 15000);
+    close_client(&c);
+    redis_server_start(&nodes[1]);
+    wait_for("cluster_state:ok");
+}
+
 /* The node of the slot dies; its replica takes over. */
 static void test_failover(void **state UNUSED)
 {
@@ -288,7 +352,7 @@ static void test_failover(void **state UNUSED)
     int port;
 
     open_client(&c, all_url);
-    incr(&c, "15");
+    run_until_good(c.loop, c.redis, 0, "a", NULL, &c.seen, 5000);
     assert_int_equal(port_of(&c), nodes[0].port);
     redis_server_kill(&nodes[0]);
     run_until_good(c.loop, c.redis, 0, "a", NULL, &c.seen, 15000);
@@ -301,9 +365,9 @@ static void test_failover(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moved),
-        cmocka_unit_test(test_sync),
-        cmocka_unit_test(test_migration),
+        cmocka_unit_test(test_moved),     cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_down),      cmocka_unit_test(test_astray),
+        cmocka_unit_test(test_migration), cmocka_unit_test(test_ask_dead),
         cmocka_unit_test(test_failover),
     };
 
