@@ -225,9 +225,9 @@ static void test_sentinel(void **state UNUSED)
     (void)snprintf(url, sizeof(url),
                    "rediss+sentinel://:hunter2@127.0.0.1:%d/m?ca=%s/ca.pem",
                    sentinel.port, server.dir);
-    if (redis_sync_open(&options, &redis, &err) < 0 ||
-        redis_sync_eval(redis, 0, "k", &arg, &reply, &err) < 0)
+    if (redis_sync_open(&options, &redis, &err) < 0)
         fail_msg("%s", err.msg);
+    assert_int_equal(redis_sync_eval(redis, 0, "k", &arg, &reply, &err), 0);
     assert_string_equal(reply->element[1]->str, "hello");
     freeReplyObject(reply);
     redis_server_clear(&sentinel);
