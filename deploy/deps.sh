@@ -19,6 +19,7 @@ build|make|builds berth|command make
 build|libc6-dev|the C library's headers|header stdio.h
 build|pkg-config|finds the libraries|command pkg-config
 build|libhiredis-dev|talks to Redis|library hiredis
+build|libssl-dev|TLS to Redis, where hiredis has it|library openssl
 build|libgit2-dev|checks repositories out|library libgit2
 build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
