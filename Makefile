@@ -38,8 +38,8 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines scheduler/queue worker/supervisor worker/job \
-         worker/checkout worker/sandbox worker/sandbox/launch cli
+ROOMS := base pipelines scheduler/queue scheduler/intake worker/supervisor \
+         worker/job worker/checkout worker/sandbox worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

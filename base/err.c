@@ -74,3 +74,11 @@ const char *err_kind_name(enum err_kind kind)
 {
     return (size_t)kind < ARRAY_LEN(kind_names) ? kind_names[kind] : "unknown";
 }
+
+enum err_kind err_kind_find(const char *name)
+{
+    for (size_t i = ERR_NONE + 1; i < ARRAY_LEN(kind_names); i++)
+        if (strcmp(name, kind_names[i]) == 0)
+            return (enum err_kind)i;
+    return ERR_NONE;
+}

@@ -42,5 +42,7 @@ int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /** "user", "transient" …: a stable word for logs and JSON. Static. */
 const char *err_kind_name(enum err_kind kind);
+/** The inverse; ERR_NONE for any other word. */
+enum err_kind err_kind_find(const char *name);
 
 #endif

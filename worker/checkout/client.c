@@ -7,6 +7,7 @@
 #include "worker/checkout/child.h"
 #include "worker/checkout/plan.h"
 #include "worker/checkout/reply.h"
+#include "worker/checkout/shown.h"
 #include "worker/checkout/text.h"
 #include "worker/checkout/transport.h"
 
@@ -18,7 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX_BYTES ((uint64_t)16 << 20) /* of one process, in all */
+/* Of one process, in all: beside the files to show. */
+#define OUTPUT_MAX_BYTES ((uint64_t)16 << 20)
 #define DIAG_MAX_BYTES   ((size_t)8 << 10)
 #define FAREWELL_MS      1000 /* a transport's, to say why it failed */
 
@@ -63,6 +65,8 @@ struct checkout {
     bool fetched;
     unsigned files;
     unsigned submodules;
+    size_t to_show; /* files */
+    struct shown shown;
 };
 
 static void conclude(struct checkout *c);
@@ -112,6 +116,7 @@ static void checkout_free(struct checkout *c)
     plan_free(c->plan);
     strbuf_clear(&c->line);
     strbuf_clear(&c->diag);
+    shown_clear(&c->shown);
     free(c->branch);
     free(c->subject);
     free(c);
@@ -137,6 +142,8 @@ static void finish(struct checkout *c)
         .fetched = c->fetched,
         .files = c->files,
         .submodules = c->submodules,
+        .shown = c->shown.files,
+        .shown_count = c->shown.count,
     };
     bool failed = c->err.kind != ERR_NONE;
 
@@ -263,7 +270,11 @@ static int obey(struct checkout *c, const struct reply *reply, struct err *err)
     case REPLY_SUBMODULE:
         return plan_add(c->plan, c->step, reply->path, reply->url,
                         reply->commit, err);
+    case REPLY_FILE:
+        return shown_begin(&c->shown, reply, c->to_show, err);
     case REPLY_DONE:
+        if (c->shown.count != c->to_show)
+            return err_set(err, ERR_BUG, "checkout told too few files");
         keep_result(c, reply);
         return 0;
     case REPLY_ERROR:
@@ -276,12 +287,17 @@ static int obey(struct checkout *c, const struct reply *reply, struct err *err)
 /* Obey all whole lines that are there. */
 static int obey_lines(struct checkout *c, struct err *err)
 {
-    char *newline;
-
-    while (!c->killed && (newline = memchr(c->line.data, '\n', c->line.len))) {
+    while (!c->killed) {
         CLEANUP(reply) struct reply reply = {0};
-        size_t len = (size_t)(newline - c->line.data);
+        const char *newline;
+        size_t len;
 
+        strbuf_consume(&c->line,
+                       shown_take(&c->shown, c->line.data, c->line.len));
+        newline = memchr(c->line.data, '\n', c->line.len);
+        if (!newline)
+            break;
+        len = (size_t)(newline - c->line.data);
         if (reply_parse(c->line.data, len, &reply, err) < 0)
             return -1;
         strbuf_consume(&c->line, len + 1);
@@ -310,7 +326,7 @@ static int read_out(struct checkout *c, struct err *err)
             return 0;
         }
         c->out_bytes += (uint64_t)n;
-        if (c->out_bytes > OUTPUT_MAX_BYTES)
+        if (c->out_bytes > OUTPUT_MAX_BYTES + c->to_show * SHOW_MAX_BYTES)
             return err_set(err, ERR_BUG, "checkout said far too much");
         strbuf_add(&c->line, chunk, (size_t)n);
         if (obey_lines(c, err) < 0)
@@ -510,6 +526,7 @@ int checkout_start(struct loop *loop, const struct checkout_request *request,
     c->pid = c->out_fd = c->diag_fd = c->diag_write = -1;
     for (size_t i = 0; i < CONNECTION_COUNT; i++)
         c->transports[i] = (struct transport){.fd = -1, .pid = -1};
+    c->to_show = request->path_count;
     c->line = (struct strbuf)STRBUF_MAX(REPLY_MAX_BYTES * 2);
     c->diag = (struct strbuf)STRBUF_MAX(DIAG_MAX_BYTES);
     if (plan_new(request, &c->plan, err) < 0)

@@ -35,6 +35,13 @@ struct checkout_request {
     const char *alternates;
     const char *username; /* for http(s); offered once, to that host only */
     const char *password;
+    /*
+     * Instead of writing a tree, give back these files of the commit, 16 of
+     * 1 MiB at most; `tree`, `alternates` and `submodules` mean nothing then.
+     */
+    bool show;
+    const char *const *paths; /* relative to the top of the tree */
+    size_t path_count;        /* 0: only find the commit */
     bool submodules;
     unsigned uid; /* (and gid) that does the work and owns files; 0: ours */
     /*
@@ -45,6 +52,13 @@ struct checkout_request {
     int64_t timeout_ms; /* of the whole; > 0 */
 };
 
+/** A file to show: regular, and reached through no symbolic link. */
+struct checkout_file {
+    const char *data; /* `len` bytes, a NUL behind them */
+    size_t len;
+    const char *why; /* "is a directory": it is not told; else NULL */
+};
+
 /** All borrowed, for the duration of on_done. */
 struct checkout_result {
     const char *commit;  /* 40 hexadecimal digits */
@@ -53,6 +67,8 @@ struct checkout_result {
     bool fetched;        /* false: the mirror had it, nobody was asked */
     unsigned files;      /* entries of its tree, submodules' not counted */
     unsigned submodules; /* checked out */
+    const struct checkout_file *shown; /* one a path, in their order */
+    size_t shown_count;
 };
 
 /** A line for a person that replaces the one before; 4 a second at most. */

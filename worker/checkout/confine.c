@@ -147,7 +147,7 @@ static int confine_writes(const struct request *request, struct err *err)
     if (ruleset < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot confine checkout");
     if (allow(ruleset, request->mirror, allowed, err) < 0 ||
-        allow(ruleset, request->tree, allowed, err) < 0)
+        (!request->show && allow(ruleset, request->tree, allowed, err) < 0))
         return -1;
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot confine checkout");

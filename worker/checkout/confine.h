@@ -12,7 +12,8 @@
  * Make the mirror's directory, owned by `uid`; become `uid` for good, with no
  * privilege to gain; bound memory, file size, descriptors; no core, no ptrace;
  * die with the client. Where the kernel has Landlock, only the mirror and the
- * tree can be written from then on. ERR_TRANSIENT when any of it fails.
+ * tree, if one is asked for, can be written from then on. ERR_TRANSIENT when
+ * any of it fails.
  */
 MUST_USE int confine(const struct request *request, struct err *err);
 

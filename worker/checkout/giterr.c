@@ -67,19 +67,19 @@ int giterr_tree(struct err *err, int code, const char *what, bool *out_damaged)
 
     if (full)
         return err_set(err, ERR_USER,
-                       "cannot write %s: the sandbox's disk is full; ask for a "
+                       "cannot %s: the sandbox's disk is full; ask for a "
                        "larger one",
                        what);
     if (class == GIT_ERROR_NOMEMORY)
-        return err_set(err, ERR_USER,
-                       "cannot write %s: a file in it is too large", what);
+        return err_set(err, ERR_USER, "cannot %s: a file in it is too large",
+                       what);
     if (class == GIT_ERROR_ODB || class == GIT_ERROR_ZLIB ||
         (class == GIT_ERROR_OBJECT && code != GIT_EINVALIDSPEC)) {
         *out_damaged = true;
         return err_set(err, ERR_TRANSIENT,
-                       "cannot write %s: the mirror lacks an object and will "
+                       "cannot %s: the mirror lacks an object and will "
                        "be fetched anew (%.200s)",
                        what, said);
     }
-    return err_set(err, ERR_USER, "cannot write %s: %.400s", what, said);
+    return err_set(err, ERR_USER, "cannot %s: %.400s", what, said);
 }

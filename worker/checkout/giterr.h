@@ -18,7 +18,7 @@ int giterr_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 int giterr_fetch(struct err *err, int code, const char *url);
 
 /**
- * Writing a tree failed: ERR_USER (a full disk of the sandbox among them) or,
+ * To `what` ("write the tree") failed: ERR_USER (a full disk among them) or,
  * when objects of the mirror are missing or broken, ERR_TRANSIENT and
  * `*out_damaged` true.
  */

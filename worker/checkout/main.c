@@ -1,19 +1,22 @@
-/* worker/checkout/main.c - the program: mirror, then the tree of a commit. */
+/* worker/checkout/main.c - the program: mirror, then what a commit holds. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "worker/checkout/confine.h"
+#include "worker/checkout/front.h"
 #include "worker/checkout/gitdir.h"
 #include "worker/checkout/giterr.h"
 #include "worker/checkout/mirror.h"
 #include "worker/checkout/modules.h"
 #include "worker/checkout/report.h"
 #include "worker/checkout/request.h"
+#include "worker/checkout/show.h"
 #include "worker/checkout/target.h"
 #include "worker/checkout/tree.h"
 #include "worker/checkout/url.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DEBIAN_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
@@ -161,13 +164,17 @@ static int run(const struct request *request, struct err *err)
     CLEANUP(target) struct target target = {0};
     CLEANUP(tree_facts) struct tree_facts facts = {0};
     CLEANUP(mem) char *subject = NULL;
+    int rc;
 
     if (set_up_libgit2(request, err) < 0 ||
-        confine_enter_tree(request, err) < 0 ||
+        (!request->show && confine_enter_tree(request, err) < 0) ||
         mirror_open(request, &mirror, err) < 0 ||
         target_find(mirror, request, &target, err) < 0)
         return -1;
-    if (write_tree(mirror, request, &target, &facts, err) < 0) {
+    rc = request->show
+             ? show_files(mirror, request, target.commit, &facts.damaged, err)
+             : write_tree(mirror, request, &target, &facts, err);
+    if (rc < 0) {
         if (facts.damaged)
             mirror_condemn(mirror);
         return err_wrap(err, "commit %.12s of '%s'", target.commit,
@@ -179,21 +186,28 @@ static int run(const struct request *request, struct err *err)
     return 0;
 }
 
-int main(void)
+static int run_confined(struct err *err)
 {
-    struct request request = {0};
+    CLEANUP(request) struct request request = {0};
+
+    if (request_read(STDIN_FILENO, &request, err) < 0 ||
+        confine(&request, err) < 0)
+        return -1;
+    return run(&request, err);
+}
+
+int main(int argc, char **argv)
+{
     struct err err = {0};
     int rc;
 
     log_init("checkout", LOG_WARN);
-    rc = request_read(STDIN_FILENO, &request, &err);
-    if (rc == 0)
-        rc = confine(&request, &err);
-    if (rc == 0)
-        rc = run(&request, &err);
+    if (argc == 2 && strcmp(argv[1], "--show") == 0)
+        rc = front_run(STDIN_FILENO, &err);
+    else
+        rc = run_confined(&err);
     if (rc < 0)
         report_error(&err);
-    request_clear(&request);
     /* No exit handlers: a process that cannot be traced has no use for them. */
     _exit(rc < 0 ? 1 : 0);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/state.h"
+#include "worker/checkout/names.h"
 #include "worker/checkout/protocol.h"
 #include "worker/checkout/secret.h"
 
@@ -19,6 +20,7 @@ struct plan {
     char *ref, *base, *mirror, *tree, *alternates; /* owned */
     char *username, *password;                     /* owned */
     char credential[SECRET_DIGEST_SIZE];           /* whose the mirror is */
+    json_t *show; /* owned; the paths to show, or null */
     bool submodules;
     unsigned uid, inside_uid;
     int64_t deadline_ms;
@@ -47,6 +49,7 @@ void plan_free(struct plan *plan)
     free(plan->mirror);
     free(plan->tree);
     free(plan->alternates);
+    json_decref(plan->show);
     secret_free(plan->username);
     secret_free(plan->password);
     free(plan);
@@ -82,15 +85,37 @@ static char *copy(const char *s)
 static int check(const struct checkout_request *request, struct err *err)
 {
     const char *paths[] = {request->mirror, request->tree, request->alternates};
+    size_t count = request->show ? 1 : ARRAY_LEN(paths);
 
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+    for (size_t i = 0; i < count; i++)
         if (!paths[i] || paths[i][0] != '/' || strlen(paths[i]) > 3000)
             return err_set(err, ERR_BUG,
                            "checkout needs absolute paths of a mirror, a tree "
                            "and alternates");
     if (request->timeout_ms <= 0)
         return err_set(err, ERR_BUG, "checkout needs a time-out");
+    if (request->path_count > SHOW_MAX_FILES)
+        return err_set(err, ERR_BUG, "more than %d files to show",
+                       SHOW_MAX_FILES);
+    for (size_t i = 0; i < request->path_count; i++)
+        if (path_fault(request->paths[i]))
+            return err_set(err, ERR_USER,
+                           "'%.300s' cannot be a file of a repository: it %s",
+                           request->paths[i], path_fault(request->paths[i]));
     return 0;
+}
+
+/* A path that is not UTF-8 makes an array of too few: no request. */
+static json_t *show_list(const struct checkout_request *request)
+{
+    json_t *list = request->show ? json_array() : json_null();
+
+    for (size_t i = 0; i < request->path_count; i++)
+        (void)json_array_append_new(list, json_string(request->paths[i]));
+    if (json_array_size(list) == request->path_count)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 int plan_new(const struct checkout_request *request, struct plan **out_plan,
@@ -108,6 +133,7 @@ int plan_new(const struct checkout_request *request, struct plan **out_plan,
     plan->mirror = copy(request->mirror);
     plan->tree = copy(request->tree);
     plan->alternates = copy(request->alternates);
+    plan->show = show_list(request);
     plan->username = copy(request->username);
     plan->password = copy(request->password);
     if (url.kind == URL_HTTP && !*plan->username && !*plan->password) {
@@ -188,7 +214,7 @@ int plan_request(const struct plan *plan, const struct plan_step *step,
     bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);
     json_t *root = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-        "s:b, s:I, s:s, s:s}",
+        "s:b, s:I, s:s, s:s, s:O}",
         "url", step->url.shown, "commit", step->commit, "ref",
         main_step ? plan->ref : "", "base", main_step ? plan->base : "",
         "mirror", plan->mirror, "credential", plan->credential, "prefix",
@@ -197,7 +223,7 @@ int plan_request(const struct plan *plan, const struct plan_step *step,
         (json_int_t)plan->inside_uid, "submodules", (int)plan->submodules,
         "stdio_transport", (int)(step->url.kind != URL_HTTP), "timeout_ms",
         (json_int_t)allowance_ms, "username", trusted ? plan->username : "",
-        "password", trusted ? plan->password : "");
+        "password", trusted ? plan->password : "", "show", plan->show);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);

@@ -1,4 +1,4 @@
-/* worker/checkout/protocol.h - what run-job and checkout tell each other. */
+/* worker/checkout/protocol.h - what checkout and who starts it tell. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_CHECKOUT_PROTOCOL_H
 #define WORKER_CHECKOUT_PROTOCOL_H
@@ -21,7 +21,11 @@
  *   "alternates": "/path of the mirror's objects inside the sandbox",
  *   "uid": 1900001000 (0: stay), "inside_uid": 1000,
  *   "submodules": false, "stdio_transport": false, "timeout_ms": 600000,
- *   "username": "", "password": "" }
+ *   "username": "", "password": "", "show": null }
+ *
+ * With "show": ["path", …], SHOW_MAX_FILES at most, no tree is written: "tree"
+ * and "alternates" are "", and the files of the commit are told instead, in
+ * that order. Without a path only the commit is found.
  *
  * With "stdio_transport", for paths and ssh, descriptors 4 and 5 are sockets.
  * Nothing is behind one until it is asked for by {"connect": 0 or 1}; then a
@@ -37,10 +41,27 @@
  *             "fetched": true, "files": 123}}              last, exit 0
  *   {"error": {"kind": "user"|"transient"|"bug", "message": "…"}}
  *                                                          last, exit 1
+ * and before "done" as many of these as there are paths to show:
+ *   {"file": {"size": 123}}    as many bytes, as they are, follow the newline
+ *   {"file": {"why": "is a directory"}}                    not told, and why
+ *
+ * `checkout --show` is for those who are no client of ours (client.h), in
+ * another room: it is one for them, with transports and all. It reads
+ *
+ * { "url": "as people write it", "commit": "", "ref": "" (as above),
+ *   "paths": ["path", …], "mirrors": "/state/mirrors", "uid": 0,
+ *   "username": "", "password": "", "timeout_ms": 30000 }
+ *
+ * of which all but "url", "mirrors" and "timeout_ms" can be left out, and
+ * writes "file"s and "done", or "error". What it starts dies with it.
+ * scheduler/intake/repo_file.c knows these names too.
  */
 
 #define REQUEST_MAX_BYTES ((size_t)64 << 10)
 #define REPLY_MAX_BYTES   ((size_t)32 << 10)
+
+#define SHOW_MAX_FILES 16
+#define SHOW_MAX_BYTES ((size_t)1 << 20) /* of one file */
 
 #define CONNECTION_FD    4 /* and the one behind it */
 #define CONNECTION_COUNT 2

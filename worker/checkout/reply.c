@@ -31,6 +31,20 @@ static bool read_submodule(json_t *value, struct reply *reply)
            !path_fault(reply->path) && oid_ok(reply->commit);
 }
 
+static bool read_file(json_t *value, struct reply *reply)
+{
+    json_int_t size;
+
+    if (json_unpack(value, "{s:s!}", "why", &reply->why) == 0)
+        return true;
+    if (json_unpack(value, "{s:I!}", "size", &size) < 0 || size < 0 ||
+        (size_t)size > SHOW_MAX_BYTES)
+        return false;
+    reply->why = NULL;
+    reply->size = (size_t)size;
+    return true;
+}
+
 static bool read_done(json_t *value, struct reply *reply)
 {
     json_int_t files;
@@ -46,16 +60,14 @@ static bool read_done(json_t *value, struct reply *reply)
 
 static bool read_error(json_t *value, struct reply *reply)
 {
-    static const enum err_kind kinds[] = {ERR_USER, ERR_TRANSIENT, ERR_BUG};
     const char *kind;
 
     if (json_unpack(value, "{s:s, s:s!}", "kind", &kind, "message",
                     &reply->text) < 0)
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (strcmp(kind, err_kind_name(kinds[i])) == 0)
-            reply->err_kind = kinds[i];
-    return reply->err_kind != ERR_NONE;
+    reply->err_kind = err_kind_find(kind);
+    return reply->err_kind == ERR_USER || reply->err_kind == ERR_TRANSIENT ||
+           reply->err_kind == ERR_BUG;
 }
 
 static const struct {
@@ -66,6 +78,7 @@ static const struct {
     {"progress", REPLY_PROGRESS, read_progress},
     {"connect", REPLY_CONNECT, read_connect},
     {"submodule", REPLY_SUBMODULE, read_submodule},
+    {"file", REPLY_FILE, read_file},
     {"done", REPLY_DONE, read_done},
     {"error", REPLY_ERROR, read_error},
 };

@@ -11,6 +11,7 @@ enum reply_kind {
     REPLY_PROGRESS,
     REPLY_CONNECT,
     REPLY_SUBMODULE,
+    REPLY_FILE,
     REPLY_DONE,
     REPLY_ERROR
 };
@@ -28,6 +29,8 @@ struct reply {
     const char *subject;    /* done */
     int fetched;            /* done */
     unsigned files;         /* done */
+    const char *why;        /* file; NULL: `size` bytes follow the line */
+    size_t size;            /* file */
     enum err_kind err_kind; /* error */
 };
 

@@ -22,21 +22,27 @@ static json_t *text(const char *s)
     return json_string(copy);
 }
 
+static void put(const void *data, size_t len)
+{
+    struct err err;
+
+    if (fd_write_all(STDOUT_FILENO, data, len, &err) < 0)
+        _exit(1);
+}
+
 /* Takes `value`. */
 static void say(const char *key, json_t *value)
 {
     json_t *root = json_object();
     char *line;
-    struct err err;
 
     (void)json_object_set_new(root, key, value);
     line = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     if (!line)
         abort();
-    if (fd_write_all(STDOUT_FILENO, line, strlen(line), &err) < 0 ||
-        fd_write_all(STDOUT_FILENO, "\n", 1, &err) < 0)
-        _exit(1);
+    put(line, strlen(line));
+    put("\n", 1);
     free(line);
 }
 
@@ -68,6 +74,19 @@ void report_submodule(const char *path, const char *url, const char *commit)
     (void)json_object_set_new(value, "url", json_string(url));
     (void)json_object_set_new(value, "commit", json_string(commit));
     say("submodule", value);
+}
+
+void report_file(const void *data, size_t len, const char *why)
+{
+    json_t *value = json_object();
+
+    if (why)
+        (void)json_object_set_new(value, "why", text(why));
+    else
+        (void)json_object_set_new(value, "size", json_integer((json_int_t)len));
+    say("file", value);
+    if (!why)
+        put(data, len);
 }
 
 void report_done(const struct report_done *done)

@@ -14,6 +14,9 @@ void report_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void report_connect(int number);
 void report_submodule(const char *path, const char *url, const char *commit);
 
+/** One of the files to show; `why` NULL: it is the `len` bytes at `data`. */
+void report_file(const void *data, size_t len, const char *why);
+
 struct report_done {
     const char *commit;
     const char *branch;

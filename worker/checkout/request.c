@@ -4,32 +4,52 @@
 
 #include "base/fd.h"
 #include "worker/checkout/names.h"
-#include "worker/checkout/protocol.h"
 #include "worker/checkout/refs.h"
 
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 
+/* null, or a list of paths. */
+static int unpack_show(const json_t *show, struct request *r)
+{
+    r->show = json_is_array(show);
+    if (!r->show)
+        return json_is_null(show) ? 0 : -1;
+    if (json_array_size(show) > ARRAY_LEN(r->paths))
+        return -1;
+    for (; r->path_count < json_array_size(show); r->path_count++) {
+        const char *path =
+            json_string_value(json_array_get(show, r->path_count));
+
+        if (!path || path_fault(path))
+            return -1;
+        r->paths[r->path_count] = path;
+    }
+    return 0;
+}
+
 static int unpack(json_t *root, struct request *r)
 {
     json_int_t uid = -1;
     json_int_t inside_uid = -1;
     json_int_t timeout = 0;
+    json_t *show;
     int submodules;
     int stdio;
 
     if (json_unpack(
             root,
             "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-            "s:b, s:I, s:s, s:s!}",
+            "s:b, s:I, s:s, s:s, s:o!}",
             "url", &r->url, "commit", &r->commit, "ref", &r->ref, "base",
             &r->base, "mirror", &r->mirror, "credential", &r->credential,
             "prefix", &r->prefix, "tree", &r->tree, "subdir", &r->subdir,
             "alternates", &r->alternates, "uid", &uid, "inside_uid",
             &inside_uid, "submodules", &submodules, "stdio_transport", &stdio,
             "timeout_ms", &timeout, "username", &r->username, "password",
-            &r->password) < 0)
+            &r->password, "show", &show) < 0 ||
+        unpack_show(show, r) < 0)
         return -1;
     if (uid < 0 || uid >= UINT32_MAX || inside_uid < 0 ||
         inside_uid >= UINT32_MAX || timeout <= 0)
@@ -44,7 +64,8 @@ static int unpack(json_t *root, struct request *r)
 
 static int check(const struct request *r, struct err *err)
 {
-    if (r->mirror[0] != '/' || r->tree[0] != '/' || r->alternates[0] != '/' ||
+    if (r->mirror[0] != '/' ||
+        (!r->show && (r->tree[0] != '/' || r->alternates[0] != '/')) ||
         strpbrk(r->alternates, "\n\r"))
         return err_set(err, ERR_BUG, "a path in the request is not absolute");
     if (*r->subdir && path_fault(r->subdir))

@@ -4,6 +4,7 @@
 #define WORKER_CHECKOUT_REQUEST_H
 
 #include "base/err.h"
+#include "worker/checkout/protocol.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,9 @@ struct request {
     const char *alternates;
     const char *username;
     const char *password;
+    const char *paths[SHOW_MAX_FILES];
+    size_t path_count;
+    bool show; /* the files at `paths`; no tree is written */
     bool submodules;
     bool stdio_transport;
     uid_t uid;

@@ -176,7 +176,7 @@ static int check_tree(struct walker *w, const git_oid *oid)
         return refuse(w, "is deeper than 256 directories");
     rc = git_tree_lookup(&tree, w->repo, oid);
     if (rc < 0)
-        return giterr_tree(w->err, rc, "the tree", &w->facts->damaged);
+        return giterr_tree(w->err, rc, "write the tree", &w->facts->damaged);
     w->depth++;
     rc = check_entries(w, tree);
     w->depth--;
@@ -192,7 +192,7 @@ int tree_check(git_repository *repo, const git_oid *commit,
     int rc = git_commit_lookup(&object, repo, commit);
 
     if (rc < 0)
-        return giterr_tree(err, rc, "the tree", &out_facts->damaged);
+        return giterr_tree(err, rc, "write the tree", &out_facts->damaged);
     w.path = (struct strbuf)STRBUF_MAX(PATH_MAX_BYTES + NAME_MAX_BYTES + 2);
     rc = check_tree(&w, git_commit_tree_id(object));
     strbuf_clear(&w.path);
@@ -248,7 +248,7 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
         rc = git_index_write(index);
     }
     if (rc < 0)
-        (void)giterr_tree(err, rc, "the tree", &facts->damaged);
+        (void)giterr_tree(err, rc, "write the tree", &facts->damaged);
     git_index_free(index);
     git_object_free(object);
     return rc < 0 ? -1 : 0;

@@ -71,6 +71,10 @@ static void null_is_fine(void **state UNUSED)
 static void kinds_have_names(void **state UNUSED)
 {
     assert_string_equal(err_kind_name(ERR_NONE), "none");
+    for (int kind = ERR_NONE; kind <= ERR_BUG; kind++)
+        assert_int_equal(err_kind_find(err_kind_name((enum err_kind)kind)),
+                         kind);
+    assert_int_equal(err_kind_find("unknown"), ERR_NONE);
     assert_string_equal(err_kind_name(ERR_USER), "user");
     assert_string_equal(err_kind_name(ERR_TRANSIENT), "transient");
     assert_string_equal(err_kind_name(ERR_LOST), "lost");

@@ -38,6 +38,8 @@ static void test_good(void **state)
     CLEANUP(reply) struct reply progress = {0};
     CLEANUP(reply) struct reply connect = {0};
     CLEANUP(reply) struct reply submodule = {0};
+    CLEANUP(reply) struct reply file = {0};
+    CLEANUP(reply) struct reply untold = {0};
     CLEANUP(reply) struct reply done = {0};
     CLEANUP(reply) struct reply error = {0};
 
@@ -48,6 +50,11 @@ static void test_good(void **state)
     assert_int_equal(connect.connection, 1);
     assert_int_equal(parse(SUBMODULE("a/b", OID), &submodule), 0);
     assert_int_equal(submodule.kind, REPLY_SUBMODULE);
+    assert_int_equal(parse("{\"file\":{\"size\":1048576}}", &file), 0);
+    assert_int_equal(file.size, 1048576);
+    assert_null(file.why);
+    assert_int_equal(parse("{\"file\":{\"why\":\"w\"}}", &untold), 0);
+    assert_string_equal(untold.why, "w");
     assert_int_equal(parse(DONE("true", "3"), &done), 0);
     assert_int_equal(done.files, 3);
     assert_true(done.fetched);
@@ -74,6 +81,11 @@ static void test_bad(void **state)
         "{\"other\":1}",
         "{\"error\":{\"kind\":\"lost\",\"message\":\"m\"}}",
         "{\"error\":{\"kind\":\"user\"}}",
+        "{\"file\":{}}",
+        "{\"file\":{\"size\":-1}}",
+        "{\"file\":{\"size\":1048577}}",
+        "{\"file\":{\"size\":\"1\"}}",
+        "{\"file\":{\"size\":1,\"why\":\"w\"}}",
         SUBMODULE("../a", OID),
         SUBMODULE("a", "HEAD"),
         DONE("1", "3"),

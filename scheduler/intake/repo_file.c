@@ -1,0 +1,353 @@
+/* scheduler/intake/repo_file.c - files of a repository, read at a commit. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/intake/repo_file.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/proc.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * worker/checkout/protocol.h describes what is said to `checkout --show` and
+ * what it answers; no room of ours may include it, so its words stand here for
+ * a second time, and the test runs the real program.
+ */
+#define REQUEST_MAX_BYTES ((size_t)64 << 10)
+#define LINE_MAX_BYTES    ((size_t)32 << 10)
+#define ANSWER_MAX_BYTES                                                       \
+    (REPO_FILE_MAX * REPO_FILE_MAX_BYTES + (REPO_FILE_MAX + 1) * LINE_MAX_BYTES)
+#define LATE_MS 2000 /* after that it will not tell why it is late any more */
+
+struct repo_file {
+    struct loop *loop; /* borrowed */
+    repo_file_fn *fn;
+    void *arg;
+    size_t wanted;
+    pid_t pid; /* -1: none */
+    int out_fd;
+    struct loop_source *child, *out, *timer;
+    struct strbuf answer;
+};
+
+/* What an answer consists of; `files` points into it. */
+struct answer {
+    struct repo_file_content files[REPO_FILE_MAX];
+    json_t *lines[REPO_FILE_MAX + 1]; /* owned */
+    size_t count;                     /* files */
+    size_t line_count;
+    const char *commit, *branch;
+};
+
+static void unwatch(struct loop_source **source)
+{
+    loop_remove(*source);
+    *source = NULL;
+}
+
+/* What it started dies with it. */
+static void stop(struct repo_file *f)
+{
+    int status;
+
+    unwatch(&f->child);
+    unwatch(&f->out);
+    unwatch(&f->timer);
+    if (f->pid >= 0) {
+        (void)kill(f->pid, SIGKILL);
+        while (waitpid(f->pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+        f->pid = -1;
+    }
+    fd_close(&f->out_fd);
+}
+
+void repo_file_free(struct repo_file *f)
+{
+    if (!f)
+        return;
+    stop(f);
+    strbuf_clear(&f->answer);
+    free(f);
+}
+
+/* ---- the answer ------------------------------------------------------------
+ */
+
+static int parse_file(const json_t *value, struct answer *a, char **rest,
+                      const char *end)
+{
+    const char *why = json_string_value(json_object_get(value, "why"));
+    json_int_t size = json_integer_value(json_object_get(value, "size"));
+    struct repo_file_content *file = &a->files[a->count++];
+
+    if (why) {
+        file->why = why;
+        return 0;
+    }
+    if (!json_is_integer(json_object_get(value, "size")) || size < 0 ||
+        size > end - *rest || (size_t)size > REPO_FILE_MAX_BYTES)
+        return -1;
+    file->data = *rest;
+    file->len = (size_t)size;
+    *rest += size;
+    return 0;
+}
+
+static bool is_commit(const char *id)
+{
+    return strlen(id) == 40 && strspn(id, "0123456789abcdef") == 40;
+}
+
+/* 1: the last line, and a good one. */
+static int parse_line(const struct repo_file *f, json_t *line, struct answer *a,
+                      char **rest, const char *end, struct err *err)
+{
+    const char *kind, *message;
+
+    if (json_unpack(line, "{s:{s:s, s:s}}", "error", "kind", &kind, "message",
+                    &message) == 0 &&
+        err_kind_find(kind))
+        return err_set(err, err_kind_find(kind), "%s", message);
+    if (json_unpack(line, "{s:{s:s, s:s}}", "done", "commit", &a->commit,
+                    "branch", &a->branch) == 0 &&
+        is_commit(a->commit) && a->count == f->wanted && *rest == end)
+        return 1;
+    if (a->count < f->wanted && json_object_get(line, "file") &&
+        parse_file(json_object_get(line, "file"), a, rest, end) == 0)
+        return 0;
+    return err_set(err, ERR_BUG, "checkout said what it must not say");
+}
+
+static int parse(const struct repo_file *f, const struct strbuf *text,
+                 struct answer *a, struct err *err)
+{
+    char *rest = text->data;
+    const char *end = rest + text->len;
+    char *newline;
+    int rc = 0;
+
+    while (rc == 0 && a->line_count < ARRAY_LEN(a->lines) &&
+           (newline = memchr(rest, '\n', (size_t)(end - rest)))) {
+        json_t *line = json_loadb(rest, (size_t)(newline - rest),
+                                  JSON_REJECT_DUPLICATES, NULL);
+
+        a->lines[a->line_count++] = line;
+        rest = newline + 1;
+        rc = parse_line(f, line, a, &rest, end, err);
+    }
+    if (rc == 0)
+        return err_set(err, ERR_BUG, "checkout ended without a last word");
+    return rc < 0 ? -1 : 0;
+}
+
+/* ---- the process -----------------------------------------------------------
+ */
+
+static void fail(struct repo_file *f, const struct err *err)
+{
+    stop(f);
+    f->fn(f->arg, NULL, err);
+}
+
+static int read_answer(struct repo_file *f, struct err *err)
+{
+    char chunk[16384];
+
+    while (f->out) {
+        ssize_t n = read(f->out_fd, chunk, sizeof(chunk));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return 0;
+        if (n <= 0)
+            unwatch(&f->out);
+        else
+            strbuf_add(&f->answer, chunk, (size_t)n);
+        if (f->answer.truncated)
+            return err_set(err, ERR_BUG, "checkout said far too much");
+    }
+    return 0;
+}
+
+static void on_out(void *arg, uint32_t events UNUSED)
+{
+    struct repo_file *f = arg;
+    struct err err = {0};
+
+    if (read_answer(f, &err) < 0)
+        fail(f, &err);
+}
+
+static void on_child(void *arg, pid_t pid UNUSED, int status)
+{
+    struct repo_file *f = arg;
+    struct answer a = {0};
+    struct err err = {0};
+    int rc;
+
+    f->pid = -1;
+    f->child = NULL;
+    rc = read_answer(f, &err);
+    /* `fn` may free what `f` owns. */
+    CLEANUP(strbuf) struct strbuf text = f->answer;
+    f->answer = (struct strbuf)STRBUF_INIT;
+    stop(f);
+    if (rc == 0 && WIFSIGNALED(status))
+        rc =
+            err_set(&err, WTERMSIG(status) == SIGKILL ? ERR_TRANSIENT : ERR_BUG,
+                    "checkout died of signal %d", WTERMSIG(status));
+    if (rc == 0)
+        rc = parse(f, &text, &a, &err);
+    if (rc < 0)
+        f->fn(f->arg, NULL, &err);
+    else
+        f->fn(f->arg,
+              &(struct repo_file_result){a.commit, a.branch, a.files, a.count},
+              NULL);
+    for (size_t i = 0; i < a.line_count; i++)
+        json_decref(a.lines[i]);
+}
+
+static void on_timer(void *arg)
+{
+    struct repo_file *f = arg;
+    struct err err = {0};
+
+    f->timer = NULL;
+    (void)err_set(&err, ERR_TRANSIENT,
+                  "reading from the repository took too long and was stopped");
+    fail(f, &err);
+}
+
+/* ---- starting --------------------------------------------------------------
+ */
+
+static const char *text_of(const char *s)
+{
+    return s ? s : "";
+}
+
+static json_t *request_json(const struct repo_file_request *r)
+{
+    const char *ref = text_of(r->ref);
+    CLEANUP(mem) char *mirrors = xasprintf("%s/mirrors", r->state_dir);
+    const char *name = text_of(r->branch);
+    /* In full, so that it cannot be an id, a tag or a pull request. */
+    bool bare = *name && strncmp(name, "refs/heads/", 11) != 0;
+    CLEANUP(mem)
+    char *branch = xasprintf("%s%s", bare ? "refs/heads/" : "", name);
+    json_t *paths = json_array();
+
+    for (size_t i = 0; i < r->path_count; i++)
+        (void)json_array_append_new(paths, json_string(r->paths[i]));
+    if (json_array_size(paths) < r->path_count) {
+        json_decref(paths);
+        return NULL;
+    }
+    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "url",
+                     text_of(r->repo), "commit", text_of(r->commit), "ref",
+                     *ref ? ref : branch, "paths", paths, "mirrors", mirrors,
+                     "uid", (json_int_t)r->uid, "username",
+                     text_of(r->username), "password", text_of(r->password),
+                     "timeout_ms", (json_int_t)r->timeout_ms);
+}
+
+/* Whole, into a socket that holds more than its maximum. */
+static int send_request(int fd, const struct repo_file_request *request,
+                        struct err *err)
+{
+    json_t *root = request_json(request);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    int rc = 0;
+
+    json_decref(root);
+    if (!text)
+        rc = err_set(err, ERR_USER, "a name of the repository is not UTF-8");
+    else if (len > REQUEST_MAX_BYTES)
+        rc = err_set(err, ERR_USER, "the repository's names are too long");
+    else if (send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
+        rc = err_sys(err, ERR_TRANSIENT, "cannot pass on a request");
+    mem_wipe(text, len);
+    free(text);
+    return rc;
+}
+
+static int spawn(struct repo_file *f, const char *state_dir, int in, int out,
+                 struct err *err)
+{
+    CLEANUP(mem) char *program = proc_libexec("checkout");
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+    CLEANUP(mem) char *us = xasprintf("%d", (int)getpid());
+    CLEANUP(strv) struct strv env = {0};
+    const char *argv[] = {launch, us, "--", program, "--show", NULL};
+    struct proc_spec spec = {.argv = argv, .cwd = "/", .in = in, .out = out};
+
+    for (char **entry = environ; *entry; entry++)
+        strv_add(&env, *entry);
+    strv_setenv(&env, "BERTH_STATE_DIR", state_dir);
+    spec.envp = env.items;
+    spec.err = PROC_INHERIT;
+    spec.new_group = true;
+    if (proc_spawn(&spec, &f->pid, err) < 0) {
+        f->pid = -1;
+        err->kind = ERR_TRANSIENT;
+        return -1;
+    }
+    return 0;
+}
+
+static int start(struct repo_file *f, const struct repo_file_request *request,
+                 struct err *err)
+{
+    int in[2] = {-1, -1}, out[2] = {-1, -1};
+    int rc = fd_socketpair(in, err);
+
+    if (rc == 0)
+        rc = fd_pipe(out, err);
+    if (rc == 0)
+        rc = send_request(in[0], request, err);
+    if (rc == 0)
+        rc = spawn(f, request->state_dir, in[1], out[1], err);
+    fd_close(&in[0]);
+    fd_close(&in[1]);
+    fd_close(&out[1]);
+    f->out_fd = out[0];
+    if (rc < 0 || fd_set_nonblock(f->out_fd, err) < 0 ||
+        loop_add_child(f->loop, f->pid, on_child, f, &f->child, err) < 0 ||
+        loop_add_fd(f->loop, f->out_fd, EPOLLIN, on_out, f, &f->out, err) < 0)
+        return -1;
+    f->timer = loop_add_timer(
+        f->loop, clock_mono_ms() + request->timeout_ms + LATE_MS, on_timer, f);
+    return 0;
+}
+
+int repo_file_get(struct loop *loop, const struct repo_file_request *request,
+                  repo_file_fn *fn, void *arg, struct repo_file **out,
+                  struct err *err)
+{
+    CLEANUP(repo_file) struct repo_file *f = xcalloc(1, sizeof(*f));
+
+    f->loop = loop;
+    f->fn = fn;
+    f->arg = arg;
+    f->wanted = request->path_count;
+    f->pid = f->out_fd = -1;
+    f->answer = (struct strbuf)STRBUF_MAX(ANSWER_MAX_BYTES);
+    if (request->path_count > REPO_FILE_MAX || request->timeout_ms <= 0)
+        return err_set(err, ERR_BUG, "too many files to read, or no time-out");
+    if (start(f, request, err) < 0)
+        return -1;
+    *out = STEAL(f);
+    return 0;
+}

@@ -1,0 +1,286 @@
+#!/bin/bash
+# tests/integration/show.sh - files of commits, from real repositories.
+# SPDX-License-Identifier: Apache-2.0
+#
+# The driver is the scheduler's client, of
+# tests/unit/scheduler/intake/repo_file_test.c; the program is the real one.
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+here=$(cd "$(dirname "$0")" && pwd)
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=3
+export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_CONFIG_KEY_1=user.name GIT_CONFIG_VALUE_1=n
+export GIT_CONFIG_KEY_2=user.email GIT_CONFIG_VALUE_2=n@example.org
+unset GIT_SSH_COMMAND GIT_SSH SSL_CERT_DIR
+# Whoever sends proxies in the environment does not mean loopback.
+export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+
+T=$TEST_TMP
+R=$T/repo.git
+cd "$T" || exit 1
+chmod 711 "$T"
+driver=$BERTH_LIBEXEC/../../tests/unit/scheduler/intake/repo_file_test
+uid=0
+if [ "$(id -u)" = 0 ]; then
+    uid=200100
+fi
+server=
+cleanup() {
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null
+    fi
+}
+trap cleanup EXIT
+
+# run STATE REPO KEY=VALUE…: sets out and status; files are out/0, out/1 …
+run() {
+    local state=$T/state/$1 repo=$2
+    shift 2
+    rm -rf out
+    mkdir out
+    status=0
+    out=$("$driver" drive repo="$repo" state="$state" uid="$uid" out="$T/out" \
+        "$@" 2>&1) || status=$?
+}
+
+# said KIND REGEX: the run failed with that kind and message
+said() {
+    printf '%s\n' "$out"
+    [ "$status" = 1 ] && printf '%s\n' "$out" | grep -Eq "^error $1 .*$2"
+}
+
+commit_of() {
+    printf '%s\n' "$out" | sed -n 's/^done commit=\([^ ]*\) .*/\1/p'
+}
+
+branch_of() {
+    printf '%s\n' "$out" | sed -n 's/^done .* branch=//p'
+}
+
+# why N: why the file was not told
+why() {
+    printf '%s\n' "$out" | sed -n "s/^none $1 //p"
+}
+
+# ---- a repository ----------------------------------------------------------
+git init -q -b main sub
+git -C sub commit -q --allow-empty -m sub
+git init -q -b main work
+cd work || exit 1
+mkdir -p .berth/deep
+echo 'steps: [{run: echo main}]' >.berth/test.yml
+echo deep >.berth/deep/file
+ln -s test.yml .berth/link.yml
+ln -s .berth linked
+ln -s /etc out-of-here
+head -c $((5 << 20)) /dev/urandom >large
+head -c $((1 << 20)) /dev/urandom >just
+cat just <(echo) >above
+for i in $(seq 0 15); do
+    (echo "$i"; head -c $(((1 << 20) - 10)) /dev/urandom) >"many$i"
+done
+git -c protocol.file.allow=always submodule --quiet add "$T/sub" mod
+git add -A
+git commit -qm one
+git tag -a v1 -m v1
+git checkout -qb side
+echo 'steps: [{run: echo side}]' >.berth/test.yml
+git commit -qam two
+git checkout -q --orphan linked
+git rm -rqf .
+mkdir real
+echo x >real/test.yml
+ln -s real .berth
+git add -A
+git commit -qm 'a symbolic link'
+git checkout -qf main
+cd ..
+git clone -q --bare work repo.git
+main=$(git -C "$R" rev-parse main)
+side=$(git -C "$R" rev-parse side)
+pull=$(git -C "$R" commit-tree 'side^{tree}' -p main -m 'a change')
+git -C "$R" update-ref refs/pull/5/head "$pull"
+
+# ---- which commit ----------------------------------------------------------
+file=path=.berth/test.yml
+run a "$R" $file
+is "$(commit_of) $(branch_of)" "$main main" "HEAD of a path"
+is "$(cat out/0)" 'steps: [{run: echo main}]' "and its file"
+is "$(find state/a/mirrors/* -printf '%U\n' | sort -u)" "$uid" \
+    "the mirror belongs to the uid"
+run a "file://$R" $file branch=side
+is "$(commit_of) $(branch_of)" "$side side" "file://, a branch"
+is "$(cat out/0)" 'steps: [{run: echo side}]' "and its file"
+is "$(find state/a/mirrors/* -prune | wc -l)" 1 "in the same mirror"
+run a "$R" $file ref=v1
+is "$(commit_of) [$(branch_of)]" "$main []" "an annotated tag"
+run a "$R" branch=refs/heads/side
+is "$(commit_of) $(branch_of)" "$side side" "a branch by its full name"
+run a "$R" $file branch="$side"
+ok "an id is no branch" said user "'refs/heads/$side'"
+run a "$R" $file branch=v1
+ok "nor is a tag" said user "'refs/heads/v1'"
+run a "$R" $file ref=refs/pull/5/head branch=main
+is "$(commit_of) [$(branch_of)]" "$pull []" "a ref goes before a branch"
+run a "$R" $file commit="$side" ref=v1
+is "$(commit_of)" "$side" "and a commit before both"
+is "$(cat out/0)" 'steps: [{run: echo side}]' "and its file"
+mv "$R" away.git
+run a "$R" $file commit="$side"
+is "$(commit_of)" "$side" "what the mirror has is not asked for"
+run a "$R" $file
+ok "a branch is, of a repository that is gone" said user "no repository at"
+mv away.git "$R"
+run a "$R"
+is "$out" "done commit=$main branch=main" "no file, only the commit"
+run a "$R" $file commit=deadbeefdeadbeefdeadbeefdeadbeefdeadbeef
+ok "no such commit" said user 'no commit deadbeef'
+run a "$R" $file commit=deadbeef
+ok "no whole commit" said user 'not a whole commit id'
+run a "$R" $file ref=nowhere
+ok "no such ref" said user "no branch, tag or reference 'nowhere'"
+run a ext::sh $file
+ok "no such transport" said user "remote helpers"
+
+# ---- which files -----------------------------------------------------------
+run a "$R" path=none path=.berth/none path=large/x path=.berth path=large \
+    path=above path=just path=mod path=mod/x path=.berth/link.yml \
+    path=linked/test.yml path=out-of-here/passwd path=.berth/deep/file
+is "$(why 0), $(why 1), $(why 2)" "is not there, is not there, is not there" \
+    "what is not there"
+is "$(why 3)" "is a directory" "a directory"
+is "$(why 4)" "is larger than 1 MiB" "5 MiB"
+is "$(why 5)" "is larger than 1 MiB" "1 MiB and a byte"
+ok "1 MiB" cmp out/6 work/just
+is "$(why 7), $(why 8)" "is a submodule, is in a submodule" "a submodule"
+is "$(why 9), $(why 10), $(why 11)" "is a symbolic link, is behind a symbolic \
+link, is behind a symbolic link" "symbolic links are not followed"
+is "$(cat out/12)" deep "a file below directories"
+is "$(commit_of)" "$main" "none of which is an error"
+run a "$R" $file branch=linked
+is "$(why 0)" "is behind a symbolic link" "a .berth that is one"
+mapfile -t many < <(seq -f 'path=many%.0f' 0 15)
+run a "$R" "${many[@]}"
+same=0
+for i in $(seq 0 15); do
+    cmp -s "out/$i" "work/many$i" && same=$((same + 1))
+done
+is "$same" 16 "16 files of nearly 1 MiB"
+run a "$R" "${many[@]}" $file
+ok "but not 17" said bug "too many files"
+for path in '' /etc/passwd ../x a/../b .git/config a//b; do
+    run a "$R" path="$path"
+    ok "not '$path'" said user "cannot be a file of a repository"
+done
+run a "$R" path="$(printf 'a%.0s' $(seq 256))"
+ok "nor a name of 256 bytes" said user "cannot be a file of a repository"
+is "$(find state/a -name test.yml)" '' "no tree was written"
+
+run b "$R"
+mirror=$(echo state/b/mirrors/*)
+mv "$mirror"/objects/pack/*.pack pack
+rm -f "$mirror"/objects/pack/*
+git -C "$mirror" unpack-objects -q <pack
+blob=$(git -C "$R" rev-parse main:.berth/test.yml)
+rm -f "$mirror/objects/${blob:0:2}/${blob:2}"
+chown -R "$uid" "$mirror"
+run b "$R" $file commit="$main"
+ok "a mirror that lost the file" said transient "will be fetched anew"
+run b "$R" $file commit="$main"
+is "$(cat out/0)" 'steps: [{run: echo main}]' "is made anew the next time"
+
+# ---- http and https --------------------------------------------------------
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+        -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+    chmod 644 cert.pem
+fi
+: >log
+node "$here/checkout_server.js" "$T" ports log key.pem cert.pem \
+    >server.out 2>&1 &
+server=$!
+for _ in $(seq 100); do
+    [ -s ports ] && break
+    sleep 0.1
+done
+read -r port tls_port <ports
+base=http://127.0.0.1:$port
+run h "$base/git/repo.git" $file branch=side
+is "$(commit_of) $(cat out/0)" "$side steps: [{run: echo side}]" "http"
+run h "$base/auth/repo.git" $file
+ok "a credential is needed" said user "authentication failed"
+run h "$base/auth/repo.git" $file username=user password=hunter2
+ok "a wrong one" said user "authentication failed"
+is "$(printf '%s' "$out" | grep -c hunter2)" 0 "is not printed"
+run h "$base/auth/repo.git" $file username=user password=secret
+is "$(commit_of)" "$main" "a right one"
+run h "http://user:secret@127.0.0.1:$port/auth/repo.git" $file
+is "$(commit_of)" "$main" "from the address"
+run h "$base/auth/repo.git" $file commit="$main"
+ok "what it fetched is not for others" said user "authentication failed"
+is "$(grep -rl secret state/h)" '' "and it is written nowhere"
+run h "$base/git/none.git" $file
+ok "404" said user "no such repository"
+run h "$base/busy/repo.git" $file
+ok "503" said transient "503"
+run h http://127.0.0.1:1/x.git $file
+ok "nobody listens" said transient "cannot fetch"
+start=$(date +%s%N)
+run h "$base/mute/repo.git" $file timeout=500
+took=$((($(date +%s%N) - start) / 1000000))
+ok "a mute server" said transient "took longer than 1 s"
+ok "is left at the deadline ($took ms)" test "$took" -lt 5000
+if [ -n "$tls_port" ]; then
+    SSL_CERT_FILE='' run s "https://localhost:$tls_port/git/repo.git" $file
+    ok "a certificate that nobody signed" said transient certificate
+    SSL_CERT_FILE=$T/cert.pem run s "https://localhost:$tls_port/git/repo.git" \
+        $file
+    is "$(commit_of) $(cat out/0)" "$main steps: [{run: echo main}]" "https"
+else
+    skip "https" "openssl is not installed"
+fi
+
+# ---- killed ----------------------------------------------------------------
+# By their path these processes are known from other tests'.
+mkdir libexec
+ln -s "$BERTH_LIBEXEC"/* libexec/
+export BERTH_LIBEXEC=$T/libexec
+there() { [ "$(pgrep -fc "$T/libexec/checkout")" = "$1" ]; }
+# wait_until COMMAND…: true within ten seconds
+wait_until() {
+    for _ in $(seq 100); do
+        "$@" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+# start KEY=VALUE…: in the background, at a server that says nothing
+start() {
+    "$driver" drive repo="$base/mute/repo.git" state="$T/state/k" uid="$uid" \
+        $file "$@" >killed.out 2>&1 &
+    client=$!
+    ok "two processes at work" wait_until there 2
+}
+start kill_after=2000
+ok "given up on the way" wait "$client"
+is "$(cat killed.out)" '' "nobody is called back"
+ok "and no process is left" wait_until there 0
+start
+kill -KILL "$client"
+wait "$client" 2>/dev/null
+ok "nor when the scheduler is killed" wait_until there 0
+start
+kill -KILL "$(pgrep -fo "$T/libexec/checkout --show")"
+wait "$client"
+is "$(cat killed.out)" "error transient checkout died of signal 9" \
+    "when its process is, it says so"
+ok "and the other one ends" wait_until there 0
+for ms in 3 8 13 18 23 28 33 40 50; do
+    run k "$R" $file kill_after="$ms"
+done
+run k "$R" $file
+is "$(commit_of)" "$main" "after nine that were killed, it works"
+is "$(find state/k -name '*_git2_*')" '' "no part of a pack is left"
+done_testing
