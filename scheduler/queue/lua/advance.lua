@@ -2,7 +2,8 @@
 -- ARGV run rev done, n of children to be skipped, their indices, n to be
 -- cancelled, their indices, state reason result (state '': goes on), then
 -- for each child to begin its index and what accept.lua takes
--- -> 'ok'; 'stale': the run moved since `rev` was read, decide again; 'lost'
+-- -> 'ok'; 'moved': the same, but decide again; 'stale': nothing was done, the
+-- run moved since `rev` was read; 'lost': it ended
 -- `done`: 1, nothing is left to be decided until a child ends.
 local id, rev = ARGV[1], ARGV[2]
 local run = P .. 'run:' .. id
@@ -26,11 +27,14 @@ local function list()
     return items
 end
 
+local moved = ARGV[3] ~= '1'
 for _, index in ipairs(list()) do
     call('HSET', run, index, 'skipped')
 end
 for _, index in ipairs(list()) do
-    cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled')
+    -- One that was not begun ends at once, and others may be due now.
+    moved = cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled') ==
+        'cancelled' or moved
 end
 local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
 local count = 0
@@ -40,6 +44,7 @@ for child = at + 3, #ARGV, JOB_ARGS + 1 do
     local epoch = call('HGET', old, 'epoch')
     call('DEL', old)
     call('ZREM', P .. 'done', ARGV[child + 1])
+    call('ZREM', P .. 'dead', ARGV[child + 1])
     if epoch then
         call('HSET', old, 'epoch', epoch)
     end
@@ -50,7 +55,9 @@ end
 call('HINCRBY', run, 'rev', 1)
 if state ~= '' then
     end_job(id, f, state, reason, result)
-elseif ARGV[3] == '1' then
+elseif moved then
+    return 'moved'
+else
     call('ZREM', P .. 'dirty', id)
 end
 return 'ok'

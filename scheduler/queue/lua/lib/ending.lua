@@ -79,6 +79,8 @@ function end_job(id, f, state, reason, result)
     if reason and reason ~= '' then
         set[#set + 1] = 'reason'
         set[#set + 1] = reason
+    else
+        call('HDEL', job, 'reason') -- of an earlier attempt
     end
     if result then
         set[#set + 1] = 'result'
