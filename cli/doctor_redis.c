@@ -16,6 +16,8 @@
 
 #define TIMEOUT_MS  3000
 #define PINGS       200
+#define P50         (PINGS / 2)
+#define P99         (PINGS * 99 / 100)
 #define SLOW_US     20000 /* a round trip that workers would feel */
 #define SKEW_MAX_MS 1000
 #define LAG_MAX_S   10
@@ -56,8 +58,7 @@ static bool info_is(const struct doctor *d, const char *field,
     return !strcmp(info(d, field, text), value);
 }
 
-/* ---- reaching it ----------------------------------------------------------
- */
+/* ---- reaching it -------------------------------------------------------- */
 
 static void check_none(struct finding *out)
 {
@@ -127,8 +128,7 @@ static void check_role(struct doctor *d, struct finding *out)
                      "it is a '%s': jobs cannot be written to it", role);
 }
 
-/* ---- whether it keeps what it is given ------------------------------------
- */
+/* ---- whether it keeps what it is given ---------------------------------- */
 
 static void check_eviction(struct doctor *d, struct finding *out)
 {
@@ -241,8 +241,7 @@ static void check_replicas(struct doctor *d, struct finding *out)
         finding_ok(out, "%ld connected", replicas);
 }
 
-/* ---- time -----------------------------------------------------------------
- */
+/* ---- time --------------------------------------------------------------- */
 
 static void check_clock(struct doctor *d, struct finding *out)
 {
@@ -292,7 +291,7 @@ static int compare(const void *a, const void *b)
 static void check_latency(struct doctor *d, struct finding *out)
 {
     const char *const words[] = {"PING"};
-    int64_t took[PINGS];
+    int64_t took[PINGS], half_us, most_us;
     struct err err = {0};
 
     for (size_t i = 0; i < PINGS; i++) {
@@ -308,19 +307,18 @@ static void check_latency(struct doctor *d, struct finding *out)
         took[i] = now_us() - start;
     }
     qsort(took, PINGS, sizeof(took[0]), compare);
-    if (took[PINGS * 99 / 100] > SLOW_US)
+    half_us = took[P50];
+    most_us = took[P99];
+    if (most_us > SLOW_US)
         finding_warn(out, "bring workers nearer to Redis, or look at its load",
                      "a round trip takes %.1f ms (p50), %.1f ms (p99)",
-                     (double)took[PINGS / 2] / 1000,
-                     (double)took[PINGS * 99 / 100] / 1000);
+                     (double)half_us / 1000, (double)most_us / 1000);
     else
         finding_ok(out, "a round trip takes %.1f ms (p50), %.1f ms (p99)",
-                   (double)took[PINGS / 2] / 1000,
-                   (double)took[PINGS * 99 / 100] / 1000);
+                   (double)half_us / 1000, (double)most_us / 1000);
 }
 
-/* ---- the queue's own scripts ----------------------------------------------
- */
+/* ---- the queue's own scripts -------------------------------------------- */
 
 static void unlink_all(struct doctor *d, const redisReply *keys)
 {
