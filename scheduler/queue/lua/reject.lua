@@ -1,5 +1,5 @@
 -- reject.lua - a document of the inbox is wrong: keep it with the reason.
--- ARGV inbox document id reason where
+-- ARGV inbox document id reason
 -- -> 1, or 0: somebody else took it over
 if call('LREM', P .. 'inbox:' .. ARGV[1], 1, ARGV[2]) == 0 then
     return 0
