@@ -145,6 +145,9 @@ void queue_lease_forget(struct queue *queue)
     TAILQ_FOREACH (request, &queue->requests, link)
         if (request->on_answer == on_leased)
             request->forgotten = true;
+    /* What comes next is another request than the one that goes on there. */
+    state_random_hex(queue->nonce, QUEUE_NONCE_SIZE - 1);
+    queue->again = false;
 }
 
 /* ---- keeping them -------------------------------------------------------- */

@@ -335,16 +335,16 @@ static void send_decision(struct advance *a)
 static void read_row(const struct advance *a, const redisReply *row,
                      struct run_row *rows)
 {
-    enum { ID, STATE, REASON = 9, STARTED = 15, ENDED };
+    enum { ID, REASON = 9, PARENT = 11, STARTED = 15, ENDED };
     const char *id = queue_reply_str(row, ID);
     const char *dash = id ? strrchr(id, '-') : NULL;
     size_t index = dash ? strtoul(dash + 1, NULL, 10) - 1 : SIZE_MAX;
-    const char *state = queue_reply_str(row, STATE);
+    const char *parent = queue_reply_str(row, PARENT);
     const char *reason = queue_reply_str(row, REASON);
 
-    if (index >= a->plan->job_count || !state || !reason)
+    if (index >= a->plan->job_count || !parent || !reason ||
+        strcmp(parent, a->id) != 0) /* an id that was somebody else's */
         return;
-    (void)snprintf(rows[index].state, sizeof(rows[index].state), "%s", state);
     (void)snprintf(rows[index].reason, sizeof(rows[index].reason), "%s",
                    reason);
     rows[index].started_at_ms = queue_reply_num(row, STARTED);
@@ -363,6 +363,10 @@ static void on_rows(struct queue_request *request,
         return;
     }
     rows = xcalloc(a->plan->job_count, sizeof(*rows));
+    for (size_t i = 0; i < a->plan->job_count; i++)
+        if (a->states[i] != RUN_NOT_BEGUN)
+            (void)snprintf(rows[i].state, sizeof(rows[i].state), "%s",
+                           state_words[a->states[i]]);
     for (size_t i = 0; i < reply->elements; i++)
         read_row(a, reply->element[i], rows);
     run_result_make(&(struct run_ended){.id = a->id,

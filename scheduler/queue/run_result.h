@@ -5,7 +5,7 @@
 
 #include "pipelines/plan.h"
 
-/** How a job ended; all zero: it was never begun. */
+/** How a job ended; all zero: it is skipped now. */
 struct run_row {
     char state[16];
     char reason[32];                    /* "": it passed */

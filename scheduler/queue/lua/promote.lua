@@ -57,7 +57,7 @@ local function age(labels)
     end
 end
 
-unpark(LIMIT)
+unpark_some(LIMIT)
 if aging_ms > 0 then
     age('')
     for _, labels in ipairs(call('SRANDMEMBER', P .. 'labels', 8)) do
