@@ -38,8 +38,8 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines scheduler/queue scheduler/intake worker/logs \
-         worker/supervisor worker/job worker/checkout worker/sandbox \
+ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
+         worker/logs worker/supervisor worker/job worker/checkout worker/sandbox \
          worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
@@ -52,7 +52,8 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout launch
 MAIN_berth := cli
-ROOMS_berth := cli worker/supervisor scheduler/queue pipelines base
+ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
+               scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base

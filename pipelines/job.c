@@ -124,6 +124,15 @@ static void load_moment(struct loader *l, const struct yaml_node *value,
         *out = (struct job_moment){at ? JOB_AT : JOB_AFTER, ms};
 }
 
+static void load_retry(struct loader *l, const struct yaml_node *value,
+                       void *target)
+{
+    int retries;
+
+    if (load_whole(l, value, 0, JOB_MAX_RETRIES, &retries))
+        ((struct job_request *)target)->retries = (unsigned)retries;
+}
+
 static void load_not_before(struct loader *l, const struct yaml_node *value,
                             void *target)
 {
@@ -155,6 +164,7 @@ static const struct key_rule request_keys[] = {
     {"not_before", load_not_before, false, 0},
     {"deadline", load_deadline, false, 0},
     {"labels", load_request_labels, false, 0},
+    {"retry", load_retry, false, 0},
     {"report", job_load_report, false, 0},
 };
 
@@ -176,6 +186,7 @@ static const struct foreign_word request_foreign[] = {
     {"pull_request", "write change"},
     {"tags", "write labels"},
     {"runs-on", "write labels"},
+    {"retries", "write retry"},
     {"parameters", "write inputs"},
     {"variables", "write env, or inputs"},
 };
@@ -358,6 +369,8 @@ static void set_queueing(json_t *object, const struct job_request *r)
                             concurrency_to_json(&r->concurrency));
     set_moment(object, "not_before", &r->not_before);
     set_moment(object, "deadline", &r->deadline);
+    if (r->retries)
+        json_object_set_new(object, "retry", json_integer(r->retries));
     if (!r->labels.count)
         return;
     labels = json_array();

@@ -13,6 +13,7 @@
 #define JOB_MAX_BATCH        1000
 #define JOB_MAX_ID           32 /* bytes; what a matrix makes has a suffix */
 #define JOB_MAX_INPUTS       64
+#define JOB_MAX_RETRIES      10
 #define JOB_MAX_REPORT_BYTES ((size_t)16 << 10)
 #define JOB_MAX_WAIT_MS      ((int64_t)365 * 24 * 3600 * 1000)
 #define JOB_DEDUPE_MS        ((int64_t)3600 * 1000) /* unless said otherwise */
@@ -56,6 +57,7 @@ struct job_request {
     struct job_moment not_before;
     struct job_moment deadline; /* not started by then: it expires */
     struct strv labels;         /* besides those of the pipeline */
+    unsigned retries; /* further attempts after failures of its own fault */
     json_t *report; /* owned; an object with `forge`, or NULL: nowhere */
 };
 

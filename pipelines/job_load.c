@@ -151,12 +151,27 @@ static bool address_ok(const char *s)
     return len && *s != '-' && s[len] == ':' && s[len + 1];
 }
 
+/* user:password in front of the host. */
+static bool has_password(const char *s)
+{
+    const char *host = strstr(s, "://");
+    const char *at;
+
+    host = host ? host + 3 : s;
+    at = memrchr(host, '@', strcspn(host, "/"));
+    return at && memchr(host, ':', (size_t)(at - host));
+}
+
 void job_load_repo(struct loader *l, const struct yaml_node *value,
                    void *target)
 {
     if (!load_is_line(l, value, ADDRESS_MAX))
         return;
-    if (address_ok(value->text))
+    if (*value->text != '/' && has_password(value->text))
+        load_fail(l, value, NULL,
+                  "the address holds a password, which everybody who sees the "
+                  "queue could read: leave it out, and let the worker have it");
+    else if (address_ok(value->text))
         set(&((struct job_request *)target)->repo, value->text);
     else
         load_fail(l, value, NULL,

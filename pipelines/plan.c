@@ -293,8 +293,8 @@ static bool status_of(const struct plan_group *group,
 
 int plan_decide(const struct plan *plan, size_t job,
                 const struct plan_facts *facts,
-                const enum plan_outcome *outcomes, enum plan_decision *out,
-                struct err *err)
+                const enum plan_outcome *outcomes, bool cancelled,
+                enum plan_decision *out, struct err *err)
 {
     const struct plan_job *j = &plan->jobs[job];
     const struct plan_group *group = &plan->groups[j->group];
@@ -306,6 +306,8 @@ int plan_decide(const struct plan *plan, size_t job,
         *out = PLAN_WAIT;
         return 0;
     }
+    if (cancelled)
+        scope.status = EXPR_CANCELLED;
     if (condition_eval(group->source->condition, &scope, &run, err) < 0)
         return err_wrap(err, "job '%.100s'", j->name);
     *out = run ? PLAN_START : PLAN_SKIP;

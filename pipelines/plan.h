@@ -80,11 +80,13 @@ enum plan_decision { PLAN_WAIT, PLAN_START, PLAN_SKIP };
  * What is to be done with a job that was not started yet. `outcomes` has one
  * entry a group. PLAN_WAIT: a group that it needs is pending. Else its
  * condition decides; without one, all that it needs must have succeeded.
- * `max_parallel` is the caller's.
+ * `cancelled`: somebody asked for the end of the run; then success() and
+ * failure() are false, whatever it needs, so that only what says always() or
+ * cancelled() is started. `max_parallel` is the caller's.
  */
 MUST_USE int plan_decide(const struct plan *plan, size_t job,
                          const struct plan_facts *facts,
-                         const enum plan_outcome *outcomes,
+                         const enum plan_outcome *outcomes, bool cancelled,
                          enum plan_decision *out, struct err *err);
 
 /**

@@ -32,8 +32,11 @@ struct queue_request {
     int64_t sent_mono_ms;
     void (*fn)(void); /* the caller's, cast by on_answer */
     void *arg;
-    void *data; /* owned; of the kind of call */
+    void *data;                    /* owned; of the kind of call */
+    void (*free_data)(void *data); /* NULL: free() */
 };
+
+struct keeper_round; /* keeper.c */
 
 struct queue {
     struct queue_options options; /* defaults filled in; strings below */
@@ -44,6 +47,8 @@ struct queue {
     struct redis *redis;          /* owned; NULL: opened without a loop */
     struct redis *bell;           /* owned; for what waits; NULL: not needed */
     struct redis *wait;           /* owned; the same, of a scheduler's runs */
+    struct redis *inbox;          /* owned; the same, of its documents */
+    struct keeper_round *round;   /* owned; NULL: none is under way */
     struct redis_sync *sync;      /* owned; NULL: not yet needed */
     TAILQ_HEAD(, queue_request) requests; /* owned */
     TAILQ_HEAD(, lease) leases;           /* borrowed; those that live */
@@ -133,6 +138,13 @@ void queue_send_waiting(struct queue_request *request,
 
 /* ---- names and answers ------------------------------------------------------
  */
+
+/** A number in [0, 1) as text, for what scripts do by chance. */
+#define QUEUE_FRACTION_SIZE 16
+const char *queue_fraction(char out[QUEUE_FRACTION_SIZE]);
+/** `wait_ms`, QUEUE_MAX_WAIT_MS at most, in seconds as Redis takes it. */
+#define QUEUE_SECONDS_SIZE 24
+const char *queue_seconds(uint32_t wait_ms, char out[QUEUE_SECONDS_SIZE]);
 
 /** berth:{pool}:<format>. Owned by the caller. */
 MUST_USE char *queue_key(const struct queue *queue, const char *fmt, ...)

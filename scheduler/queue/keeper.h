@@ -26,6 +26,7 @@ struct keeper_report {
     unsigned forgotten;              /* jobs that ended long ago */
     unsigned given_back;             /* documents that dead schedulers held */
     int64_t next_due_ms;             /* the next delayed job; 0: none */
+    int64_t now_ms;                  /* by Redis' clock, as the former */
     char runs[16][QUEUE_MAX_ID + 1]; /* that have something to be decided */
     size_t run_count;
 };
@@ -48,18 +49,37 @@ typedef void queue_take_fn(void *arg, const void *text, size_t len,
  */
 void queue_take(struct queue *queue, const char *scheduler, uint32_t wait_ms,
                 queue_take_fn *fn, void *arg);
+/**
+ * The callback of a queue_take() under way does not come any more. What it was
+ * about to take may be held already: queue_give_back().
+ */
+void queue_take_forget(struct queue *queue);
 
-/** The documents that a scheduler of this name held when it died come back. */
+/**
+ * The documents that a scheduler of this name holds come back, as those that it
+ * held when it died, or whose taking failed. What is under way goes on: who is
+ * second to submit or reject a document gets ERR_LOST. A document that is too
+ * long to be taken at all is rejected.
+ */
 void queue_give_back(struct queue *queue, const char *scheduler,
                      queue_done_fn *fn, void *arg);
 
-/** Keep a wrong document, with the reason. ERR_LOST: another took it over. */
+/**
+ * Keep a wrong document, the first MiB of it, with the reason, as `id`.
+ * ERR_LOST: another took it over.
+ */
 void queue_reject(struct queue *queue, const struct queue_document *document,
                   const char *id, const char *reason, queue_done_fn *fn,
                   void *arg);
 
-/** Wait for a run that has something to be decided. `fn`: look at `dirty`. */
-void queue_wait_run(struct queue *queue, uint32_t wait_ms, queue_done_fn *fn,
+/** `woken`: there is such a run; else none came in time. */
+typedef void queue_wake_fn(void *arg, bool woken, const struct err *err);
+/**
+ * Wait `wait_ms` at most for a run that has something to be decided, on a
+ * connection of its own (BLPOP); queue_keep() then says which. One call at a
+ * time.
+ */
+void queue_wait_run(struct queue *queue, uint32_t wait_ms, queue_wake_fn *fn,
                     void *arg);
 
 /* ---- schedules ------------------------------------------------------------

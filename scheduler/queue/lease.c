@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 void lease_free(struct lease *lease)
 {
@@ -146,6 +145,9 @@ void queue_lease_forget(struct queue *queue)
     TAILQ_FOREACH (request, &queue->requests, link)
         if (request->on_answer == on_leased)
             request->forgotten = true;
+    /* What comes next is another request than the one that goes on there. */
+    state_random_hex(queue->nonce, QUEUE_NONCE_SIZE - 1);
+    queue->again = false;
 }
 
 /* ---- keeping them -------------------------------------------------------- */
@@ -254,17 +256,6 @@ static void on_completed(struct queue_request *request,
     fn(request->arg, next, err);
 }
 
-/* Without high quality: it spreads retries. */
-static const char *random_fraction(char out[16])
-{
-    uint32_t n = 0;
-
-    if (getrandom(&n, sizeof(n), GRND_NONBLOCK) < 0)
-        n = 0;
-    (void)snprintf(out, 16, "0.%03u", n % 1000);
-    return out;
-}
-
 void lease_complete(struct lease *lease, const char *worker,
                     const struct lease_result *result,
                     const struct lease_wish *wish, lease_completed_fn *fn,
@@ -273,7 +264,7 @@ void lease_complete(struct lease *lease, const char *worker,
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
     struct queue_request *request =
         queue_request(lease->queue, on_completed, (void (*)(void))fn, arg);
-    char fraction[16];
+    char fraction[QUEUE_FRACTION_SIZE];
 
     request->lease = lease;
     queue_args_str(&args, lease->job_id);
@@ -283,7 +274,7 @@ void lease_complete(struct lease *lease, const char *worker,
     queue_args_opt(&args, reason_name(result->reason));
     queue_args_str(&args, result->json);
     queue_args_num(&args, reason_is_infrastructure(result->reason));
-    queue_args_str(&args, random_fraction(fraction));
+    queue_args_str(&args, queue_fraction(fraction));
     queue_args_str(&args, worker);
     if (wish) {
         add_wish(&args, lease->queue, wish, lease->next_nonce,
@@ -316,14 +307,10 @@ void queue_listen(struct queue *queue, const char *worker, uint32_t wait_ms,
     CLEANUP(mem) char *key = queue_key(queue, "ctl:%s", worker);
     struct queue_request *request =
         queue_request(queue, on_bell, (void (*)(void))fn, arg);
-    char seconds[24];
+    char seconds[QUEUE_SECONDS_SIZE];
 
-    if (wait_ms > QUEUE_MAX_WAIT_MS)
-        wait_ms = QUEUE_MAX_WAIT_MS;
-    (void)snprintf(seconds, sizeof(seconds), "%u.%03u", wait_ms / 1000,
-                   wait_ms % 1000);
     queue_args_str(&args, "BLPOP");
     queue_args_str(&args, key);
-    queue_args_str(&args, seconds);
+    queue_args_str(&args, queue_seconds(wait_ms, seconds));
     queue_send_waiting(request, &queue->bell, &args);
 }

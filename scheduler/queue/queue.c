@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define MAX_POOL 64
 
@@ -98,6 +99,25 @@ static bool made_of(const char *s, const char *also, size_t max)
     return true;
 }
 
+const char *queue_fraction(char out[QUEUE_FRACTION_SIZE])
+{
+    uint32_t n = 0;
+
+    if (getrandom(&n, sizeof(n), GRND_NONBLOCK) < 0)
+        n = 0;
+    (void)snprintf(out, QUEUE_FRACTION_SIZE, "0.%06u", n % 1000000);
+    return out;
+}
+
+const char *queue_seconds(uint32_t wait_ms, char out[QUEUE_SECONDS_SIZE])
+{
+    if (wait_ms > QUEUE_MAX_WAIT_MS)
+        wait_ms = QUEUE_MAX_WAIT_MS;
+    (void)snprintf(out, QUEUE_SECONDS_SIZE, "%u.%03u", wait_ms / 1000,
+                   wait_ms % 1000);
+    return out;
+}
+
 int queue_check_id(const char *id, struct err *err)
 {
     if (!made_of(id, "-", QUEUE_MAX_ID) || id[0] == '-')
@@ -172,11 +192,19 @@ int queue_open(struct loop *loop, const struct queue_options *options,
     return 0;
 }
 
+static void request_clear(struct queue_request *request)
+{
+    if (request->free_data && request->data)
+        request->free_data(request->data);
+    else
+        free(request->data);
+    free(request);
+}
+
 static void request_free(struct queue_request *request)
 {
     TAILQ_REMOVE(&request->queue->requests, request, link);
-    free(request->data);
-    free(request);
+    request_clear(request);
 }
 
 void queue_free(struct queue *queue)
@@ -188,9 +216,11 @@ void queue_free(struct queue *queue)
     redis_free(queue->redis);
     redis_free(queue->bell);
     redis_free(queue->wait);
+    redis_free(queue->inbox);
     redis_sync_free(queue->sync);
     while ((request = TAILQ_FIRST(&queue->requests)))
         request_free(request);
+    free(queue->round);
     if (queue->url)
         mem_wipe(queue->url, strlen(queue->url));
     free(queue->url);
@@ -270,8 +300,7 @@ static void on_reply(void *arg, const struct redisReply *reply,
     TAILQ_REMOVE(&request->queue->requests, request, link);
     if (!request->forgotten)
         request->on_answer(request, reply, err);
-    free(request->data);
-    free(request);
+    request_clear(request);
 }
 
 void queue_send_at(struct queue_request *request, enum queue_script script,

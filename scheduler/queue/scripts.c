@@ -14,6 +14,7 @@
 #define GRANT  ENDING LUA("lib/grant")
 #define LOGS   POOL LUA("lib/logs")
 #define LANES  POOL LUA("lib/lanes")
+#define REFUSE POOL LUA("lib/refuse")
 
 EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
 EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
@@ -30,7 +31,9 @@ EMBED_FILES(queue_lua_trim, LOGS LUA("trim"));
 EMBED_FILES(queue_lua_watch, POOL LUA("watch"));
 EMBED_FILES(queue_lua_advance, ACCEPT LUA("advance"));
 EMBED_FILES(queue_lua_fire, POOL LUA("fire"));
-EMBED_FILES(queue_lua_reject, POOL LUA("reject"));
+EMBED_FILES(queue_lua_reject, REFUSE LUA("reject"));
+EMBED_FILES(queue_lua_giveback, REFUSE LUA("giveback"));
+EMBED_FILES(queue_lua_look, POOL LUA("look"));
 EMBED_FILES(queue_lua_list, LANES LUA("list"));
 EMBED_FILES(queue_lua_why, GRANT LUA("why"));
 EMBED_FILES(queue_lua_depths, LANES LUA("depths"));
@@ -57,4 +60,6 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_WHY] = {"why", queue_lua_why},
     [SCRIPT_DEPTHS] = {"depths", queue_lua_depths},
     [SCRIPT_AUDIT] = {"audit", queue_lua_audit},
+    [SCRIPT_GIVE_BACK] = {"giveback", queue_lua_giveback},
+    [SCRIPT_LOOK] = {"look", queue_lua_look},
 };

@@ -27,6 +27,8 @@ enum queue_script {
     SCRIPT_WHY,
     SCRIPT_DEPTHS,
     SCRIPT_AUDIT,
+    SCRIPT_GIVE_BACK,
+    SCRIPT_LOOK,
     SCRIPT_COUNT
 };
 

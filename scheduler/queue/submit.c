@@ -108,10 +108,27 @@ void job_args_add(struct queue_args *args, const struct queue_job *job)
     queue_args_opt(args, job->about);
 }
 
+/* The scripts join names with ':' and labels with ','. */
+static int check_names(const struct queue_job *job, struct err *err)
+{
+    if (job->tenant && (!*job->tenant || strlen(job->tenant) > MAX_TENANT ||
+                        strchr(job->tenant, ':')))
+        return err_set(err, ERR_USER, "job %s: the tenant '%.80s' is bad",
+                       job->id, job->tenant);
+    for (size_t i = 0; job->labels && i < job->labels->count; i++)
+        if (!*job->labels->items[i] || strpbrk(job->labels->items[i], ",:"))
+            return err_set(err, ERR_USER, "job %s: the label '%.80s' is bad",
+                           job->id, job->labels->items[i]);
+    return 0;
+}
+
 static int check_job(const struct queue_job *job, struct err *err)
 {
-    if (queue_check_id(job->id, err) < 0)
+    if (queue_check_id(job->id, err) < 0 || check_names(job, err) < 0)
         return -1;
+    if (job->dedupe_key && *job->dedupe_key && job->dedupe_ms <= 0)
+        return err_set(err, ERR_USER, "job %s: its dedupe key needs a time",
+                       job->id);
     if (strlen(job->payload) > QUEUE_MAX_PAYLOAD)
         return err_set(err, ERR_USER,
                        "job %s: its payload has %zu bytes, over %zu", job->id,
@@ -122,12 +139,20 @@ static int check_job(const struct queue_job *job, struct err *err)
 int queue_check_jobs(const struct queue_job *jobs, size_t count,
                      struct err *err)
 {
+    size_t bytes = 0;
+
     if (count == 0 || count > QUEUE_MAX_BATCH)
         return err_set(err, ERR_USER, "%zu jobs at once; 1 to %d can be", count,
                        QUEUE_MAX_BATCH);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (check_job(&jobs[i], err) < 0)
             return -1;
+        bytes += strlen(jobs[i].payload);
+    }
+    if (bytes > QUEUE_MAX_BATCH_BYTES)
+        return err_set(err, ERR_USER,
+                       "the payloads of %zu jobs have %zu bytes, over %zu",
+                       count, bytes, QUEUE_MAX_BATCH_BYTES);
     return 0;
 }
 

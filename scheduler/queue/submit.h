@@ -6,9 +6,10 @@
 #include "pipelines/job.h"
 #include "scheduler/queue/queue.h"
 
-/** What is taken at most: bytes of a payload, jobs at once. */
-#define QUEUE_MAX_PAYLOAD ((size_t)1000 << 10)
-#define QUEUE_MAX_BATCH   1000
+/** What is taken at most: bytes of a payload, jobs at once, and their bytes. */
+#define QUEUE_MAX_PAYLOAD     ((size_t)1000 << 10)
+#define QUEUE_MAX_BATCH       1000
+#define QUEUE_MAX_BATCH_BYTES ((size_t)64 << 20)
 
 /** A job for the queue. All strings are borrowed; NULL is none. */
 struct queue_job {
@@ -16,14 +17,14 @@ struct queue_job {
     const char *payload; /* JSON: what run-job gets (worker/job/events.h), or of
                             a run what run.h says */
     bool is_run;         /* of several jobs */
-    const char *tenant;  /* whose line it waits in; queue_tenant() */
+    const char *tenant;  /* whose line it waits in; queue_tenant(); no ':' */
     const char *pipeline; /* its name, for caps */
     enum job_priority priority;
-    const struct strv *labels; /* what a worker must have */
+    const struct strv *labels; /* what a worker must have; no ',' or ':' */
     int64_t not_before_ms;     /* since 1970; 0: now */
     int64_t expires_at_ms;     /* not started by then: it expires; 0: never */
     const char *dedupe_key;
-    int64_t dedupe_ms;
+    int64_t dedupe_ms; /* how long the key counts; above 0 if there is one */
     const struct concurrency *concurrency; /* its group is expanded already */
     unsigned job_retries; /* after failures that are its own fault */
     int infra_retries;    /* after others; -1: as the pool has it */
@@ -44,8 +45,8 @@ struct queue_answer {
 
 /**
  * Put jobs in, all of them at once (submit.lua); `answers` has room for
- * `count`. ERR_USER: a malformed id, a payload that is too large, too many;
- * ERR_TRANSIENT. Blocks.
+ * `count`. ERR_USER: a malformed id or name, a payload that is too large, too
+ * many; ERR_TRANSIENT. Blocks.
  */
 MUST_USE int queue_submit(struct queue *queue, const struct queue_job *jobs,
                           size_t count, struct queue_answer *answers,

@@ -74,7 +74,7 @@ static void check_plan(const struct document *document)
             if (outcomes[i] != PLAN_PENDING)
                 continue;
             require(plan_decide(plan, plan->groups[i].first, &facts, outcomes,
-                                &decision, &err) == 0);
+                                false, &decision, &err) == 0);
             left -= decision != PLAN_WAIT;
             if (decision != PLAN_WAIT)
                 outcomes[i] =

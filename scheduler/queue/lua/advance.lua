@@ -2,7 +2,8 @@
 -- ARGV run rev done, n of children to be skipped, their indices, n to be
 -- cancelled, their indices, state reason result (state '': goes on), then
 -- for each child to begin its index and what accept.lua takes
--- -> 'ok'; 'stale': the run moved since `rev` was read, decide again; 'lost'
+-- -> 'ok'; 'stale': the run moved since `rev` was read, or is to end while a
+-- child does not: decide again; 'lost'
 -- `done`: 1, nothing is left to be decided until a child ends.
 local id, rev = ARGV[1], ARGV[2]
 local run = P .. 'run:' .. id
@@ -26,31 +27,56 @@ local function list()
     return items
 end
 
+-- Make place for a child. What an earlier try of the run left goes, but for its
+-- epoch. 'failed': the id is somebody else's; 'active': it is there already.
+local function replace(child)
+    local job = P .. 'job:' .. child
+    local old = load(job, 'epoch', 'parent', 'state')
+    if old.state and old.parent ~= id then
+        return 'failed'
+    elseif waits_or_runs(old.state) then
+        return 'active'
+    end
+    call('DEL', job)
+    call('ZREM', P .. 'done', child)
+    call('ZREM', P .. 'dead', child)
+    if old.epoch then
+        call('HSET', job, 'epoch', old.epoch)
+    end
+    return 'new'
+end
+
+local moved = ARGV[3] ~= '1'
 for _, index in ipairs(list()) do
     call('HSET', run, index, 'skipped')
 end
 for _, index in ipairs(list()) do
-    cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled')
+    -- One that was not begun ends at once, and others may be due now.
+    moved = cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled') ==
+        'cancelled' or moved
 end
 local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
 local count = 0
 for child = at + 3, #ARGV, JOB_ARGS + 1 do
-    local old = P .. 'job:' .. ARGV[child + 1]
-    -- Of an earlier time that the run was tried: its epoch goes on.
-    local epoch = call('HGET', old, 'epoch')
-    call('DEL', old)
-    call('ZREM', P .. 'done', ARGV[child + 1])
-    if epoch then
-        call('HSET', old, 'epoch', epoch)
+    local what = replace(ARGV[child + 1])
+    call('HSET', run, ARGV[child], what == 'failed' and what or 'active')
+    moved = moved or what == 'failed'
+    if what == 'new' then
+        accept(child + 1, f.seq + count, id, ARGV[child])
     end
-    call('HSET', run, ARGV[child], 'active')
-    accept(child + 1, f.seq + count, id, ARGV[child])
     count = count + 1
 end
 call('HINCRBY', run, 'rev', 1)
 if state ~= '' then
+    for _, word in ipairs(call('HVALS', run)) do
+        if word == 'active' then
+            return 'stale'
+        end
+    end
     end_job(id, f, state, reason, result)
-elseif ARGV[3] == '1' then
+elseif moved then
+    return 'moved'
+else
     call('ZREM', P .. 'dirty', id)
 end
 return 'ok'

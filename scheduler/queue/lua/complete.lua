@@ -15,16 +15,20 @@ elseif f.state == 'running' then
     end_attempt(id, f, ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1',
                 tonumber(ARGV[8]))
     if conf.capped then
-        unpark(16)
+        unpark('t' .. f.tenant)
+        unpark('p' .. f.pipeline)
     end
 end
 if ARGV[10] then
     for i, value in ipairs(grant_or_wait(wanted(ARGV[9], 10))) do
         answer[i + 1] = value
     end
+elseif f.labels then
+    sweep(f.labels)
 end
--- Somebody else may have use for the slot that is free now.
-if not answer[3] and answer[1] == 'ok' then
+-- Somebody else may have use for the slot that is free now, or for what waited
+-- behind a cap.
+if answer[1] == 'ok' and (conf.capped or not answer[3]) then
     ring_waiting()
 end
 return answer

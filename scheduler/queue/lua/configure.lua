@@ -11,7 +11,10 @@ for _, name in ipairs(call('HKEYS', P .. 'conf')) do
         call('HDEL', P .. 'conf', name)
     end
 end
-call('HSET', P .. 'conf', unpack(ARGV))
-unpark(1000) -- a cap may be gone
+for name, value in pairs(set) do -- unpack() has its limits
+    call('HSET', P .. 'conf', name, value)
+end
+call('PEXPIRE', P .. 'conf', 2592000000)
+unpark_some(1000) -- a cap may be gone
 ring_waiting()
 return 1

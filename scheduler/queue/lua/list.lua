@@ -26,13 +26,16 @@ elseif which == 'ready' then
     end)
 elseif which == 'blocked' then
     for _, group in ipairs(call('HKEYS', P .. 'groups')) do
-        add(call('ZRANGE', P .. 'group:' .. group, 0, limit - 1))
+        if #ids < limit then
+            add(call('ZRANGE', P .. 'group:' .. group, 0, limit - #ids - 1))
+        end
     end
 elseif which == 'delayed' then
     add(call('ZRANGE', P .. 'delayed', 0, limit - 1))
 elseif which == 'id' then
-    limit = #ARGV
-    add({unpack(ARGV, 2)})
+    for i = 2, #ARGV do
+        ids[i - 1] = ARGV[i]
+    end
 else
     add(call('ZREVRANGE', P .. which, 0, limit - 1))
 end

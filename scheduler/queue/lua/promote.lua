@@ -1,6 +1,6 @@
 -- promote.lua - what the clock alone moves.
 -- ARGV aging_ms rand
--- -> {begun, expired, aged, when the next delayed job is due (0: none)}
+-- -> {begun, expired, aged, when the next delayed job is due (0: none), now}
 -- Delayed jobs that are due begin. Jobs that were not started by their
 -- deadline end as expired. What has waited for aging_ms rises a class, and
 -- again after the next. Lanes that were set aside come back.
@@ -57,7 +57,7 @@ local function age(labels)
     end
 end
 
-unpark(LIMIT)
+unpark_some(LIMIT)
 if aging_ms > 0 then
     age('')
     for _, labels in ipairs(call('SRANDMEMBER', P .. 'labels', 8)) do
@@ -65,4 +65,4 @@ if aging_ms > 0 then
     end
 end
 local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-return {begun, expired, aged, first[2] or '0'}
+return {begun, expired, aged, first[2] or '0', stamp}

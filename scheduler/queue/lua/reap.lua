@@ -14,6 +14,7 @@ if now - (tonumber(last.reaped_at_ms) or 0) > 5 * tick_ms + 1000 then
     call('HSET', P .. 'conf', 'reap_from_ms', from)
 end
 call('HSET', P .. 'conf', 'reaped_at_ms', stamp)
+call('PEXPIRE', P .. 'conf', 2592000000)
 if now < from then
     return answer
 end

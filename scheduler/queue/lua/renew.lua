@@ -14,7 +14,8 @@ call('ZADD', P .. 'workers', stamp, worker)
 call('PEXPIRE', P .. 'workers', keep_ms)
 for at = 5 + 2 * count, #ARGV, 3 do
     local id, epoch = ARGV[at], ARGV[at + 1]
-    local f = load_job(id)
+    local f = load(P .. 'job:' .. id, 'state', 'epoch', 'nonce', 'tenant',
+                   'pipeline', 'cancel')
     if f.state ~= 'running' or f.epoch ~= epoch or f.nonce ~= ARGV[at + 2] then
         answers[#answers + 1] = 'lost'
     else

@@ -10,8 +10,7 @@ if not f.state then
     return 'none'
 elseif f.parent then
     return 'child'
-elseif not call('ZSCORE', P .. 'done', id) and
-    not call('ZSCORE', P .. 'dead', id) then
+elseif waits_or_runs(f.state) then
     return 'active'
 elseif call('HEXISTS', job, 'payload') == 0 then
     return 'gone'
@@ -23,6 +22,11 @@ call('HSET', job, 'class', call('HGET', job, 'priority'))
 call('PERSIST', job)
 call('ZREM', P .. 'done', id)
 call('ZREM', P .. 'dead', id)
-call('DEL', P .. 'run:' .. id)
+if f.kind == 'run' then
+    -- Decisions of before must not fit the new time.
+    local rev = call('HINCRBY', P .. 'run:' .. id, 'rev', 1)
+    call('DEL', P .. 'run:' .. id)
+    call('HSET', P .. 'run:' .. id, 'rev', rev)
+end
 enter(id, load_job(id))
 return 'queued'

@@ -1,10 +1,9 @@
 -- trim.lua - forget what ended long ago, or what is too many.
 -- ARGV keep_count
 -- -> how many jobs were forgotten
--- What is still to be reported is kept. Keys have lifetimes besides, for pools
--- that nobody looks after any more.
+-- What is still to be reported is kept, as long as the dead at most. Keys have
+-- lifetimes besides, for pools that nobody looks after any more.
 local LIMIT = 128
-local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
 local keep_count = tonumber(ARGV[1])
 local gone = 0
 
@@ -13,6 +12,8 @@ local function forget(id)
     local f = load(job, 'epoch', 'report')
     if f.report and
         call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) then
+        -- Behind the others: many of these must not hide what can go.
+        call('ZADD', P .. 'done', 'XX', stamp, id)
         return
     end
     for epoch = math.max(1, (tonumber(f.epoch) or 0) - 15),
@@ -50,8 +51,9 @@ if excess > 0 then
     end
 end
 for _, name in ipairs({'done', 'dead', 'logs', 'log_sizes', 'rejected'}) do
-    call('PEXPIRE', P .. name, math.max(keep_ms, dead_ms))
+    call('PEXPIRE', P .. name, longest_ms)
 end
+call('ZREMRANGEBYSCORE', P .. 'outbox', '-inf', now - longest_ms)
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf',
                              now - 86400000, 'LIMIT', 0, LIMIT)) do
     call('ZREM', P .. 'workers', worker)

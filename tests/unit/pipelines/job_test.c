@@ -76,6 +76,7 @@ static void test_everything(void **state)
     assert_int_equal(job_moment_at(&r->not_before, 1000), 301000);
     assert_int_equal(job_moment_at(&r->deadline, 1000), 7201000);
     assert_int_equal(r->labels.count, 2);
+    assert_int_equal(r->retries, 2);
     assert_string_equal(json_string_value(json_object_get(r->report, "forge")),
                         "github");
     assert_true(json_is_null(json_object_get(r->report, "nothing")));

@@ -232,13 +232,42 @@ static void test_decide(void **state)
         enum plan_decision decision;
         struct err err = {0};
 
-        assert_int_equal(
-            plan_decide(plan, 0, &main_branch, outcomes, &decision, &err), 0);
+        assert_int_equal(plan_decide(plan, 0, &main_branch, outcomes, false,
+                                     &decision, &err),
+                         0);
         if (decision != cases[i].decision)
             fail_msg("case %zu: %d", i, decision);
-        assert_int_equal(
-            plan_decide(plan, 1, &main_branch, outcomes, &decision, &err), 0);
+        assert_int_equal(plan_decide(plan, 1, &main_branch, outcomes, false,
+                                     &decision, &err),
+                         0);
         assert_int_equal(decision, PLAN_START);
+    }
+}
+
+/* Of a cancelled run only what says so goes on. */
+static void test_cancelled(void **state)
+{
+    CLEANUP(document)
+    struct document *d = load("jobs:\n"
+                              "  a: {steps: [{run: ls}]}\n"
+                              "  b: {if: always(), steps: [{run: ls}]}\n"
+                              "  c: {if: cancelled(), steps: [{run: ls}]}\n"
+                              "  d: {if: failure(), steps: [{run: ls}]}\n"
+                              "  e: {needs: a, if: always(),"
+                              " steps: [{run: ls}]}\n");
+    static const enum plan_decision wanted[] = {
+        PLAN_SKIP, PLAN_START, PLAN_START, PLAN_SKIP, PLAN_WAIT};
+    static const enum plan_outcome outcomes[5] = {P, P, P, P, P};
+    CLEANUP(plan) struct plan *plan = make(d, &main_branch);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        enum plan_decision decision;
+
+        assert_int_equal(
+            plan_decide(plan, i, &main_branch, outcomes, true, &decision, NULL),
+            0);
+        assert_int_equal(decision, wanted[i]);
     }
 }
 
@@ -272,9 +301,9 @@ static void test_runs_to_its_end(void **state)
 
             if (outcomes[job] != P)
                 continue;
-            assert_int_equal(
-                plan_decide(plan, job, &main_branch, outcomes, &decision, NULL),
-                0);
+            assert_int_equal(plan_decide(plan, job, &main_branch, outcomes,
+                                         false, &decision, NULL),
+                             0);
             if (decision == PLAN_SKIP)
                 outcomes[job] = K;
             else if (decision == PLAN_START)
@@ -328,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_what_cannot_be),
         cmocka_unit_test(test_decide),
+        cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_runs_to_its_end),
         cmocka_unit_test(test_aggregate),
         cmocka_unit_test(test_facts),

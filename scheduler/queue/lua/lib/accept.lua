@@ -20,8 +20,8 @@ local function accept(at, seq, parent, index)
                  'pipeline', ARGV[at + 4], 'class', f.class, 'priority',
                  f.class, 'seq', f.seq, 'submitted_at_ms', stamp}
 
-    local function also(name, value)
-        if value and value ~= '' and value ~= '0' then
+    local function also(name, value, none)
+        if value and value ~= '' and value ~= none then
             set[#set + 1] = name
             set[#set + 1] = value
             return value
@@ -36,22 +36,16 @@ local function accept(at, seq, parent, index)
         return {call('GET', P .. 'dedupe:' .. dedupe), 'duplicate'}
     end
     also('labels', f.labels)
-    f.expires_at_ms = also('expires_at_ms', ARGV[at + 8])
+    f.expires_at_ms = also('expires_at_ms', ARGV[at + 8], '0')
     f.group = also('group', ARGV[at + 11])
-    f.cancel_in_progress = also('cancel_in_progress', ARGV[at + 12])
-    f.group_queue = also('group_queue', ARGV[at + 13])
-    also('job_retries', ARGV[at + 14])
-    if ARGV[at + 15] ~= '' then
-        set[#set + 1] = 'infra_retries'
-        set[#set + 1] = ARGV[at + 15]
-    end
+    f.cancel_in_progress = also('cancel_in_progress', ARGV[at + 12], '0')
+    f.group_queue = also('group_queue', ARGV[at + 13], '0')
+    also('job_retries', ARGV[at + 14], '0')
+    also('infra_retries', ARGV[at + 15])
     also('report', ARGV[at + 16])
     also('about', ARGV[at + 17])
-    also('parent', parent)
-    if parent then
-        set[#set + 1] = 'index'
-        set[#set + 1] = index
-    end
+    f.parent = also('parent', parent)
+    also('index', index)
     if f.expires_at_ms then
         call('ZADD', P .. 'deadlines', f.expires_at_ms, id)
     end

@@ -16,6 +16,11 @@ local function load_job(id)
     return f
 end
 
+local function waits_or_runs(state)
+    return state == 'ready' or state == 'delayed' or state == 'blocked' or
+        state == 'running'
+end
+
 local function slot_of(id, f)
     return id .. ':' .. f.epoch .. ':' .. f.tenant .. ':' .. f.pipeline
 end
@@ -43,17 +48,16 @@ local function release_group(id, group)
     if call('HGET', P .. 'groups', group) ~= id then
         return
     end
-    for _ = 1, 16 do -- what is not blocked any more left the line already
-        local first = call('ZPOPMIN', P .. 'group:' .. group)[1]
-        if not first then
-            break
-        end
+    local line = P .. 'group:' .. group
+    local first = call('ZPOPMIN', line)[1]
+    while first do -- each turn makes the line shorter
         local f = load_job(first)
         if f.state == 'blocked' then
             call('HSET', P .. 'groups', group, first)
             begin(first, f)
             return
         end
+        first = call('ZPOPMIN', line)[1]
     end
     call('HDEL', P .. 'groups', group)
 end
@@ -62,6 +66,7 @@ end
 local function leave(id, f)
     if f.state == 'ready' then
         call('ZREM', lane_of(f), id)
+        sweep(f.labels)
     elseif f.state == 'delayed' then
         call('ZREM', P .. 'delayed', id)
     elseif f.state == 'blocked' then
@@ -79,6 +84,8 @@ function end_job(id, f, state, reason, result)
     if reason and reason ~= '' then
         set[#set + 1] = 'reason'
         set[#set + 1] = reason
+    else
+        call('HDEL', job, 'reason') -- of an earlier attempt
     end
     if result then
         set[#set + 1] = 'result'
@@ -89,7 +96,9 @@ function end_job(id, f, state, reason, result)
         call('HDEL', job, 'payload') -- others may be tried again
     end
     call('ZADD', P .. 'done', stamp, id)
-    call('PEXPIRE', job, keep_ms)
+    call('PEXPIRE', P .. 'done', longest_ms)
+    -- trim.lua forgets it sooner, once it is reported.
+    call('PEXPIRE', job, f.report and longest_ms or keep_ms)
     if f.expires_at_ms then
         call('ZREM', P .. 'deadlines', id)
     end
@@ -103,10 +112,12 @@ function end_job(id, f, state, reason, result)
     end
     if f.parent then
         local run = P .. 'run:' .. f.parent
-        call('HSET', run, f.index, state)
-        call('HINCRBY', run, 'rev', 1)
-        call('ZADD', P .. 'dirty', stamp, f.parent)
-        wake()
+        if call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
+            call('HSET', run, f.index, state)
+            call('HINCRBY', run, 'rev', 1)
+            call('ZADD', P .. 'dirty', stamp, f.parent)
+            wake()
+        end
     end
     if f.group then
         release_group(id, f.group)
@@ -138,7 +149,7 @@ local function cancel(id, reason)
         end
         return 'asked'
     end
-    if f.state ~= 'ready' and f.state ~= 'delayed' and f.state ~= 'blocked' then
+    if not waits_or_runs(f.state) then
         return 'ended'
     end
     leave(id, f)
@@ -151,11 +162,18 @@ end
 local function enter(id, f)
     local line = f.group and P .. 'group:' .. f.group
     local holder = f.group and call('HGET', P .. 'groups', f.group)
+    if holder and holder ~= id and holder ~= f.parent and
+        not waits_or_runs(call('HGET', P .. 'job:' .. holder, 'state')) then
+        holder = nil -- it is gone: nobody would ever hand the group on
+    end
     if not holder or holder == id then
         if f.group then
             call('HSET', P .. 'groups', f.group, id)
         end
         begin(id, f)
+        return
+    elseif holder == f.parent then
+        begin(id, f) -- its own run has the group: that will not end before
         return
     end
     local before = call('ZRANGE', line, 0, 999)
@@ -200,11 +218,11 @@ local function end_attempt(id, f, state, reason, result, infra, rand)
         return 'retry'
     end
     if state == 'failed' and infra then
-        local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
         call('HSET', P .. 'job:' .. id, 'exhausted', 1)
         end_job(id, f, state, reason, result)
         call('ZADD', P .. 'dead', stamp, id)
-        call('PEXPIRE', P .. 'job:' .. id, math.max(dead_ms, keep_ms))
+        call('PEXPIRE', P .. 'dead', longest_ms)
+        call('PEXPIRE', P .. 'job:' .. id, longest_ms)
         return 'ended'
     end
     end_job(id, f, state, reason, result)

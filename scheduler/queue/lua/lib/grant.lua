@@ -30,7 +30,7 @@ local function first_lane(has)
     if has == '' then
         return best, labels
     end
-    for _, set in ipairs(call('SMEMBERS', P .. 'labels')) do
+    for _, set in ipairs(call('SRANDMEMBER', P .. 'labels', 256)) do
         if fits(set, has) then
             top = call('ZRANGE', P .. 'act:' .. set, 0, 0, 'WITHSCORES')
             if not top[1] then
@@ -43,40 +43,49 @@ local function first_lane(has)
     return best, labels
 end
 
--- Set a lane aside until something ends: its tenant or pipelines are at cap.
-local function park(labels, member)
+-- Set a lane aside until something ends of what is at its cap: `why` is t and
+-- a tenant, or p and a pipeline.
+local function park(labels, member, why)
     local act = P .. 'act:' .. labels
-    call('ZADD', P .. 'parked', call('ZSCORE', act, member),
+    call('ZADD', P .. 'parked:' .. why, call('ZSCORE', act, member),
          member .. ':' .. labels)
+    call('SADD', P .. 'parked', why)
     call('ZREM', act, member)
 end
 
-local function unpark(limit)
-    for _, parked in ipairs(call('ZRANGE', P .. 'parked', 0, limit - 1)) do
-        local member, labels = string.match(parked, '^(%d:[^:]*):(.*)$')
-        call('ZADD', P .. 'act:' .. labels, 'NX',
-             call('ZSCORE', P .. 'parked', parked), member)
-        call('ZREM', P .. 'parked', parked)
-        if labels ~= '' then
-            call('SADD', P .. 'labels', labels)
-        end
+local function unpark(why)
+    local lanes = call('ZRANGE', P .. 'parked:' .. why, 0, -1, 'WITHSCORES')
+    for i = 1, #lanes, 2 do
+        local class, tenant, labels =
+            string.match(lanes[i], '^(%d):([^:]*):(.*)$')
+        enlist(labels, class, tenant, tonumber(lanes[i + 1]))
+    end
+    call('DEL', P .. 'parked:' .. why)
+    call('SREM', P .. 'parked', why)
+end
+
+local function unpark_some(limit)
+    for _, why in ipairs(call('SRANDMEMBER', P .. 'parked', limit)) do
+        unpark(why)
     end
 end
 
--- The first of a lane whose pipeline is not at its cap; taken out of it.
+-- The first of a lane whose pipeline is not at its cap; taken out of it. Or
+-- nil and a pipeline that is.
 local function take(lane, counts)
     if not counts then
         return call('ZPOPMIN', lane)[1]
     end
-    local ids = call('ZRANGE', lane, 0, 15)
-    for _, id in ipairs(ids) do
+    local full
+    for _, id in ipairs(call('ZRANGE', lane, 0, 15)) do
         local pipeline = call('HGET', P .. 'job:' .. id, 'pipeline')
         if not pipeline or not is_full(counts, 'p', pipeline) then
             call('ZREM', lane, id)
             return id
         end
+        full = full or pipeline
     end
-    return nil, #ids > 0
+    return nil, full
 end
 
 -- w: worker, nonce, has (labels), lease_ms, grace_ms
@@ -107,21 +116,24 @@ end
 local function granted_before(w)
     for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, -1)) do
         local id = string.match(slot, '^([^:]*):')
-        local f = call('HMGET', P .. 'job:' .. id, 'state', 'nonce', 'epoch',
-                       'payload')
+        local f = call('HMGET', P .. 'job:' .. id, 'state', 'nonce', 'epoch')
         if f[1] == 'running' and f[2] == w.nonce then
-            return {id, f[3], f[4]}
+            -- The worker counts its end from this request on.
+            call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms, slot)
+            return {id, f[3], call('HGET', P .. 'job:' .. id, 'payload')}
         end
     end
     return nil
 end
 
 local function weight_of(tenant)
-    return conf.weighted and
+    local weight = conf.weighted and
         tonumber(call('HGET', P .. 'conf', 'weight:' .. tenant) or 1) or 1
+    return math.min(weight, 1000) -- beyond, adding 1/weight changes nothing
 end
 
--- -> {id, epoch, payload}, or {word}: 'full' (no slot), 'none' (no job)
+-- -> {id, epoch, payload}, or {word}: 'full' (no slot), 'none' (no job), 'more'
+-- (it did not look at all that wait)
 local function grant(w)
     local max = tonumber(conf.max_instances) or w.max_instances
     if w.again then
@@ -134,32 +146,32 @@ local function grant(w)
         return {'full'}
     end
     local counts = conf.capped and count_running()
-    for _ = 1, 32 do -- lanes and jobs that are passed over
+    for _ = 1, 200 do -- lanes and jobs that are passed over
         local member, labels = first_lane(w.has)
         if not member then
-            break
+            return {'none'}
         end
         local act = P .. 'act:' .. labels
         local tenant = string.sub(member, 3)
         if counts and is_full(counts, 't', tenant) then
-            park(labels, member)
+            park(labels, member, 't' .. tenant)
         else
-            local id, waits = take(P .. 'ready:' .. member .. ':' .. labels,
-                                   counts)
+            local id, full = take(P .. 'ready:' .. member .. ':' .. labels,
+                                  counts)
             if id then
                 local lease = hand_out(id, w)
                 if lease then
                     call('ZINCRBY', act, 1 / weight_of(tenant), member)
                     return lease
                 end
-            elseif waits then
-                park(labels, member)
+            elseif full then
+                park(labels, member, 'p' .. full)
             else
                 call('ZREM', act, member)
             end
         end
     end
-    return {'none'}
+    return {'more'}
 end
 
 -- From ARGV[at]: nonce again labels max_instances lease_ms grace_ms idle_ms
@@ -174,7 +186,9 @@ end
 -- Who got nothing waits for a bell, if it says for how long.
 local function grant_or_wait(w)
     local lease = grant(w)
-    if not lease[2] and w.idle_ms > 0 then
+    if lease[1] == 'more' then
+        tell(w.worker, 'job')
+    elseif not lease[2] and w.idle_ms > 0 then
         call('ZADD', P .. 'idle', now + w.idle_ms, w.worker)
         call('PEXPIRE', P .. 'idle', 3600000)
     end

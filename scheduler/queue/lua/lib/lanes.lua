@@ -1,19 +1,26 @@
 -- lanes.lua - for those who only look: every lane that may hold a job.
--- fn(lane key, class, tenant, labels, parked); LIMIT lanes a set of labels.
+-- fn(lane key, class, tenant, labels); LIMIT lanes a set of labels.
 local function each_lane(fn)
-    local LIMIT = 2000
+    local LIMIT, seen = 2000, {}
     local sets = call('SMEMBERS', P .. 'labels')
     sets[#sets + 1] = ''
     for _, labels in ipairs(sets) do
         for _, member in ipairs(call('ZRANGE', P .. 'act:' .. labels, 0,
                                      LIMIT - 1)) do
-            fn(P .. 'ready:' .. member .. ':' .. labels,
-               string.sub(member, 1, 1), string.sub(member, 3), labels, false)
+            local lane = member .. ':' .. labels
+            seen[lane] = true
+            fn(P .. 'ready:' .. lane, string.sub(member, 1, 1),
+               string.sub(member, 3), labels)
         end
     end
-    for _, parked in ipairs(call('ZRANGE', P .. 'parked', 0, LIMIT - 1)) do
-        local member, labels = string.match(parked, '^(%d:[^:]*):(.*)$')
-        fn(P .. 'ready:' .. parked, string.sub(member, 1, 1),
-           string.sub(member, 3), labels, true)
+    for _, why in ipairs(call('SRANDMEMBER', P .. 'parked', LIMIT)) do
+        for _, lane in ipairs(call('ZRANGE', P .. 'parked:' .. why, 0,
+                                   LIMIT - 1)) do
+            if not seen[lane] then -- a new job puts it in line again
+                seen[lane] = true
+                fn(P .. 'ready:' .. lane,
+                   string.match(lane, '^(%d):([^:]*):(.*)$'))
+            end
+        end
     end
 end

@@ -25,3 +25,5 @@ local conf = load(P .. 'conf', 'max_instances', 'keep_ms', 'dead_keep_ms',
                   'backoff_ms', 'backoff_max_ms', 'infra_retries', 'weighted',
                   'capped')
 local keep_ms = tonumber(conf.keep_ms) or 604800000
+local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
+local longest_ms = math.max(keep_ms, dead_ms)

@@ -1,0 +1,219 @@
+/* tests/unit/scheduler/queue/submit_test.c - jobs go in, each once. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/queue/job_args.h"
+#include "tests/unit/scheduler/queue/pool.h"
+
+static void test_ids(void **state)
+{
+    struct pool *p = *state;
+    static const char *const bad[] = {
+        "",
+        "A",
+        "a b",
+        "a:b",
+        "-a",
+        "a}",
+        "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg"};
+    struct queue_answer answer;
+    struct err err;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        const struct queue_job job = {.id = bad[i], .payload = "{}"};
+
+        assert_int_equal(queue_submit(p->queue, &job, 1, &answer, &err), -1);
+        assert_int_equal(err.kind, ERR_USER);
+    }
+    assert_int_equal(submit(p, "0-a", NULL), QUEUE_QUEUED);
+    assert_string_equal(last_answer.id, "0-a");
+}
+
+static void refuse(struct pool *p, const struct queue_job *jobs, size_t count)
+{
+    struct queue_answer answers[2];
+    struct err err;
+
+    assert_int_equal(queue_submit(p->queue, jobs, count, answers, &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
+    assert_int_equal(redis_num(p, "EXISTS", "%job:a", "%job:b"), 0);
+}
+
+static void test_refused(void **state)
+{
+    struct pool *p = *state;
+    struct queue_job jobs[2] = {{.id = "a", .payload = "{}"},
+                                {.id = "b", .payload = "{}"}};
+    struct strv labels = {NULL, 0};
+
+    /* One bad job, and none of the batch goes in. */
+    jobs[1].dedupe_key = "k";
+    refuse(p, jobs, 2);
+    jobs[1].dedupe_key = NULL;
+    jobs[1].tenant = "a:b";
+    refuse(p, jobs, 2);
+    jobs[1].tenant = "";
+    refuse(p, jobs, 2);
+    jobs[1].tenant = NULL;
+    jobs[1].labels = &labels;
+    strv_add(&labels, "a,b");
+    refuse(p, jobs, 2);
+    strv_clear(&labels);
+    refuse(p, jobs, 0);
+}
+
+static void test_sizes(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(mem) char *large = xcalloc(1, QUEUE_MAX_PAYLOAD + 2);
+    struct queue_job jobs[66];
+    struct queue_answer answers[66];
+    struct err err;
+
+    memset(large, 'x', QUEUE_MAX_PAYLOAD + 1);
+    refuse(p, &(struct queue_job){.id = "a", .payload = large}, 1);
+    large[QUEUE_MAX_PAYLOAD] = '\0';
+    assert_int_equal(submit(p, "c", JOB(.payload = large)), QUEUE_QUEUED);
+    assert_int_equal(redis_num(p, "HSTRLEN", "%job:c", "payload"),
+                     QUEUE_MAX_PAYLOAD);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        jobs[i] = (struct queue_job){.id = "d", .payload = large};
+    assert_int_equal(queue_check_jobs(jobs, 65, &err), 0);
+    assert_int_equal(queue_submit(p->queue, jobs, 66, answers, &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
+}
+
+/* A repeat is a no-op, in every state. */
+static void test_exists(void **state)
+{
+    struct pool *p = *state;
+    struct given given;
+
+    assert_int_equal(submit(p, "a", NULL), QUEUE_QUEUED);
+    assert_int_equal(submit(p, "a", JOB(.tenant = "t2")), QUEUE_EXISTS);
+    assert_string_equal(last_answer.id, "a");
+    given = take(p);
+    assert_int_equal(submit(p, "a", NULL), QUEUE_EXISTS);
+    expect_take(p, "");
+    pass(p, &given);
+    assert_int_equal(submit(p, "a", NULL), QUEUE_EXISTS);
+    expect_take(p, "");
+    expect(p, "a", "state", "passed");
+    expect_sound(p);
+}
+
+static void test_dedupe(void **state)
+{
+    struct pool *p = *state;
+    const struct queue_job *job = JOB(.dedupe_key = "k", .dedupe_ms = 60000);
+
+    assert_int_equal(submit(p, "a", job), QUEUE_QUEUED);
+    assert_int_equal(submit(p, "b", job), QUEUE_DUPLICATE);
+    assert_string_equal(last_answer.id, "a");
+    assert_int_equal(redis_num(p, "EXISTS", "%job:b"), 0);
+    assert_int_equal(submit(p, "a", job), QUEUE_EXISTS);
+    take_and_pass(p, "a");
+    assert_in_range(redis_num(p, "PTTL", "%dedupe:k"), 1, 60000);
+    assert_int_equal(redis_num(p, "DEL", "%dedupe:k"), 1); /* as time does */
+    assert_int_equal(submit(p, "b", job), QUEUE_QUEUED);
+}
+
+static void test_batch(void **state)
+{
+    struct pool *p = *state;
+    static struct queue_job jobs[QUEUE_MAX_BATCH];
+    static struct queue_answer answers[QUEUE_MAX_BATCH];
+    static char ids[QUEUE_MAX_BATCH][16];
+    struct err err;
+
+    for (size_t i = 0; i < QUEUE_MAX_BATCH; i++) {
+        (void)snprintf(ids[i], sizeof(ids[i]), "j%zu", i);
+        jobs[i] = (struct queue_job){.id = ids[i], .payload = "{}"};
+    }
+    jobs[7].id = "j6"; /* twice in one batch */
+    assert_int_equal(
+        queue_submit(p->queue, jobs, QUEUE_MAX_BATCH, answers, &err), 0);
+    for (size_t i = 0; i < QUEUE_MAX_BATCH; i++)
+        assert_int_equal(answers[i].what, i == 7 ? QUEUE_EXISTS : QUEUE_QUEUED);
+    /* In the order written. */
+    for (size_t i = 0; i < QUEUE_MAX_BATCH; i++)
+        if (i != 7)
+            take_and_pass(p, ids[i]);
+    expect_take(p, "");
+    expect_sound(p);
+    assert_int_equal(queue_check_jobs(jobs, QUEUE_MAX_BATCH + 1, &err), -1);
+}
+
+/* A label, a group, a tenant may be called 0. */
+static void test_named_zero(void **state)
+{
+    struct pool *p = *state;
+    struct strv labels = {NULL, 0};
+    char zero[] = "0";
+    const struct concurrency group = {.group = zero};
+
+    strv_add(&labels, "0");
+    (void)submit(p, "a",
+                 JOB(.labels = &labels, .concurrency = &group, .tenant = "0",
+                     .pipeline = "0"));
+    (void)submit(p, "b", JOB(.concurrency = &group));
+    expect(p, "a", "labels", "0");
+    expect(p, "b", "state", "blocked");
+    expect_sound(p);
+    assert_string_equal(word_of(p, SCRIPT_CANCEL, "a", "cancelled"),
+                        "cancelled");
+    expect_take(p, "b");
+    expect_sound(p);
+    strv_clear(&labels);
+}
+
+static void test_document(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    redisReply *reply;
+
+    /* Only who holds the document puts its jobs in. */
+    assert_string_equal(word_of(p, SCRIPT_SUBMIT, "s1", "doc"), "lost");
+    assert_int_equal(redis_num(p, "LPUSH", "%inbox:s1", "doc"), 1);
+    queue_args_str(&args, "s1");
+    queue_args_str(&args, "doc");
+    job_args_add(&args, &(struct queue_job){.id = "a", .payload = "{}"});
+    reply = run(p, SCRIPT_SUBMIT, &args);
+    assert_string_equal(queue_reply_str(reply->element[0], 1), "queued");
+    freeReplyObject(reply);
+    assert_int_equal(redis_num(p, "EXISTS", "%inbox:s1"), 0);
+    assert_string_equal(first_word(run(p, SCRIPT_SUBMIT, &args)), "lost");
+}
+
+static void test_tenants(void **state UNUSED)
+{
+    static const struct {
+        const char *repo, *tenant;
+    } cases[] = {
+        {NULL, "none"},
+        {"", "none"},
+        {"https://u:p@host/a/b.git", "host/a/b"},
+        {"https://host:8443/a/b/", "host_8443/a/b"},
+        {"git@host:a/b.git", "host_a/b"},
+        {"/srv/x.git", "srv/x"},
+        {"file:///srv/x", "srv/x"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(mem) char *tenant = queue_tenant(cases[i].repo);
+
+        assert_string_equal(tenant, cases[i].tenant);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(test_ids),        POOL_TEST(test_refused),
+        POOL_TEST(test_sizes),      POOL_TEST(test_exists),
+        POOL_TEST(test_dedupe),     POOL_TEST(test_batch),
+        POOL_TEST(test_named_zero), POOL_TEST(test_document),
+        POOL_TEST(test_tenants),
+    };
+
+    return cmocka_run_group_tests(tests, server_setup, server_teardown);
+}
