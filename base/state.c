@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-static char *default_dir(void)
+char *state_dir_default(void)
 {
     const char *dir = getenv("BERTH_STATE_DIR");
 
@@ -26,7 +26,7 @@ static char *default_dir(void)
 
 int state_dir(char **out_path, struct err *err)
 {
-    CLEANUP(mem) char *dir = default_dir();
+    CLEANUP(mem) char *dir = state_dir_default();
 
     if (!dir)
         return err_set(err, ERR_USER,

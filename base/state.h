@@ -6,9 +6,15 @@
 #include "base/err.h"
 
 /**
- * The state directory, made (0711) where it is missing: BERTH_STATE_DIR, else
- * /var/lib/berth for root, else $XDG_STATE_HOME/berth or ~/.local/state/berth.
- * Owned by the caller. ERR_USER when there is none, or it cannot be made.
+ * Where it is: BERTH_STATE_DIR, else /var/lib/berth for root, else
+ * $XDG_STATE_HOME/berth or ~/.local/state/berth. Owned by the caller; NULL when
+ * nothing says where.
+ */
+MUST_USE char *state_dir_default(void);
+
+/**
+ * The same, made (0711) where it is missing. Owned by the caller. ERR_USER when
+ * there is none, or it cannot be made.
  */
 MUST_USE int state_dir(char **out_path, struct err *err);
 

@@ -23,9 +23,15 @@
  *   }
  */
 
+extern const struct command command_config;
+extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_validate;
 
+/** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
+int cmd_config(int argc, char **argv);
+/** Look for what would keep jobs from running: 0 nothing, 1 something. */
+int cmd_doctor(int argc, char **argv);
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */

@@ -224,6 +224,8 @@ void options_help(const struct command *command, struct strbuf *out)
     help_row(out, &help_option);
     if (command->details)
         strbuf_addf(out, "\n%s\n", command->details);
+    if (command->more)
+        command->more(out);
 }
 
 int options_finish(const struct command *command, int parsed,

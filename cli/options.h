@@ -40,6 +40,7 @@ struct command {
     size_t option_count;
     size_t min_operands;
     size_t max_operands;
+    void (*more)(struct strbuf *out); /* adds to the end of help; or NULL */
     int (*main)(int argc, char **argv);
 };
 

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/yaml_tree.h"
 #include "cli/commands.h"
+#include "cli/settings.h"
 #include "pipelines/diag.h"
 #include "pipelines/document.h"
 #include "pipelines/job.h"
@@ -14,6 +15,7 @@
 struct validate_options {
     bool json;
     bool job;
+    bool config;
 };
 
 static const struct option_def option_defs[] = {
@@ -25,14 +27,19 @@ static const struct option_def option_defs[] = {
      .help = "the files are job documents, as berth submit takes them",
      .type = OPTION_FLAG,
      .offset = offsetof(struct validate_options, job)},
+    {.name = "config",
+     .help = "the files are configuration files",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct validate_options, config)},
 };
 
 const struct command command_validate = {
     .name = "validate",
     .operands = "FILE…",
-    .summary = "Check pipeline files or job documents, and list all errors.",
-    .details = "\"-\" is standard input. Errors go to standard error as\n"
-               "FILE:LINE:COLUMN: MESSAGE with the line they are about.\n\n"
+    .summary = "Check pipelines, job documents or configurations.",
+    .details = "\"-\" is standard input. All errors go to standard error, as\n"
+               "FILE:LINE:COLUMN: MESSAGE with the line they are about (but\n"
+               "of a configuration: it may hold a password).\n\n"
                "Exit status: 0 all are valid, 1 any is not, 2 wrong usage.",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
@@ -49,33 +56,49 @@ static int read_text(const char *file, struct strbuf *text, struct err *err)
     return fd_read_all(STDIN_FILENO, text, err);
 }
 
-static bool check_text(const char *shown, bool job, const struct strbuf *text,
-                       struct diag_list *diags)
+/* As if there were nothing but this file. */
+static bool check_config(const char *shown, const struct strbuf *text,
+                         struct settings_errors *errors)
 {
+    CLEANUP(settings) struct settings *settings = NULL;
+
+    return settings_load_text(shown, text->data, text->len, errors,
+                              &settings) == 0;
+}
+
+static bool check_text(const char *shown,
+                       const struct validate_options *options,
+                       const struct strbuf *text,
+                       struct settings_errors *errors)
+{
+    struct diag_list *diags = errors->file;
     CLEANUP(document) struct document *document = NULL;
     CLEANUP(job_batch) struct job_batch *batch = NULL;
 
-    if (job)
+    if (options->config)
+        return check_config(shown, text, errors);
+    if (options->job)
         return job_load(shown, text->data, text->len, diags, &batch) == 0;
     return document_load(shown, text->data, text->len, diags, &document) == 0;
 }
 
-static bool check_file(const char *file, bool job, struct diag_list *diags)
+static bool check_file(const char *file, const struct validate_options *options,
+                       struct settings_errors *errors)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(YAML_MAX_BYTES + 1);
     const char *shown = strcmp(file, "-") ? file : "<stdin>";
     struct err err = {0};
 
     if (read_text(file, &text, &err) < 0) {
-        diag_list_set_source(diags, shown, "", 0);
-        diag_list_add(diags, 0, 0, NULL, "%s", err.msg);
+        diag_list_set_source(errors->file, shown, "", 0);
+        diag_list_add(errors->file, 0, 0, NULL, "%s", err.msg);
         return false;
     }
-    return check_text(shown, job, &text, diags);
+    return check_text(shown, options, &text, errors);
 }
 
 static void print_text(const char *file, bool valid,
-                       const struct diag_list *diags)
+                       const struct settings_errors *errors)
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
@@ -84,7 +107,7 @@ static void print_text(const char *file, bool valid,
         return;
     }
     (void)fflush(stdout);
-    diag_list_render(diags, &out);
+    settings_errors_render(errors, &out);
     fputs(out.data, stderr);
 }
 
@@ -111,18 +134,22 @@ int cmd_validate(int argc, char **argv)
     json_t *list, *document;
     int status = 0;
 
+    if (parsed == 0 && options.job && options.config)
+        parsed =
+            err_set(&err, ERR_USER, "--job and --config exclude each other");
     if (parsed != 0)
         return options_finish(&command_validate, parsed, &err);
     list = json_array();
     for (size_t i = 0; i < files.count; i++) {
-        CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
-        bool valid = check_file(files.items[i], options.job, diags);
+        CLEANUP(settings_errors)
+        struct settings_errors *errors = settings_errors_new();
+        bool valid = check_file(files.items[i], &options, errors);
 
         if (options.json)
-            json_array_append_new(list,
-                                  file_json(files.items[i], valid, diags));
+            json_array_append_new(
+                list, file_json(files.items[i], valid, errors->file));
         else
-            print_text(files.items[i], valid, diags);
+            print_text(files.items[i], valid, errors);
         status |= !valid;
     }
     document = json_pack("{s:o}", "files", list);

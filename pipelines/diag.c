@@ -204,7 +204,7 @@ static bool seek(struct cursor *c, const struct diag *d)
     size_t len = c->list->len;
     uint32_t ch;
 
-    if (!text || !d->line)
+    if (!len || !d->line)
         return false;
     while (c->line < d->line)
         if (!next_line(c))

@@ -239,6 +239,16 @@ static void load_request(struct loader *l, const struct yaml_node *node,
     check_moments(l, node, r);
 }
 
+struct job_batch *job_load_one(struct loader *l, const struct yaml_node *node)
+{
+    struct job_batch *batch = xcalloc(1, sizeof(*batch));
+
+    batch->count = 1;
+    batch->items = xcalloc(1, sizeof(*batch->items));
+    load_request(l, node, batch->items);
+    return batch;
+}
+
 static void check_ids(struct loader *l, const struct yaml_node *list,
                       const struct job_batch *batch)
 {

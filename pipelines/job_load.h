@@ -1,10 +1,14 @@
-/* pipelines/job_load.h - the keys of job documents; for job*.c alone. */
+/* pipelines/job_load.h - the keys of job documents; for pipelines alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef PIPELINES_JOB_LOAD_H
 #define PIPELINES_JOB_LOAD_H
 
 #include "pipelines/job.h"
 #include "pipelines/load.h"
+
+/* A batch of one, owned by the caller; half filled where l->failed. */
+MUST_USE struct job_batch *job_load_one(struct loader *l,
+                                        const struct yaml_node *node);
 
 /* Each loads the key of its name; the target is a struct job_request. */
 load_fn job_load_id;

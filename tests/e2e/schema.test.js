@@ -7,7 +7,7 @@
 // listed in beyond-schema.txt, and only that may differ.
 'use strict';
 
-const { spawnSync } = require('child_process');
+const { execFileSync, spawnSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -40,6 +40,8 @@ const kinds = [
   { name: 'pipelines', schema: 'pipeline', options: [], valid: 90,
     invalid: 220, library: true },
   { name: 'jobs', schema: 'job', options: ['--job'], valid: 30, invalid: 100 },
+  { name: 'config', schema: 'config', options: ['--config'], valid: 20,
+    invalid: 100 },
 ];
 
 function list(dir) {
@@ -158,6 +160,41 @@ function testLibrary(schemas) {
      `${known} and ${names}`);
 }
 
+// The table of settings, its schema and its page are one.
+function testSettings(schema) {
+  const got = JSON.parse(execFileSync(berth, ['config', '--json'], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: tmp },
+  })).settings;
+  const keys = new Map();
+  for (const [name, value] of Object.entries(schema.properties))
+    if (!value.properties) keys.set(name, value);
+    else
+      for (const [leaf, inner] of Object.entries(value.properties))
+        keys.set(`${name}.${leaf}`, inner);
+  ok([...keys.keys()].sort().join() === Object.keys(got).sort().join(),
+     'the schema of the configuration has the keys of its table',
+     [...keys.keys()].join(), Object.keys(got).join());
+  for (const [name, { help, type, ...row }] of Object.entries(got)) {
+    const key = keys.get(name) || {};
+    const same = [];
+    if (name !== 'schedules')
+      same.push(key.description === help.replace(/`/g, ''));
+    if ('default' in key) same.push(String(key.default) === row.default);
+    const range = /^whole number, (\d+) to (\d+)$/.exec(type);
+    if (range)
+      same.push(key.minimum === +range[1] && key.maximum === +range[2]);
+    ok(same.every(Boolean), `${name}: the same in table and schema`,
+       JSON.stringify(key), JSON.stringify({ help, type, ...row }));
+  }
+  const page = execFileSync(berth, ['config', '--reference'], {
+    encoding: 'utf8',
+  });
+  const file = path.join(top, 'docs/configuration.md');
+  ok(fs.readFileSync(file, 'utf8') === page,
+     'docs/configuration.md is what berth config --reference prints');
+}
+
 function run(args, input = '') {
   const child = spawnSync(berth, ['validate', ...args], {
     encoding: 'utf8',
@@ -232,6 +269,7 @@ function main() {
     testSchema(kind, schemas[kind.schema]);
   }
   testLibrary(schemas);
+  testSettings(schemas.config);
   testCommand();
   for (const kind of kinds)
     testKind(kind, YAML, ajv.getSchema(schemas[kind.schema].$id));

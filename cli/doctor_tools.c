@@ -1,0 +1,130 @@
+/* cli/doctor_tools.c - the programs that berth and jobs use. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
+#include "cli/doctor.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define VERSION_MAX_MS 15000 /* some take seconds to say who they are */
+#define OUTPUT_MAX     4096
+
+/* The first line that `program --version` says. */
+static int version_of(const char *program, struct strbuf *out, struct err *err)
+{
+    const char *const argv[] = {program, "--version", NULL};
+
+    if (proc_run(argv, VERSION_MAX_MS, out, err) < 0)
+        return -1;
+    strbuf_cut(out, strcspn(out->data, "\r\n"));
+    return 0;
+}
+
+/* What a program that may be missing is for. */
+struct tool {
+    const char *program;
+    const char *without; /* what does not work then */
+    const char *advice;
+};
+
+static void check_tool(const struct tool *tool, struct finding *out)
+{
+    CLEANUP(strbuf) struct strbuf version = STRBUF_MAX(OUTPUT_MAX);
+    struct err err = {0};
+
+    if (!proc_in_path(tool->program))
+        finding_warn(out, tool->advice, "not installed: %s", tool->without);
+    else if (version_of(tool->program, &version, &err) < 0)
+        finding_warn(out, tool->advice, "it does not work: %s", err.msg);
+    else
+        finding_ok(out, "%s", *version.data ? version.data : "installed");
+}
+
+static void check_git(struct doctor *d UNUSED, struct finding *out)
+{
+    static const struct tool tool = {
+        "git", "repositories of this host cannot be checked out",
+        "install git (Debian: apt-get install git)"};
+
+    check_tool(&tool, out);
+}
+
+static void check_node(struct doctor *d UNUSED, struct finding *out)
+{
+    static const struct tool tool = {
+        "node", "jobs with `image: host` have none",
+        "install it (Debian: apt-get install nodejs)"};
+
+    check_tool(&tool, out);
+}
+
+static void check_npm(struct doctor *d UNUSED, struct finding *out)
+{
+    static const struct tool tool = {
+        "npm", "`install: npm` fails with `image: host`",
+        "install it (Debian: apt-get install npm)"};
+
+    check_tool(&tool, out);
+}
+
+static void check_opencode(struct doctor *d UNUSED, struct finding *out)
+{
+    static const struct tool tool = {
+        "opencode", "reviews need it",
+        "install it (npm install -g opencode-ai), if there are to be reviews"};
+
+    check_tool(&tool, out);
+}
+
+static void check_slirp(struct doctor *d UNUSED, struct finding *out)
+{
+    static const struct tool tool = {
+        "slirp4netns", "sandboxes with `network: full` cannot start",
+        "install it (Debian: apt-get install slirp4netns)"};
+
+    check_tool(&tool, out);
+}
+
+static void check_runtime(struct doctor *d UNUSED, struct finding *out)
+{
+    static const char *const known[] = {"crun", "runc"};
+    CLEANUP(strbuf) struct strbuf found = STRBUF_INIT;
+    struct err err = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        CLEANUP(strbuf) struct strbuf version = STRBUF_MAX(OUTPUT_MAX);
+
+        if (proc_in_path(known[i]) && version_of(known[i], &version, &err) == 0)
+            strbuf_addf(&found, "%s%s", found.len ? ", " : "", version.data);
+    }
+    if (found.len)
+        finding_ok(out, "%s", found.data);
+    else
+        finding_fail(out, "install crun or runc (Debian: apt-get install crun)",
+                     "no OCI runtime works%s%s", *err.msg ? ": " : "", err.msg);
+}
+
+static void check_programs(struct doctor *d UNUSED, struct finding *out)
+{
+    static const char *const own[] = {"run-job", "checkout", "launch", "agent"};
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        CLEANUP(mem) char *path = proc_libexec(own[i]);
+
+        if (access(path, X_OK) == 0)
+            continue;
+        finding_fail(out, "install berth anew, with `make install`",
+                     "berth's own program '%s' is not there", path);
+        return;
+    }
+    finding_ok(out, "berth's own are all there");
+}
+
+static const struct doctor_check checks[] = {
+    {"programs", check_programs, false}, {"runtime", check_runtime, false},
+    {"slirp4netns", check_slirp, false}, {"git", check_git, false},
+    {"node", check_node, false},         {"npm", check_npm, false},
+    {"opencode", check_opencode, false},
+};
+
+const struct doctor_checks doctor_tool_checks = {checks, ARRAY_LEN(checks)};

@@ -1,0 +1,121 @@
+/* cli/settings.h - berth's configuration, checked. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SETTINGS_H
+#define CLI_SETTINGS_H
+
+#include "base/config.h"
+#include "cli/options.h"
+#include "pipelines/diag.h"
+#include "pipelines/schedule.h"
+
+/*
+ * The table in settings_table.c says what each is; docs/configuration.md is
+ * made of it, and schemas/config.schema.json is held to it.
+ */
+struct settings {
+    struct {
+        char *url; /* "": none */
+        int64_t wait_replicas, wait_timeout_ms;
+    } redis;
+    struct {
+        char *name;
+        int64_t max_instances;
+    } pool;
+    struct {
+        int64_t duration_ms, renew_ms, kill_after_ms, kill_grace_ms;
+    } lease;
+    struct {
+        int64_t keep_ms, keep_count, dead_keep_ms, log_budget_bytes, aging_ms;
+        int64_t infrastructure_retries, backoff_ms, backoff_max_ms;
+    } queue;
+    struct config_numbers weights, caps; /* of repositories */
+    struct config_numbers pipeline_caps;
+    struct {
+        char *name;
+        int64_t capacity, poll_ms, min_disk_bytes, min_memory_bytes;
+        int64_t drain_timeout_ms;
+        struct strv labels;
+    } worker;
+    struct {
+        char *store;
+        int64_t keep_ms, keep_bytes;
+    } log;
+    struct {
+        int64_t tick_ms;
+    } scheduler;
+    struct {
+        int64_t max_bytes;
+    } inbox;
+    char *state_dir; /* "": there is none to be had; it need not exist */
+    const struct yaml_node *schedules_node; /* as written; or NULL */
+
+    struct schedule_list *schedules; /* owned */
+    struct config *config;           /* owned: where each value is from */
+};
+
+extern const struct config_table settings_table;
+
+/** What is wrong, by where it is written. */
+struct settings_errors {
+    struct diag_list *file;  /* owned */
+    struct diag_list *other; /* owned: the environment, the command line */
+};
+
+MUST_USE struct settings_errors *settings_errors_new(void);
+void settings_errors_free(struct settings_errors *errors);
+OWNER(settings_errors)
+/** For people, one line each. No line of the file is quoted: it may be secret.
+ */
+void settings_errors_render(const struct settings_errors *errors,
+                            struct strbuf *out);
+
+struct settings_from {
+    const char *file; /* NULL: $BERTH_CONFIG, else /etc/berth/berth.yml if it
+                         is there, else none */
+    char *const *environ;
+    const struct config_option *options;
+    size_t option_count;
+    const struct settings *before; /* NULL: this is no reload */
+    struct strv *kept; /* a reload: a line for each value that changed but
+                          needs a restart, and stays as it was */
+};
+
+/**
+ * Load and check. Returns 0 and `*out_settings`, owned by the caller; -1 with
+ * all that is wrong in `errors`. After a failed reload `before` is as it was.
+ */
+MUST_USE int settings_load(const struct settings_from *from,
+                           struct settings_errors *errors,
+                           struct settings **out_settings);
+/** A file's text alone, which may be any bytes: all is in `errors->file`. */
+MUST_USE int settings_load_text(const char *file, const char *text, size_t len,
+                                struct settings_errors *errors,
+                                struct settings **out_settings);
+void settings_free(struct settings *settings);
+OWNER(settings)
+
+/** The options that every command with settings has, in its own struct. */
+struct settings_options {
+    const char *file;
+    struct strv sets; /* the caller's to clear */
+};
+
+#define SETTINGS_OPTION_DEFS(whole, member)                                    \
+    {.name = "config",                                                         \
+     .argument = "FILE",                                                       \
+     .help = "the configuration (default: $BERTH_CONFIG, else\n"               \
+             "/etc/berth/berth.yml)",                                          \
+     .type = OPTION_STRING,                                                    \
+     .offset = offsetof(whole, member.file)},                                  \
+    {                                                                          \
+        .name = "set", .argument = "NAME=VALUE",                               \
+        .help = "set one value; may be repeated", .type = OPTION_LIST,         \
+        .offset = offsetof(whole, member.sets)                                 \
+    }
+
+/** settings_load() with these and the environment of the process. */
+MUST_USE int settings_load_options(const struct settings_options *options,
+                                   struct settings_errors *errors,
+                                   struct settings **out_settings);
+
+#endif

@@ -1,0 +1,356 @@
+/* cli/settings_table.c - the keys of berth's configuration. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/redis_url.h"
+#include "base/state.h"
+#include "cli/settings.h"
+#include "pipelines/load.h"
+
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND ((int64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define MIB    ((int64_t)1 << 20)
+#define TIB    ((int64_t)1 << 40)
+
+#define NAME_MAX_BYTES 64
+#define NAME_CHARS                                                             \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+static int check_redis(const char *text, struct err *err)
+{
+    CLEANUP(redis_url) struct redis_url *url = NULL;
+
+    return redis_url_parse(text, &url, err);
+}
+
+static int check_name(const char *text, struct err *err)
+{
+    size_t len = strspn(text, NAME_CHARS);
+
+    if (text[len] || len > NAME_MAX_BYTES)
+        return err_set(err, ERR_USER,
+                       "a name has letters, digits, _ . and -, at most %d",
+                       NAME_MAX_BYTES);
+    return 0;
+}
+
+static int check_label(const char *text, struct err *err)
+{
+    if (!label_ok(text))
+        return err_set(err, ERR_USER,
+                       "a label has letters, digits and _.:/=-, the first a "
+                       "letter or digit, at most %d",
+                       LOAD_MAX_LABEL);
+    return 0;
+}
+
+/* ---- what the host decides ------------------------------------------------
+ */
+
+static char *host_name(const void *values)
+{
+    char name[NAME_MAX_BYTES + 1] = "";
+    char *c = name;
+
+    (void)values;
+    (void)gethostname(name, sizeof(name));
+    name[NAME_MAX_BYTES] = '\0';
+    for (; *(c += strspn(c, NAME_CHARS)); c++)
+        *c = '-';
+    return xstrdup(*name ? name : "worker");
+}
+
+static char *core_count(const void *values)
+{
+    cpu_set_t set;
+    int count = 1;
+
+    (void)values;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        count = CPU_COUNT(&set);
+    return xasprintf("%d", count > 0 ? count : 1);
+}
+
+static char *default_state(const void *values)
+{
+    char *dir = state_dir_default();
+
+    (void)values;
+    return dir ? dir : xstrdup("");
+}
+
+static char *default_log_store(const void *values)
+{
+    const struct settings *settings = values;
+
+    return *settings->state_dir ? xasprintf("%s/logs", settings->state_dir)
+                                : xstrdup("");
+}
+
+/* ---- the table ------------------------------------------------------------
+ */
+
+#define AT(member)    .offset = offsetof(struct settings, member)
+#define LIVE          .flags = CONFIG_RELOADS
+#define RANGE(lo, hi) .min = (lo), .max = (hi)
+
+/* state_dir stands before what is made of it. */
+static const struct config_key keys[] = {
+    {.name = "state_dir",
+     .type = CONFIG_PATH,
+     AT(state_dir),
+     .initial = "`/var/lib/berth` for root, else `~/.local/state/berth`",
+     .derive = default_state,
+     .help = "Where berth keeps its state on this host."},
+
+    {.name = "redis.url",
+     .type = CONFIG_STRING,
+     AT(redis.url),
+     .flags = CONFIG_SECRET,
+     .initial = "",
+     .check = check_redis,
+     .env = "BERTH_REDIS",
+     .help = "The Redis to use: `redis://[[user]:password@]host[:port][/db]` "
+             "or `unix:///path`. Without one, commands that can start a "
+             "private server do so."},
+    {.name = "redis.wait_replicas",
+     .type = CONFIG_INTEGER,
+     AT(redis.wait_replicas),
+     .initial = "0",
+     RANGE(0, 10),
+     .help = "How many replicas have to confirm what may not be lost (WAIT)."},
+    {.name = "redis.wait_timeout",
+     .type = CONFIG_DURATION,
+     AT(redis.wait_timeout_ms),
+     .initial = "1s",
+     RANGE(SECOND, MINUTE),
+     .help = "How long to wait for them."},
+
+    {.name = "pool.name",
+     .type = CONFIG_STRING,
+     AT(pool.name),
+     .initial = "default",
+     .check = check_name,
+     .help = "The pool of jobs: all who name the same one share its queue."},
+    {.name = "pool.max_instances",
+     .type = CONFIG_INTEGER,
+     AT(pool.max_instances),
+     LIVE,
+     .initial = "2",
+     RANGE(1, 100000),
+     .help = "How many jobs of the pool run at once, on all its workers. Two "
+             "is what the smallest host carries; the sum of the workers' "
+             "capacities is the most that is of use."},
+
+    {.name = "lease.duration",
+     .type = CONFIG_DURATION,
+     AT(lease.duration_ms),
+     .initial = "120s",
+     RANGE(3 * SECOND, DAY),
+     .help = "How long a worker owns a job without renewing its lease."},
+    {.name = "lease.renew",
+     .type = CONFIG_DURATION,
+     AT(lease.renew_ms),
+     .initial = "20s",
+     RANGE(SECOND, DAY),
+     .help = "How often it renews; less than `lease.kill_after`."},
+    {.name = "lease.kill_after",
+     .type = CONFIG_DURATION,
+     AT(lease.kill_after_ms),
+     .initial = "110s",
+     RANGE(SECOND, DAY),
+     .help = "How long after its last good renewal a worker kills the job "
+             "itself; less than `lease.duration`."},
+    {.name = "lease.kill_grace",
+     .type = CONFIG_DURATION,
+     AT(lease.kill_grace_ms),
+     .initial = "15s",
+     RANGE(SECOND, HOUR),
+     .help = "How long after a lease ran out its slot counts as taken, so "
+             "that what is left of the job has time to die."},
+
+    {.name = "queue.keep",
+     .type = CONFIG_DURATION,
+     AT(queue.keep_ms),
+     LIVE,
+     .initial = "7d",
+     RANGE(SECOND, 365 * DAY),
+     .help = "How long an ended job and its result are kept."},
+    {.name = "queue.keep_count",
+     .type = CONFIG_INTEGER,
+     AT(queue.keep_count),
+     LIVE,
+     .initial = "10000",
+     RANGE(1, 10000000),
+     .help = "How many ended jobs are kept at most."},
+    {.name = "queue.dead_keep",
+     .type = CONFIG_DURATION,
+     AT(queue.dead_keep_ms),
+     LIVE,
+     .initial = "30d",
+     RANGE(SECOND, 365 * DAY),
+     .help = "How long a job that used up its attempts is kept."},
+    {.name = "queue.log_budget",
+     .type = CONFIG_SIZE,
+     AT(queue.log_budget_bytes),
+     LIVE,
+     .initial = "256MiB",
+     RANGE(MIB, TIB),
+     .help = "How much memory the logs of the pool may take in Redis."},
+    {.name = "queue.aging",
+     .type = CONFIG_DURATION,
+     AT(queue.aging_ms),
+     LIVE,
+     .initial = "10m",
+     RANGE(SECOND, DAY),
+     .help = "How long a job waits before it counts as one of the next higher "
+             "priority."},
+    {.name = "queue.infrastructure_retries",
+     .type = CONFIG_INTEGER,
+     AT(queue.infrastructure_retries),
+     LIVE,
+     .initial = "3",
+     RANGE(0, 100),
+     .help = "How often a job is tried again when it was not its own fault."},
+    {.name = "queue.backoff",
+     .type = CONFIG_DURATION,
+     AT(queue.backoff_ms),
+     LIVE,
+     .initial = "5s",
+     RANGE(SECOND, DAY),
+     .help = "The pause before the first of these; it doubles each time."},
+    {.name = "queue.backoff_max",
+     .type = CONFIG_DURATION,
+     AT(queue.backoff_max_ms),
+     LIVE,
+     .initial = "10m",
+     RANGE(SECOND, DAY),
+     .help = "The longest pause; not less than `queue.backoff`."},
+
+    {.name = "weights",
+     .type = CONFIG_NUMBERS,
+     AT(weights),
+     LIVE,
+     .initial = "",
+     RANGE(1, 1000),
+     .help = "The share of a repository among those that wait; 1 for those "
+             "that are not named."},
+    {.name = "caps",
+     .type = CONFIG_NUMBERS,
+     AT(caps),
+     LIVE,
+     .initial = "",
+     RANGE(1, 100000),
+     .help = "How many jobs of a repository run at once."},
+    {.name = "pipeline_caps",
+     .type = CONFIG_NUMBERS,
+     AT(pipeline_caps),
+     LIVE,
+     .initial = "",
+     RANGE(1, 100000),
+     .help = "How many jobs of a pipeline run at once."},
+
+    {.name = "worker.name",
+     .type = CONFIG_STRING,
+     AT(worker.name),
+     .initial = "the host's name",
+     .derive = host_name,
+     .check = check_name,
+     .help = "What the worker is called; no two may share a name."},
+    {.name = "worker.capacity",
+     .type = CONFIG_INTEGER,
+     AT(worker.capacity),
+     LIVE,
+     .initial = "the number of processors",
+     .derive = core_count,
+     RANGE(1, 1000),
+     .help = "How many jobs the worker runs at once."},
+    {.name = "worker.labels",
+     .type = CONFIG_LIST,
+     AT(worker.labels),
+     LIVE,
+     .initial = "",
+     .check = check_label,
+     .help = "What the worker has to offer: it takes jobs whose labels are "
+             "all among these."},
+    {.name = "worker.poll",
+     .type = CONFIG_DURATION,
+     AT(worker.poll_ms),
+     LIVE,
+     .initial = "5s",
+     RANGE(SECOND, HOUR),
+     .help = "How often the worker asks for a job unasked; it is told of new "
+             "ones at once."},
+    {.name = "worker.min_disk",
+     .type = CONFIG_SIZE,
+     AT(worker.min_disk_bytes),
+     LIVE,
+     .initial = "2GiB",
+     RANGE(0, 1024 * TIB),
+     .help = "With less free space in `state_dir` the worker takes no job."},
+    {.name = "worker.min_memory",
+     .type = CONFIG_SIZE,
+     AT(worker.min_memory_bytes),
+     LIVE,
+     .initial = "512MiB",
+     RANGE(0, 1024 * TIB),
+     .help = "With less memory available it takes none."},
+    {.name = "worker.drain_timeout",
+     .type = CONFIG_DURATION,
+     AT(worker.drain_timeout_ms),
+     LIVE,
+     .initial = "1h",
+     RANGE(SECOND, 7 * DAY),
+     .help = "How long a worker that was asked to end lets its jobs run on."},
+
+    {.name = "log.store",
+     .type = CONFIG_PATH,
+     AT(log.store),
+     .initial = "`logs` in `state_dir`",
+     .derive = default_log_store,
+     .help = "The directory of whole logs."},
+    {.name = "log.keep",
+     .type = CONFIG_DURATION,
+     AT(log.keep_ms),
+     LIVE,
+     .initial = "30d",
+     RANGE(SECOND, 999 * DAY),
+     .help = "How long they are kept."},
+    {.name = "log.keep_bytes",
+     .type = CONFIG_SIZE,
+     AT(log.keep_bytes),
+     LIVE,
+     .initial = "10GiB",
+     RANGE(MIB, 1024 * TIB),
+     .help = "How much they take at most; the oldest go first."},
+
+    {.name = "scheduler.tick",
+     .type = CONFIG_DURATION,
+     AT(scheduler.tick_ms),
+     LIVE,
+     .initial = "1s",
+     RANGE(SECOND, MINUTE),
+     .help = "How often the scheduler looks for what is due."},
+    {.name = "inbox.max_bytes",
+     .type = CONFIG_SIZE,
+     AT(inbox.max_bytes),
+     LIVE,
+     .initial = "1MiB",
+     RANGE(1024, MIB),
+     .help = "The largest document that is taken from the inbox."},
+    {.name = "schedules",
+     .type = CONFIG_TREE,
+     AT(schedules_node),
+     LIVE,
+     .help = "Jobs that a clock asks for; see below."},
+};
+
+const struct config_table settings_table = {
+    .keys = keys,
+    .count = ARRAY_LEN(keys),
+    .env_prefix = "BERTH_",
+};
