@@ -134,7 +134,6 @@ void queue_send_waiting(struct queue_request *request,
 /* ---- names and answers ------------------------------------------------------
  */
 
-MUST_USE int queue_check_id(const char *id, struct err *err);
 /** berth:{pool}:<format>. Owned by the caller. */
 MUST_USE char *queue_key(const struct queue *queue, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
