@@ -27,6 +27,9 @@ enum queue_script {
     SCRIPT_WHY,
     SCRIPT_DEPTHS,
     SCRIPT_AUDIT,
+    SCRIPT_WORKER,
+    SCRIPT_REJECTED,
+    SCRIPT_FORGET,
     SCRIPT_COUNT
 };
 
