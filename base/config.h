@@ -52,6 +52,7 @@ struct config_key {
     const char *name; /* "lease.renew": mappings, then the key */
     enum config_type type;
     unsigned flags;
+    unsigned parts;      /* bit i: part_names[i] uses it; 0: all parts do */
     size_t offset;       /* of the field, in the caller's struct */
     const char *initial; /* the default, as text; not for CONFIG_TREE */
     /* The default where the host decides; `initial` then says in words what
@@ -69,6 +70,7 @@ struct config_table {
     const struct config_key *keys;
     size_t count;
     const char *env_prefix; /* "BERTH_": lease.renew is $BERTH_LEASE_RENEW */
+    const char *const *part_names; /* then NULL; NULL: there are no parts */
 };
 
 /** Where a value comes from. Belongs to the struct config. */
@@ -148,8 +150,12 @@ MUST_USE json_t *config_to_json(const struct config *config, size_t index);
 
 /** Add a Markdown section for each group of keys. */
 void config_reference(const struct config_table *table, struct strbuf *out);
-/** Add a line or more for each key, as `--help` shows them. */
-void config_help(const struct config_table *table, struct strbuf *out);
+/**
+ * Add a line or more for each key that any of `parts` (bits; ~0U: all) uses, as
+ * `--help` shows them.
+ */
+void config_help(const struct config_table *table, unsigned parts,
+                 struct strbuf *out);
 /** "duration", "whole number, 1 to 10" …: what a key takes. Owned. */
 MUST_USE char *config_type_text(const struct config_key *key);
 

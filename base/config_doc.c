@@ -73,6 +73,19 @@ static void add_heading(const struct config_key *key, struct strbuf *out)
     strbuf_adds(out, "| key | default | what |\n|---|---|---|\n");
 }
 
+/* Which parts use it, where not all do, and how it is treated. */
+static void add_notes(const struct config_table *table,
+                      const struct config_key *key, struct strbuf *out)
+{
+    for (size_t i = 0; key->parts && table->part_names[i]; i++)
+        if (key->parts & (1U << i))
+            strbuf_addf(out, "; %s", table->part_names[i]);
+    if (key->flags & CONFIG_SECRET)
+        strbuf_adds(out, "; never shown");
+    if (!(key->flags & CONFIG_RELOADS))
+        strbuf_adds(out, "; needs a restart");
+}
+
 void config_reference(const struct config_table *table, struct strbuf *out)
 {
     for (size_t i = 0; i < table->count; i++) {
@@ -83,10 +96,10 @@ void config_reference(const struct config_table *table, struct strbuf *out)
 
         if (!i || !same_group(key->name, table->keys[i - 1].name))
             add_heading(key, out);
-        strbuf_addf(out, "| `%s` | %s%s%s | %s (%s%s%s) |\n", key->name, quote,
-                    *initial ? initial : "none", quote, key->help, type,
-                    key->flags & CONFIG_SECRET ? "; never shown" : "",
-                    key->flags & CONFIG_RELOADS ? "" : "; needs a restart");
+        strbuf_addf(out, "| `%s` | %s%s%s | %s (%s", key->name, quote,
+                    *initial ? initial : "none", quote, key->help, type);
+        add_notes(table, key, out);
+        strbuf_adds(out, ") |\n");
     }
 }
 
@@ -112,7 +125,8 @@ static void add_wrapped(const char *text, struct strbuf *out, size_t column)
     strbuf_addc(out, '\n');
 }
 
-void config_help(const struct config_table *table, struct strbuf *out)
+void config_help(const struct config_table *table, unsigned parts,
+                 struct strbuf *out)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct config_key *key = &table->keys[i];
@@ -122,6 +136,8 @@ void config_help(const struct config_table *table, struct strbuf *out)
                                *initial ? initial : "none");
         size_t start = out->len;
 
+        if (key->parts && !(key->parts & parts))
+            continue;
         strbuf_addf(out, "  %-*s", HELP_COLUMN - 2, key->name);
         if (out->len - start > HELP_COLUMN)
             strbuf_addf(out, "\n%*s", HELP_COLUMN, "");

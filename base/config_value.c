@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is in a field ---------------------------------------------------
- */
+/* ---- what is in a field ------------------------------------------------- */
 
 int64_t config_numbers_get(const struct config_numbers *numbers,
                            const char *name, int64_t fallback)
@@ -79,8 +78,7 @@ void config_value_clear(const struct config_key *key, void *field)
     }
 }
 
-/* ---- from text ------------------------------------------------------------
- */
+/* ---- from text ---------------------------------------------------------- */
 
 static int check_text(const struct config_key *key, const char *text,
                       struct err *err)
@@ -99,7 +97,7 @@ static int check_text(const struct config_key *key, const char *text,
     }
     if (key->type == CONFIG_PATH && *text && *text != '/')
         return err_set(err, ERR_USER, "a path starts with /");
-    return key->check && *text ? key->check(text, err) : 0;
+    return key->check ? key->check(text, err) : 0;
 }
 
 /* An item of a list, a name of a mapping: what can be parted by commas. */
@@ -291,8 +289,7 @@ int config_value_parse(const struct config_key *key, const char *text,
     }
 }
 
-/* ---- from a file ----------------------------------------------------------
- */
+/* ---- from a file -------------------------------------------------------- */
 
 /* What a key wants of YAML's kinds, and how that is called. */
 static const struct {
@@ -419,8 +416,7 @@ int config_value_load(const struct config_key *key,
     return load_scalar(key, node, field, &r);
 }
 
-/* ---- to text --------------------------------------------------------------
- */
+/* ---- to text ------------------------------------------------------------ */
 
 static char *items_text(const struct config_key *key, const void *field)
 {

@@ -24,16 +24,16 @@ static int check_redis(const char *text, struct err *err)
 {
     CLEANUP(redis_url) struct redis_url *url = NULL;
 
-    return redis_url_parse(text, &url, err);
+    return *text ? redis_url_parse(text, &url, err) : 0;
 }
 
 static int check_name(const char *text, struct err *err)
 {
     size_t len = strspn(text, NAME_CHARS);
 
-    if (text[len] || len > NAME_MAX_BYTES)
+    if (!len || text[len] || len > NAME_MAX_BYTES)
         return err_set(err, ERR_USER,
-                       "a name has letters, digits, _ . and -, at most %d",
+                       "a name has letters, digits, _ . and -, 1 to %d",
                        NAME_MAX_BYTES);
     return 0;
 }
@@ -48,8 +48,7 @@ static int check_label(const char *text, struct err *err)
     return 0;
 }
 
-/* ---- what the host decides ------------------------------------------------
- */
+/* ---- what the host decides ---------------------------------------------- */
 
 static char *host_name(const void *values)
 {
@@ -91,8 +90,7 @@ static char *default_log_store(const void *values)
                                 : xstrdup("");
 }
 
-/* ---- the table ------------------------------------------------------------
- */
+/* ---- the table ---------------------------------------------------------- */
 
 #define AT(member)    .offset = offsetof(struct settings, member)
 #define LIVE          .flags = CONFIG_RELOADS
@@ -255,6 +253,7 @@ static const struct config_key keys[] = {
      .help = "How many jobs of a pipeline run at once."},
 
     {.name = "worker.name",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_STRING,
      AT(worker.name),
      .initial = "the host's name",
@@ -262,6 +261,7 @@ static const struct config_key keys[] = {
      .check = check_name,
      .help = "What the worker is called; no two may share a name."},
     {.name = "worker.capacity",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_INTEGER,
      AT(worker.capacity),
      LIVE,
@@ -270,6 +270,7 @@ static const struct config_key keys[] = {
      RANGE(1, 1000),
      .help = "How many jobs the worker runs at once."},
     {.name = "worker.labels",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(worker.labels),
      LIVE,
@@ -278,6 +279,7 @@ static const struct config_key keys[] = {
      .help = "What the worker has to offer: it takes jobs whose labels are "
              "all among these."},
     {.name = "worker.poll",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,
      AT(worker.poll_ms),
      LIVE,
@@ -286,6 +288,7 @@ static const struct config_key keys[] = {
      .help = "How often the worker asks for a job unasked; it is told of new "
              "ones at once."},
     {.name = "worker.min_disk",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_SIZE,
      AT(worker.min_disk_bytes),
      LIVE,
@@ -293,6 +296,7 @@ static const struct config_key keys[] = {
      RANGE(0, 1024 * TIB),
      .help = "With less free space in `state_dir` the worker takes no job."},
     {.name = "worker.min_memory",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_SIZE,
      AT(worker.min_memory_bytes),
      LIVE,
@@ -300,6 +304,7 @@ static const struct config_key keys[] = {
      RANGE(0, 1024 * TIB),
      .help = "With less memory available it takes none."},
     {.name = "worker.drain_timeout",
+     .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,
      AT(worker.drain_timeout_ms),
      LIVE,
@@ -329,6 +334,7 @@ static const struct config_key keys[] = {
      .help = "How much they take at most; the oldest go first."},
 
     {.name = "scheduler.tick",
+     .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_DURATION,
      AT(scheduler.tick_ms),
      LIVE,
@@ -336,6 +342,7 @@ static const struct config_key keys[] = {
      RANGE(SECOND, MINUTE),
      .help = "How often the scheduler looks for what is due."},
     {.name = "inbox.max_bytes",
+     .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_SIZE,
      AT(inbox.max_bytes),
      LIVE,
@@ -343,14 +350,18 @@ static const struct config_key keys[] = {
      RANGE(1024, MIB),
      .help = "The largest document that is taken from the inbox."},
     {.name = "schedules",
+     .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_TREE,
      AT(schedules_node),
      LIVE,
      .help = "Jobs that a clock asks for; see below."},
 };
 
+static const char *const parts[] = {"scheduler", "worker", NULL};
+
 const struct config_table settings_table = {
     .keys = keys,
     .count = ARRAY_LEN(keys),
     .env_prefix = "BERTH_",
+    .part_names = parts,
 };

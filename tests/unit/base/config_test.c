@@ -72,6 +72,7 @@ static const struct config_key keys[] = {
      .flags = CONFIG_RELOADS,
      .help = "How many."},
     {.name = "run.wait",
+     .parts = 2U,
      .type = CONFIG_DURATION,
      AT(wait_ms),
      .initial = "90s",
@@ -108,7 +109,10 @@ static const struct config_key keys[] = {
      .help = "Anything."},
 };
 
-static const struct config_table table = {keys, ARRAY_LEN(keys), "DEMO_"};
+static const char *const part_names[] = {"cook", "waiter", NULL};
+
+static const struct config_table table = {keys, ARRAY_LEN(keys), "DEMO_",
+                                          part_names};
 
 /* A load and what came of it. */
 struct loaded {
@@ -424,13 +428,18 @@ static void test_pages(void **state)
     assert_non_null(strstr(page.data, "| `run.count` | `3` | How many. (whole "
                                       "number, 1 to 10) |\n"));
     assert_non_null(strstr(page.data, "| `run.wait` | `90s` | How long. "
-                                      "(duration, at least 1s; needs a "
+                                      "(duration, at least 1s; waiter; needs a "
                                       "restart) |\n"));
     assert_non_null(strstr(page.data, "one of fast, careful"));
     assert_non_null(strstr(page.data, "made of the title |"));
-    config_help(&table, &help);
+    config_help(&table, ~0U, &help);
     assert_non_null(strstr(help.data, "  run.count                 How many. "
                                       "(default: 3)\n"));
+    assert_non_null(strstr(help.data, "run.wait"));
+    strbuf_cut(&help, 0);
+    config_help(&table, 1U, &help);
+    assert_non_null(strstr(help.data, "run.count"));
+    assert_null(strstr(help.data, "run.wait"));
 }
 
 int main(void)
