@@ -67,13 +67,13 @@ static void report(struct load *l, const struct config_origin *origin,
     l->on_error(l->arg, origin, message, hint);
 }
 
-static void set_origin(struct load *l, size_t index,
+static void set_origin(struct config *config, size_t index,
                        const struct config_origin *origin)
 {
-    struct config_origin *own = &l->config->origins[index];
+    struct config_origin *own = &config->origins[index];
 
     *own = *origin;
-    own->name = origin->name ? arena_strndup(l->config->arena, origin->name,
+    own->name = origin->name ? arena_strndup(config->arena, origin->name,
                                              strlen(origin->name))
                              : NULL;
 }
@@ -91,11 +91,10 @@ static void set_text(struct load *l, size_t index, const char *text,
         report(l, origin, NULL, message);
         return;
     }
-    set_origin(l, index, origin);
+    set_origin(l->config, index, origin);
 }
 
-/* ---- defaults -------------------------------------------------------------
- */
+/* ---- defaults ----------------------------------------------------------- */
 
 static void set_defaults(struct load *l)
 {
@@ -123,8 +122,7 @@ static void derive_defaults(struct load *l)
     }
 }
 
-/* ---- the file -------------------------------------------------------------
- */
+/* ---- the file ----------------------------------------------------------- */
 
 static void on_yaml_error(void *arg, struct yaml_pos pos, const char *message,
                           const char *hint)
@@ -228,16 +226,15 @@ static void load_entry(struct load *l, const struct yaml_entry *entry,
                                          entry->value->pos};
     CLEANUP(mem) char *name = xasprintf("%s%s", prefix, entry->key->text);
     CLEANUP(mem) char *group = xasprintf("%s.", name);
+    /* A dot in a key would lead past the mappings. */
+    bool dotted = strchr(entry->key->text, '.') != NULL;
     size_t i;
 
-    /* A dot in a key would lead past the mappings. */
-    if (strchr(entry->key->text, '.')) {
-        unknown_key(l, entry->key, prefix);
-    } else if (find_exact(table, name, &i) == 0) {
+    if (!dotted && find_exact(table, name, &i) == 0) {
         if (config_value_load(&table->keys[i], entry->value,
                               field_of(l->config, i), on_value_error, l) == 0)
-            set_origin(l, i, &origin);
-    } else if (is_group(table, group)) {
+            set_origin(l->config, i, &origin);
+    } else if (!dotted && is_group(table, group)) {
         load_map(l, entry->value, group);
     } else {
         unknown_key(l, entry->key, prefix);
@@ -273,8 +270,7 @@ static void load_file(struct load *l, const struct config_sources *sources)
         load_map(l, yaml_tree_root(l->config->tree), "");
 }
 
-/* ---- environment and options ----------------------------------------------
- */
+/* ---- environment and options -------------------------------------------- */
 
 static const char *lookup(char *const *env, const char *name)
 {
@@ -377,14 +373,11 @@ int config_load(const struct config_table *table,
     return l.failed ? -1 : 0;
 }
 
-/* ---- afterwards -----------------------------------------------------------
- */
+/* ---- afterwards --------------------------------------------------------- */
 
 void config_keep(struct config *config, const struct config *before,
                  config_kept_fn *fn, void *arg)
 {
-    struct load l = {.config = config};
-
     for (size_t i = 0; i < config->table->count; i++) {
         const struct config_key *key = &config->table->keys[i];
         CLEANUP(mem) char *old = config_value_text(key, field_of(before, i));
@@ -394,7 +387,9 @@ void config_keep(struct config *config, const struct config *before,
 
         if ((key->flags & CONFIG_RELOADS) || !strcmp(old, new))
             continue;
-        set_text(&l, i, old, &before->origins[i]);
+        if (config_value_parse(key, old, field_of(config, i), NULL) < 0)
+            abort(); /* it was accepted before */
+        set_origin(config, i, &before->origins[i]);
         fn(arg, key, kept, wanted);
     }
 }

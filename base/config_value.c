@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is in a field ---------------------------------------------------
- */
+/* ---- what is in a field ------------------------------------------------- */
 
 int64_t config_numbers_get(const struct config_numbers *numbers,
                            const char *name, int64_t fallback)
@@ -79,8 +78,7 @@ void config_value_clear(const struct config_key *key, void *field)
     }
 }
 
-/* ---- from text ------------------------------------------------------------
- */
+/* ---- from text ---------------------------------------------------------- */
 
 static int check_text(const struct config_key *key, const char *text,
                       struct err *err)
@@ -291,8 +289,7 @@ int config_value_parse(const struct config_key *key, const char *text,
     }
 }
 
-/* ---- from a file ----------------------------------------------------------
- */
+/* ---- from a file -------------------------------------------------------- */
 
 /* What a key wants of YAML's kinds, and how that is called. */
 static const struct {
@@ -419,8 +416,7 @@ int config_value_load(const struct config_key *key,
     return load_scalar(key, node, field, &r);
 }
 
-/* ---- to text --------------------------------------------------------------
- */
+/* ---- to text ------------------------------------------------------------ */
 
 static char *items_text(const struct config_key *key, const void *field)
 {

@@ -51,8 +51,7 @@ const struct command command_config = {
     .main = cmd_config,
 };
 
-/* ---- for people -----------------------------------------------------------
- */
+/* ---- for people --------------------------------------------------------- */
 
 static char *shown(const struct settings *settings, size_t index)
 {
@@ -86,8 +85,7 @@ static void print_errors(const struct settings_errors *errors)
     fputs(out.data, stderr);
 }
 
-/* ---- for programs ---------------------------------------------------------
- */
+/* ---- for programs ------------------------------------------------------- */
 
 static json_t *key_json(const struct settings *settings, size_t index)
 {
@@ -136,8 +134,7 @@ static int print_json(const struct settings *settings,
     return rc < 0 || putchar('\n') == EOF ? -1 : 0;
 }
 
-/* ---- the command ----------------------------------------------------------
- */
+/* ---- the command -------------------------------------------------------- */
 
 static int show(const struct config_options *options)
 {

@@ -41,8 +41,7 @@ static const char *const level_words[] = {
     [DOCTOR_FAIL] = "FAIL",
 };
 
-/* ---- findings -------------------------------------------------------------
- */
+/* ---- findings ----------------------------------------------------------- */
 
 static void set(struct finding *out, enum doctor_level level,
                 const char *advice, const char *fmt, va_list ap)
@@ -88,8 +87,7 @@ void finding_fail(struct finding *out, const char *advice, const char *fmt, ...)
     va_end(ap);
 }
 
-/* ---- the run --------------------------------------------------------------
- */
+/* ---- the run ------------------------------------------------------------ */
 
 static void print_finding(const char *name, const struct finding *found)
 {

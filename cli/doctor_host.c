@@ -19,8 +19,7 @@
 #define MIN_WATCHES   65536 /* what one sandbox gets at most */
 #define MIB           ((int64_t)1 << 20)
 
-/* ---- control groups -------------------------------------------------------
- */
+/* ---- control groups ----------------------------------------------------- */
 
 static bool has_word(const char *list, const char *word)
 {
@@ -105,8 +104,7 @@ static void check_cgroups(struct doctor *d UNUSED, struct finding *out)
         finding_ok(out, "%s, with memory, cpu and pids", kind);
 }
 
-/* ---- the state directory --------------------------------------------------
- */
+/* ---- the state directory ------------------------------------------------ */
 
 static const char *kind_of(long type)
 {
@@ -209,7 +207,8 @@ static void check_loop(struct doctor *d, struct finding *out)
         return;
     }
     rc = try_loop(dir, &err);
-    (void)!tree_remove(dir, NULL);
+    if (tree_remove(dir, rc < 0 ? NULL : &err) < 0)
+        rc = -1;
     if (rc < 0)
         finding_warn(out,
                      "install e2fsprogs, and let berth use loop devices "
@@ -219,8 +218,7 @@ static void check_loop(struct doctor *d, struct finding *out)
         finding_ok(out, "ext4 on a loop device works");
 }
 
-/* ---- the kernel -----------------------------------------------------------
- */
+/* ---- the kernel --------------------------------------------------------- */
 
 /* A number in a file of /proc; -1: there is none. */
 static int64_t number_in(const char *path)

@@ -15,7 +15,9 @@
 
 #define TIMEOUT_MS  3000
 #define PINGS       200
-#define SLOW_US     20000 /* a round trip that workers would feel */
+#define P50         (PINGS / 2)
+#define P99         (PINGS * 99 / 100)
+#define SLOW_MS     20 /* a round trip that workers would feel */
 #define SKEW_MAX_MS 1000
 #define LAG_MAX_S   10
 #define SCRATCH_MS  60000 /* what cannot be removed goes by itself */
@@ -56,8 +58,7 @@ static bool info_is(const struct doctor *d, const char *field,
     return !strcmp(info(d, field, text), value);
 }
 
-/* ---- reaching it ----------------------------------------------------------
- */
+/* ---- reaching it -------------------------------------------------------- */
 
 static void check_none(struct finding *out)
 {
@@ -127,8 +128,7 @@ static void check_role(struct doctor *d, struct finding *out)
                      "it is a '%s': jobs cannot be written to it", role);
 }
 
-/* ---- whether it keeps what it is given ------------------------------------
- */
+/* ---- whether it keeps what it is given ---------------------------------- */
 
 static void check_eviction(struct doctor *d, struct finding *out)
 {
@@ -241,8 +241,7 @@ static void check_replicas(struct doctor *d, struct finding *out)
         finding_ok(out, "%ld connected", replicas);
 }
 
-/* ---- time -----------------------------------------------------------------
- */
+/* ---- time --------------------------------------------------------------- */
 
 static void check_clock(struct doctor *d, struct finding *out)
 {
@@ -293,6 +292,7 @@ static void check_latency(struct doctor *d, struct finding *out)
 {
     const char *const words[] = {"PING"};
     int64_t took[PINGS];
+    double half_ms, most_ms;
     struct err err = {0};
 
     for (size_t i = 0; i < PINGS; i++) {
@@ -308,19 +308,18 @@ static void check_latency(struct doctor *d, struct finding *out)
         took[i] = now_us() - start;
     }
     qsort(took, PINGS, sizeof(took[0]), compare);
-    if (took[PINGS * 99 / 100] > SLOW_US)
+    half_ms = (double)took[P50] / 1000;
+    most_ms = (double)took[P99] / 1000;
+    if (most_ms > SLOW_MS)
         finding_warn(out, "bring workers nearer to Redis, or look at its load",
-                     "a round trip takes %.1f ms (p50), %.1f ms (p99)",
-                     (double)took[PINGS / 2] / 1000,
-                     (double)took[PINGS * 99 / 100] / 1000);
+                     "a round trip takes %.1f ms (p50), %.1f ms (p99)", half_ms,
+                     most_ms);
     else
         finding_ok(out, "a round trip takes %.1f ms (p50), %.1f ms (p99)",
-                   (double)took[PINGS / 2] / 1000,
-                   (double)took[PINGS * 99 / 100] / 1000);
+                   half_ms, most_ms);
 }
 
-/* ---- the queue's own scripts ----------------------------------------------
- */
+/* ---- the queue's own scripts -------------------------------------------- */
 
 static void unlink_all(struct doctor *d, const redisReply *keys)
 {

@@ -57,8 +57,7 @@ void settings_free(struct settings *settings)
     free(settings);
 }
 
-/* ---- what one key alone cannot tell ---------------------------------------
- */
+/* ---- what one key alone cannot tell ------------------------------------- */
 
 static const struct {
     const char *less, *more;
@@ -132,8 +131,7 @@ static int load_schedules(struct settings *settings,
                          &settings->schedules);
 }
 
-/* ---- loading --------------------------------------------------------------
- */
+/* ---- loading ------------------------------------------------------------ */
 
 static void on_kept(void *arg, const struct config_key *key, const char *kept,
                     const char *wanted)

@@ -104,6 +104,7 @@ struct settings_options {
     struct strv sets; /* the caller's to clear */
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define SETTINGS_OPTION_DEFS(whole, member)                                    \
     {.name = "config",                                                         \
      .argument = "FILE",                                                       \
@@ -116,6 +117,7 @@ struct settings_options {
         .help = "set one value; may be repeated", .type = OPTION_LIST,         \
         .offset = offsetof(whole, member.sets)                                 \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /** settings_load() with these and the environment of the process. */
 MUST_USE int settings_load_options(const struct settings_options *options,

@@ -48,8 +48,7 @@ static int check_label(const char *text, struct err *err)
     return 0;
 }
 
-/* ---- what the host decides ------------------------------------------------
- */
+/* ---- what the host decides ---------------------------------------------- */
 
 static char *host_name(const void *values)
 {
@@ -91,8 +90,7 @@ static char *default_log_store(const void *values)
                                 : xstrdup("");
 }
 
-/* ---- the table ------------------------------------------------------------
- */
+/* ---- the table ---------------------------------------------------------- */
 
 #define AT(member)    .offset = offsetof(struct settings, member)
 #define LIVE          .flags = CONFIG_RELOADS

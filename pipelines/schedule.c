@@ -25,8 +25,7 @@ void schedule_list_free(struct schedule_list *list)
     free(list);
 }
 
-/* ---- keys -----------------------------------------------------------------
- */
+/* ---- keys --------------------------------------------------------------- */
 
 static void load_name(struct loader *l, const struct yaml_node *value,
                       void *target)
@@ -149,8 +148,7 @@ static const struct map_rules schedule_rules = {
     ARRAY_LEN(schedule_foreign),
 };
 
-/* ---- a schedule -----------------------------------------------------------
- */
+/* ---- a schedule --------------------------------------------------------- */
 
 static void load_schedule(struct loader *l, const struct yaml_node *node,
                           struct schedule *schedule)

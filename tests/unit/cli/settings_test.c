@@ -93,43 +93,10 @@ static void test_relations(void **state)
                   "'queue.backoff_max' (4s)\n");
 }
 
-static void test_schedule(void **state)
-{
-    CLEANUP(settings)
-    struct settings *s =
-        load("schedules:\n"
-             "  - name: nightly\n"
-             "    cron: 30 2 * * *\n"
-             "    zone: Europe/Berlin\n"
-             "    catch_up: all\n"
-             "    jitter: 5m\n"
-             "    job: {kind: test, repo: /srv/r, deadline: 1h}\n"
-             "  - {name: b, cron: '@daily', job: {kind: test, repo: /r}}\n");
-    const struct schedule *first = s->schedules->items;
-    int64_t due_ms;
-
-    (void)state;
-    assert_int_equal(s->schedules->count, 2);
-    assert_string_equal(first->name, "nightly");
-    assert_string_equal(first->zone_name, "Europe/Berlin");
-    assert_int_equal(first->catch_up, CRON_ALL);
-    assert_int_equal(first->jitter_ms, 300000);
-    assert_int_equal(first->job->count, 1);
-    assert_string_equal(first->job->items[0].repo, "/srv/r");
-    assert_null(first->job->items[0].id);
-    /* 2026-01-01T01:30:00Z is half past two in Berlin. */
-    assert_true(
-        cron_next(&first->cron, first->zone, INT64_C(1767225600000), &due_ms));
-    assert_int_equal(due_ms, INT64_C(1767231000000));
-    assert_string_equal(first[1].zone_name, "UTC");
-    assert_int_equal(first[1].catch_up, CRON_SKIP);
-    assert_int_equal(first[1].jitter_ms, 0);
-}
-
+/* In the file's own lines, besides errors of other keys. */
 static void test_schedule_errors(void **state)
 {
     (void)state;
-    /* In the file's own lines, besides errors of other keys. */
     expect_errors("pool: {nmae: x}\n"
                   "schedules:\n"
                   "  - name: a\n"
@@ -142,17 +109,6 @@ static void test_schedule_errors(void **state)
                   "to 23\n"
                   "f.yml:6:13: 'tset' is not one of: test; did you mean "
                   "'test'?\n");
-    expect_errors("schedules: [{name: a, cron: '@daily', job: {id: x, kind: "
-                  "test, repo: /r}}]\n",
-                  "f.yml:1:49: a schedule's job has no id: each firing gets "
-                  "its own\n");
-    expect_errors("schedules:\n"
-                  "  - {name: a, cron: '0 0 31 2 *', job: {kind: test, repo: "
-                  "/r}}\n"
-                  "  - {name: a, cron: '@daily', job: {kind: test, repo: "
-                  "/r}}\n",
-                  "f.yml:2:21: it is never due\n"
-                  "f.yml:3:12: the schedule 'a' is there twice\n");
 }
 
 /* Neither a message nor the line it is about. */
@@ -239,7 +195,6 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_relations),
-        cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_schedule_errors),
         cmocka_unit_test(test_passwords_are_not_quoted),
         cmocka_unit_test(test_reload),
