@@ -331,7 +331,7 @@ static void unlink_all(struct doctor *d, const redisReply *keys)
     }
 }
 
-/* Where SCAN is forbidden, or takes too long, they expire. */
+/* Where SCAN is forbidden, or takes too long, the job expires by itself. */
 static void remove_pool(struct doctor *d, const char *pool)
 {
     CLEANUP(mem) char *pattern = xasprintf("berth:{%s}:*", pool);

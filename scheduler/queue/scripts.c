@@ -38,6 +38,9 @@ EMBED_FILES(queue_lua_list, LANES LUA("list"));
 EMBED_FILES(queue_lua_why, GRANT LUA("why"));
 EMBED_FILES(queue_lua_depths, LANES LUA("depths"));
 EMBED_FILES(queue_lua_audit, LANES LUA("audit"));
+EMBED_FILES(queue_lua_worker, POOL LUA("worker"));
+EMBED_FILES(queue_lua_rejected, POOL LUA("rejected"));
+EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -62,4 +65,7 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_AUDIT] = {"audit", queue_lua_audit},
     [SCRIPT_GIVE_BACK] = {"giveback", queue_lua_giveback},
     [SCRIPT_LOOK] = {"look", queue_lua_look},
+    [SCRIPT_WORKER] = {"worker", queue_lua_worker},
+    [SCRIPT_REJECTED] = {"rejected", queue_lua_rejected},
+    [SCRIPT_FORGET] = {"forget", queue_lua_forget},
 };
