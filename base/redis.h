@@ -53,7 +53,7 @@ struct redis_options {
     size_t script_count;                /* at most 32 */
     uint32_t connect_timeout_ms;        /* 0: 5000 */
     uint32_t command_timeout_ms;        /* 0: 10000 */
-    uint32_t max_reply_bytes;           /* 0: 16 MiB */
+    uint32_t max_reply_bytes;           /* 0: 16 MiB; give or take 16 KiB */
     uint32_t max_retry_ms;              /* longest pause; 0: 2000 */
     uint32_t wait_replicas;             /* redis_eval_durable(); 0: none */
     uint32_t wait_ms; /* for them, below command_timeout_ms; 0: 1000 */

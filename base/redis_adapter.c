@@ -25,15 +25,20 @@ struct adapter {
 
 /* hiredis bounds no answer by itself. Its parser's `ridx` tells whether it is
  * inside of one; when the first of the waiting callbacks is another than
- * before, this is a later one. Returns false when the context is gone. */
+ * before, this is a later one. What the first read brings of an answer is not
+ * counted: most are whole by then, and it spares them a system call. Returns
+ * false when the context is gone. */
 static bool handle_read(struct adapter *a)
 {
     const redisCallback *first = a->context->replies.head;
     bool gone = false;
     int available = 0;
 
-    (void)ioctl(a->context->c.fd, FIONREAD, &available);
-    a->reply_bytes += (size_t)(available < READ_CHUNK ? available : READ_CHUNK);
+    if (a->context->c.reader->ridx >= 0) {
+        (void)ioctl(a->context->c.fd, FIONREAD, &available);
+        a->reply_bytes +=
+            (size_t)(available < READ_CHUNK ? available : READ_CHUNK);
+    }
     a->gone = &gone;
     redisAsyncHandleRead(a->context);
     if (gone)

@@ -40,6 +40,7 @@ test|libcmocka-dev|the unit tests' framework|library cmocka
 test|clang|fuzzers, and the second compiler|command clang
 test|libclang-rt-dev|fuzzers and sanitizers of clang|clang_runtime
 test|python3|what the tests run in sandboxes|command python3
+test|redis-tools|makes a cluster of Redis|command redis-cli
 test|openssl|certificates for the tests' servers|command openssl
 test|runc|the other runtime|command runc
 test|busybox-static|a root file system as an image|file /bin/busybox
