@@ -53,11 +53,14 @@ for _, index in ipairs(list()) do
     cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled')
 end
 local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+local settled = ARGV[3] == '1'
 for child = at + 3, #ARGV, JOB_ARGS + 1 do
     local what = replace(ARGV[child + 1])
     call('HSET', run, ARGV[child], what == 'failed' and what or 'active')
     if what == 'new' then
         accept(child + 1, f.seq + ARGV[child], id, ARGV[child])
+    elseif what == 'failed' then
+        settled = false -- nothing else would tell
     end
 end
 call('HINCRBY', run, 'rev', 1)
@@ -68,7 +71,7 @@ if state ~= '' then
         end
     end
     end_job(id, f, state, reason, result)
-elseif ARGV[3] == '1' then
+elseif settled then
     call('ZREM', P .. 'dirty', id)
 end
 return 'ok'

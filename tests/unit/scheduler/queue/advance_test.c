@@ -209,6 +209,7 @@ static void test_taken_id(void **state)
     assert_string_equal(DECIDE(p, "r", "0", .begin = {"0", "1"}), "ok");
     expect_child(p, "0", "failed");
     expect_child(p, "1", "active");
+    assert_int_equal(redis_num(p, "ZCARD", "%dirty"), 1); /* that is news */
     expect(p, "r-1", "parent", "");
     expect_sound(p);
     take_and_pass(p, "r-1");
