@@ -126,16 +126,16 @@ char *run_job_payload(const struct plan *plan, size_t job, const json_t *common)
 /* ---- what there is ---------------------------------------------------------
  */
 
+static const char *const state_words[] = {
+    [RUN_ACTIVE] = "active",   [RUN_PASSED] = "passed",
+    [RUN_FAILED] = "failed",   [RUN_CANCELLED] = "cancelled",
+    [RUN_SKIPPED] = "skipped",
+};
+
 static enum run_state state_find(const char *word)
 {
-    static const char *const words[] = {
-        [RUN_ACTIVE] = "active",   [RUN_PASSED] = "passed",
-        [RUN_FAILED] = "failed",   [RUN_CANCELLED] = "cancelled",
-        [RUN_SKIPPED] = "skipped",
-    };
-
-    for (size_t i = RUN_ACTIVE; i < ARRAY_LEN(words); i++)
-        if (!strcmp(word, words[i]))
+    for (size_t i = RUN_ACTIVE; i < ARRAY_LEN(state_words); i++)
+        if (!strcmp(word, state_words[i]))
             return (enum run_state)i;
     return RUN_NOT_BEGUN;
 }
