@@ -332,7 +332,7 @@ static void unlink_all(struct doctor *d, const redisReply *keys)
     }
 }
 
-/* Where SCAN is forbidden, or takes too long, the job expires by itself. */
+/* Where SCAN is forbidden, or takes too long, they expire. */
 static void remove_pool(struct doctor *d, const char *pool)
 {
     CLEANUP(mem) char *pattern = xasprintf("berth:{%s}:*", pool);
@@ -364,8 +364,8 @@ static int try_queue(const struct settings *settings, const char *pool,
     const struct queue_job job = {
         .id = "doctor", .payload = "{}", .priority = JOB_NORMAL};
     CLEANUP(queue) struct queue *queue = NULL;
-    enum queue_cancelled what;
     struct queue_answer answer;
+    enum queue_cancelled what;
 
     if (queue_open(NULL, &options, &queue, err) < 0)
         return -1;
