@@ -38,9 +38,9 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines scheduler/queue scheduler/intake \
-         scheduler/daemon worker/supervisor \
-         worker/job worker/checkout worker/sandbox worker/sandbox/launch cli
+ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
+         worker/supervisor worker/job worker/checkout worker/logs \
+         worker/sandbox worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -61,7 +61,7 @@ PKGS_checkout := libgit2 jansson
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
-ALL_PKGS := hiredis yaml-0.1 jansson libseccomp libgit2
+ALL_PKGS := hiredis yaml-0.1 jansson libseccomp libgit2 libzstd
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

@@ -32,9 +32,32 @@ extern const struct command command_validate;
 int cmd_config(int argc, char **argv);
 /** Look for what would keep jobs from running: 0 nothing, 1 something. */
 int cmd_doctor(int argc, char **argv);
+extern const struct command command_cancel;
+extern const struct command command_retry;
+extern const struct command command_ps;
+extern const struct command command_status;
+extern const struct command command_logs;
+extern const struct command command_queue;
+extern const struct command command_drain;
+extern const struct command command_resume;
+extern const struct command command_rejected;
+extern const struct command command_dead;
+
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */
 int cmd_validate(int argc, char **argv);
+
+/* About a pool of jobs; exit statuses as cli/pool.h has them. */
+int cmd_cancel(int argc, char **argv);
+int cmd_retry(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_queue(int argc, char **argv);
+int cmd_drain(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_rejected(int argc, char **argv);
+int cmd_dead(int argc, char **argv);
 
 #endif

@@ -334,6 +334,16 @@ static int stop_server(const struct embedded *e, struct err *err)
 
 /* ---- users --------------------------------------------------------------- */
 
+char *embedded_find(const char *state_dir)
+{
+    __attribute__((cleanup(releasep))) struct embedded *e =
+        xcalloc(1, sizeof(*e));
+
+    e->users_fd = -1;
+    e->dir = xasprintf("%s/redis", state_dir);
+    return server_pid(e) >= 0 && read_socket(e) ? STEAL(e->url) : NULL;
+}
+
 int embedded_start(const char *state_dir, embedded_stop_fn *asked,
                    struct embedded **out_embedded, struct err *err)
 {

@@ -37,6 +37,13 @@ typedef bool embedded_stop_fn(void);
 MUST_USE int embedded_start(const char *state_dir, embedded_stop_fn *asked,
                             struct embedded **out_embedded, struct err *err);
 
+/**
+ * The address of the server of `state_dir` if one runs, to look at what is in
+ * it: the caller is no user of it, and it may end at any time. Owned by the
+ * caller; NULL: none runs.
+ */
+MUST_USE char *embedded_find(const char *state_dir);
+
 /** `unix:///path`, as queue_open() takes it. Borrowed. */
 const char *embedded_url(const struct embedded *embedded);
 

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 const char *format_duration(int64_t ms, char out[FORMAT_SIZE])
 {
@@ -24,6 +25,35 @@ const char *format_duration(int64_t ms, char out[FORMAT_SIZE])
     else
         (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " h %02" PRId64 " min",
                        seconds / 3600, seconds % 3600 / 60);
+    return out;
+}
+
+const char *format_age(int64_t ms, char out[FORMAT_SIZE])
+{
+    int64_t seconds = ms < 0 ? 0 : ms / 1000;
+
+    if (seconds < 60)
+        (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " s", seconds);
+    else if (seconds < 3600)
+        (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " min", seconds / 60);
+    else if (seconds < INT64_C(48) * 3600)
+        (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " h", seconds / 3600);
+    else
+        (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " d", seconds / 86400);
+    return out;
+}
+
+const char *format_moment(int64_t ms, int64_t now_ms, char out[FORMAT_SIZE])
+{
+    time_t then = (time_t)(ms / 1000), now = (time_t)(now_ms / 1000);
+    struct tm a = {0}, b = {0};
+
+    (void)localtime_r(&then, &a);
+    (void)localtime_r(&now, &b);
+    if (a.tm_year == b.tm_year && a.tm_yday == b.tm_yday)
+        (void)strftime(out, FORMAT_SIZE, "%H:%M:%S", &a);
+    else if (!strftime(out, FORMAT_SIZE, "%Y-%m-%d %H:%M:%S", &a))
+        (void)snprintf(out, FORMAT_SIZE, "?");
     return out;
 }
 

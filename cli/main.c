@@ -25,19 +25,33 @@ static const struct command command_help = {
     .main = cmd_help,
 };
 
-static const struct command *const commands[] = {
-    &command_run,    &command_validate, &command_config,
-    &command_doctor, &command_version,  &command_help,
+/* A NULL stands behind the commands of each heading. */
+#define GROUP_MAX 9
+static const struct {
+    const char *heading;
+    const struct command *commands[GROUP_MAX];
+} groups[] = {
+    {"on this machine",
+     {&command_run, &command_validate, &command_config, &command_doctor}},
+    {"jobs of a queue",
+     {&command_ps, &command_status, &command_cancel, &command_retry}},
+    {"a queue and its workers",
+     {&command_queue, &command_drain, &command_resume, &command_rejected,
+      &command_dead}},
+    {"berth itself", {&command_version, &command_help}},
 };
 
 static void usage(FILE *out)
 {
     fputs("usage: berth COMMAND [arguments]\n\n"
-          "Runs review, test and batch jobs in sandboxes.\n\n"
-          "commands:\n",
+          "Runs review, test and batch jobs in sandboxes.\n",
           out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        fprintf(out, "\n%s:\n", groups[i].heading);
+        for (size_t k = 0; groups[i].commands[k]; k++)
+            fprintf(out, "  %-10s %s\n", groups[i].commands[k]->name,
+                    groups[i].commands[k]->summary);
+    }
     fputs("\n'berth help COMMAND' explains one.\n", out);
 }
 
@@ -45,11 +59,14 @@ static const struct command *find(const char *name)
 {
     struct suggest meant = SUGGEST_INIT(name);
 
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-        suggest_offer(&meant, commands[i]->name);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        for (size_t k = 0; groups[i].commands[k]; k++) {
+            const struct command *command = groups[i].commands[k];
+
+            if (strcmp(command->name, name) == 0)
+                return command;
+            suggest_offer(&meant, command->name);
+        }
     if (meant.best)
         log_error("unknown command '%.100s'; did you mean '%s'?", name,
                   meant.best);

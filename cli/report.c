@@ -11,22 +11,37 @@
 
 #define NAME_COLUMNS_MAX 40
 
-/* What a person can do about it. */
+/* What a person can do about it: here, or from afar with a command. */
 static const struct {
     enum reason reason;
     const char *advice;
+    const char *afar;    /* NULL: the same */
+    const char *command; /* the job's id follows; or NULL */
 } advices[] = {
-    {REASON_STEP_FAILED, "run it with -v for all of the output, with --keep "
-                         "to look at the files it leaves"},
-    {REASON_TIMED_OUT, "give the step or the pipeline a longer 'timeout', or "
-                       "find what hangs with -v"},
-    {REASON_OUT_OF_MEMORY, "choose a larger instance_type, or use less memory"},
-    {REASON_DISK_FULL, "choose a larger instance_type, or write less"},
-    {REASON_PIPELINE_INVALID, "check it with: berth validate FILE"},
-    {REASON_CHECKOUT_FAILED, "check --repo, --commit and --ref, and that the "
-                             "repository can be reached from here"},
-    {REASON_SANDBOX_FAILED, "see what this host lacks in the message above"},
-    {REASON_WORKER_LOST, "it can be run again: nothing was wrong with the job"},
+    {REASON_STEP_FAILED,
+     "run it with -v for all of the output, with --keep to look at the files "
+     "it leaves",
+     "read all of the output: ", "berth logs"},
+    {REASON_TIMED_OUT,
+     "give the step or the pipeline a longer 'timeout', or find what hangs "
+     "with -v",
+     "give the step or the pipeline a longer 'timeout', or find what hangs: ",
+     "berth logs"},
+    {REASON_OUT_OF_MEMORY, "choose a larger instance_type, or use less memory",
+     NULL, NULL},
+    {REASON_DISK_FULL, "choose a larger instance_type, or write less", NULL,
+     NULL},
+    {REASON_PIPELINE_INVALID, "check it with: berth validate FILE", NULL, NULL},
+    {REASON_CHECKOUT_FAILED,
+     "check --repo, --commit and --ref, and that the repository can be reached "
+     "from here",
+     "check its repo, commit and ref, and that its worker can reach the "
+     "repository",
+     NULL},
+    {REASON_SANDBOX_FAILED, "see what this host lacks in the message above",
+     "see what the worker's host lacks in the message above", NULL},
+    {REASON_WORKER_LOST, "it can be run again: nothing was wrong with the job",
+     "nothing was wrong with the job; run it again: ", "berth retry"},
 };
 
 static const char *string_of(const json_t *json, const char *key)
@@ -49,25 +64,6 @@ static void add_clean(const struct report_options *o, const char *text,
 
     credential_mask(o->credential, text, strlen(text), &masked);
     text_add_clean(out, masked.data);
-}
-
-static void add_padding(size_t from, size_t to, struct strbuf *out)
-{
-    for (; from < to; from++)
-        strbuf_addc(out, ' ');
-}
-
-/* `text` on the left or the right of `columns`. */
-static void add_cell(const char *text, size_t columns, bool right,
-                     struct strbuf *out)
-{
-    size_t width = text_columns(text, strlen(text));
-
-    if (right)
-        add_padding(width, columns, out);
-    strbuf_adds(out, text);
-    if (!right)
-        add_padding(width, columns, out);
 }
 
 static void cut_name(const struct report_options *o, const json_t *step,
@@ -103,14 +99,16 @@ static void add_usage_cells(const json_t *step, struct strbuf *out)
     const json_t *memory = json_object_get(step, "peak_memory_bytes");
     char text[FORMAT_SIZE];
 
-    add_cell(json_is_integer(cpu)
-                 ? format_duration(json_integer_value(cpu), text)
-                 : "-",
-             13, true, out);
-    add_cell(json_is_integer(memory)
-                 ? format_bytes((uint64_t)json_integer_value(memory), text)
-                 : "-",
-             10, true, out);
+    text_add_cell(out,
+                  json_is_integer(cpu)
+                      ? format_duration(json_integer_value(cpu), text)
+                      : "-",
+                  13, true);
+    text_add_cell(out,
+                  json_is_integer(memory)
+                      ? format_bytes((uint64_t)json_integer_value(memory), text)
+                      : "-",
+                  10, true);
 }
 
 static void add_row(const struct report_options *o, const json_t *step,
@@ -123,14 +121,15 @@ static void add_row(const struct report_options *o, const json_t *step,
     char duration[FORMAT_SIZE];
 
     cut_name(o, step, &name);
-    add_cell(name.data, columns + 2, false, out);
+    text_add_cell(out, name.data, columns + 2, false);
     style_add_mark(&o->style, outcome, out);
     strbuf_addc(out, ' ');
-    add_cell(outcome, 9, false, &cell);
+    text_add_cell(&cell, outcome, 9, false);
     style_add(&o->style, style_outcome_tint(outcome), cell.data, out);
-    add_cell(ran ? format_duration(integer_of(step, "duration_ms"), duration)
-                 : "-",
-             13, true, out);
+    text_add_cell(
+        out,
+        ran ? format_duration(integer_of(step, "duration_ms"), duration) : "-",
+        13, true);
     if (o->verbose)
         add_usage_cells(step, out);
     strbuf_cut(&cell, 0);
@@ -148,12 +147,12 @@ static void add_table(const struct report_options *o, const json_t *steps,
     const json_t *step;
     size_t i;
 
-    add_cell("step", columns + 2, false, &head);
-    add_cell("outcome", 11, false, &head);
-    add_cell("duration", 13, true, &head);
+    text_add_cell(&head, "step", columns + 2, false);
+    text_add_cell(&head, "outcome", 11, false);
+    text_add_cell(&head, "duration", 13, true);
     if (o->verbose) {
-        add_cell("cpu", 13, true, &head);
-        add_cell("memory", 10, true, &head);
+        text_add_cell(&head, "cpu", 13, true);
+        text_add_cell(&head, "memory", 10, true);
     }
     style_add(&o->style, TINT_BOLD, head.data, out);
     strbuf_addc(out, '\n');
@@ -210,6 +209,17 @@ static void add_failure(const struct report_options *o, const json_t *step,
     }
 }
 
+static void add_advice(const struct report_options *o, size_t i,
+                       struct strbuf *out)
+{
+    bool afar = o->job_id && advices[i].afar;
+
+    strbuf_adds(out, afar ? advices[i].afar : advices[i].advice);
+    if (afar && advices[i].command)
+        strbuf_addf(out, "%s %s", advices[i].command, o->job_id);
+    strbuf_addc(out, '\n');
+}
+
 static void add_why(const struct report_options *o, const json_t *result,
                     struct strbuf *out)
 {
@@ -227,7 +237,7 @@ static void add_why(const struct report_options *o, const json_t *result,
         if (reason != (int)advices[i].reason)
             continue;
         style_add(&o->style, TINT_BOLD, "next: ", out);
-        strbuf_addf(out, "%s\n", advices[i].advice);
+        add_advice(o, i, out);
     }
 }
 

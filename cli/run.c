@@ -227,14 +227,9 @@ static int load_pipeline(const char *name, struct pipeline **out_pipeline,
 static void choose_display(const struct run_options *opts,
                            struct display_options *out)
 {
-    const char *term = getenv("TERM");
-    const char *no_color = getenv("NO_COLOR");
-
     out->fd = opts->json ? STDERR_FILENO : STDOUT_FILENO;
-    out->live = isatty(out->fd) && term && *term && strcmp(term, "dumb") != 0;
-    out->style.ascii = !text_is_utf8();
-    out->style.colour =
-        out->live && !opts->no_color && !(no_color && *no_color);
+    out->live = style_choose(out->fd, &out->style);
+    out->style.colour = out->style.colour && !opts->no_color;
     out->detail = opts->quiet     ? DISPLAY_QUIET
                   : opts->verbose ? DISPLAY_VERBOSE
                                   : DISPLAY_NORMAL;

@@ -2,10 +2,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/style.h"
 
+#include "cli/text.h"
 #include "pipelines/reason.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const tints[] = {
     [TINT_RED] = "31", [TINT_GREEN] = "32", [TINT_YELLOW] = "33",
@@ -38,6 +41,17 @@ static const struct {
     {REASON_MODEL_FAILED, "the model failed"},
     {REASON_WORKER_LOST, "the worker was lost"},
 };
+
+bool style_choose(int fd, struct style *out)
+{
+    const char *term = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR");
+    bool live = isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+
+    out->ascii = !text_is_utf8();
+    out->colour = live && !(no_color && *no_color);
+    return live;
+}
 
 void style_add(const struct style *style, enum tint tint, const char *text,
                struct strbuf *out)

@@ -14,6 +14,12 @@ struct style {
     bool ascii;  /* the locale shows no more */
 };
 
+/**
+ * How to print to `fd`: colours on a terminal unless NO_COLOR is set. True: it
+ * is a terminal on which lines can be drawn anew.
+ */
+bool style_choose(int fd, struct style *out);
+
 enum tint { TINT_RED, TINT_GREEN, TINT_YELLOW, TINT_DIM, TINT_BOLD };
 
 /** Add `text` in a colour, or as it is where colours are off. */

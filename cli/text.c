@@ -87,6 +87,24 @@ void text_add_fit(struct strbuf *out, const char *text, size_t len,
     }
 }
 
+static void add_padding(struct strbuf *out, size_t from, size_t to)
+{
+    for (; from < to; from++)
+        strbuf_addc(out, ' ');
+}
+
+void text_add_cell(struct strbuf *out, const char *text, size_t columns,
+                   bool right)
+{
+    size_t width = text_columns(text, strlen(text));
+
+    if (right)
+        add_padding(out, width, columns);
+    strbuf_adds(out, text);
+    if (!right)
+        add_padding(out, width, columns);
+}
+
 struct text_cleaner *text_cleaner_new(text_line_fn *on_line, void *arg)
 {
     struct text_cleaner *c = xcalloc(1, sizeof(*c));

@@ -22,6 +22,10 @@ size_t text_fit(const char *text, size_t len, size_t columns);
 void text_add_fit(struct strbuf *out, const char *text, size_t len,
                   size_t columns, bool ascii);
 
+/** Add `text` (clean), with spaces around it to fill `columns`. */
+void text_add_cell(struct strbuf *out, const char *text, size_t columns,
+                   bool right);
+
 struct text_cleaner;
 
 /** One line, whole and clean: valid UTF-8, no newline; valid during the call.

@@ -23,6 +23,7 @@ build|libgit2-dev|checks repositories out|library libgit2
 build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
 build|libseccomp-dev|filters system calls|library libseccomp
+build|libzstd-dev|compresses logs|library libzstd
 run|redis-server|the queue that jobs go through|command redis-server
 run|crun|starts sandboxes (runc will do)|command crun runc
 run|slirp4netns|the network of a sandbox that asks for one|command slirp4netns

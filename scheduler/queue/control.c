@@ -87,6 +87,21 @@ int queue_drain(struct queue *queue, const char *worker, bool drain,
     return 0;
 }
 
+int queue_forget_rejected(struct queue *queue, const char *id, struct err *err)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    char word[32];
+
+    if (queue_check_id(id, err) < 0)
+        return -1;
+    queue_args_str(&args, id);
+    if (run_word(queue, SCRIPT_FORGET, &args, word, err) < 0)
+        return err_wrap(err, "cannot remove the rejected document %s", id);
+    if (strcmp(word, "1") != 0)
+        return err_set(err, ERR_USER, "there is no rejected document '%s'", id);
+    return 0;
+}
+
 /* ---- the pool's configuration ----------------------------------------------
  */
 

@@ -146,7 +146,6 @@ const char *queue_fraction(char out[QUEUE_FRACTION_SIZE]);
 #define QUEUE_SECONDS_SIZE 24
 const char *queue_seconds(uint32_t wait_ms, char out[QUEUE_SECONDS_SIZE]);
 
-MUST_USE int queue_check_id(const char *id, struct err *err);
 /** berth:{pool}:<format>. Owned by the caller. */
 MUST_USE char *queue_key(const struct queue *queue, const char *fmt, ...)
     PRINTF_LIKE(2, 3);

@@ -46,6 +46,9 @@ struct queue_options {
 
 #define QUEUE_MAX_ID 64 /* bytes: [a-z0-9][a-z0-9-]* */
 
+/** ERR_USER unless `id` is what the id of a job may be (queue_submit). */
+MUST_USE int queue_check_id(const char *id, struct err *err);
+
 /**
  * Open a pool. Does not wait for Redis. `loop` (NULL: only blocking calls will
  * be used) must outlive the queue. ERR_USER: a bad option.

@@ -29,6 +29,10 @@ enum queue_script {
     SCRIPT_AUDIT,
     SCRIPT_GIVE_BACK,
     SCRIPT_LOOK,
+    SCRIPT_ENDS,
+    SCRIPT_WORKER,
+    SCRIPT_REJECTED,
+    SCRIPT_FORGET,
     SCRIPT_COUNT
 };
 

@@ -1,6 +1,6 @@
 -- depths.lua - how full the pool is.
--- -> {name, number, …}, then {worker, name value …} a worker, in one list:
--- {{name, number, …}, {{worker, {fields}}, …}}
+-- -> {{name, number, …}, {{worker, {name, value, …}}, …}}, those seen last
+-- first; of many lanes and groups only the first are counted (lib/lanes.lua)
 local numbers, workers = {}, {}
 local ready = {['0'] = 0, ['1'] = 0, ['2'] = 0, ['3'] = 0}
 local blocked, inflight = 0, 0
@@ -13,12 +13,13 @@ end
 each_lane(function(lane, class)
     ready[class] = ready[class] + call('ZCARD', lane)
 end)
-for _, group in ipairs(call('HKEYS', P .. 'groups')) do
-    blocked = blocked + call('ZCARD', P .. 'group:' .. group)
-end
+each_group(function(group)
+    blocked = blocked + call('ZCARD', group)
+end)
 for _, name in ipairs(call('ZRANGE', P .. 'schedulers', 0, 63)) do
     inflight = inflight + call('LLEN', P .. 'inbox:' .. name)
 end
+say('now_ms', stamp)
 say('inbox', call('LLEN', P .. 'inbox'))
 say('inbox_held', inflight)
 say('delayed', call('ZCARD', P .. 'delayed'))

@@ -2,7 +2,8 @@
 -- ARGV id alive_ms (a worker not seen for that long does not count)
 -- -> {state, then words: a cause and its details, again and again}
 --   'none'                     there is no such job
---   delayed: 'until' moment failures
+--   delayed: 'until' moment, 'infra' and 'job': failures of that kind, how many
+--            are allowed
 --   blocked: 'group' name, who has it, how many wait before
 --   ready:   'workers' how many alive ones have its labels, 'slots' used and
 --            max, 'tenant' and 'pipeline' name, running, cap (if at the cap),
@@ -40,7 +41,10 @@ end
 
 if f.state == 'delayed' then
     local due = call('ZSCORE', P .. 'delayed', id) or '0'
-    say('until', due, (f.infra_failures or 0) + (f.job_failures or 0))
+    say('until', due)
+    say('infra', f.infra_failures or 0,
+        f.infra_retries or conf.infra_retries or 3)
+    say('job', f.job_failures or 0, f.job_retries or 0)
 elseif f.state == 'blocked' then
     say('group', f.group, call('HGET', P .. 'groups', f.group) or '',
         call('ZRANK', P .. 'group:' .. f.group, id) or 0)

@@ -24,3 +24,18 @@ local function each_lane(fn)
         end
     end
 end
+
+-- Every group's line of those that wait: fn(key). The first 10000 or so.
+local function each_group(fn)
+    local at = '0'
+    for _ = 1, 20 do
+        local page = call('HSCAN', P .. 'groups', at, 'COUNT', 500)
+        for i = 1, #page[2], 2 do
+            fn(P .. 'group:' .. page[2][i])
+        end
+        at = page[1]
+        if at == '0' then
+            break
+        end
+    end
+end

@@ -1,0 +1,327 @@
+/* worker/logs/store_dir.c - a log store that is a directory. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
+#include "worker/logs/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHARD_LEN   2      /* characters of the id that name the directory */
+#define COPYING     ".tmp" /* behind the name of a log being copied */
+#define COPY_MAX_MS ((int64_t)24 * 3600 * 1000) /* older: its copier died */
+#define COPY_CHUNK  ((size_t)64 << 10)
+#define LISTED_MAX  65536 /* logs that one pass compares by age */
+
+struct dir_store {
+    struct log_store store;
+    char *path; /* owned */
+};
+
+static const struct dir_store *of(const struct log_store *store)
+{
+    return (const struct dir_store *)store;
+}
+
+static int open_dir(const char *where, struct log_store **out_store,
+                    struct err *err)
+{
+    struct dir_store *dir;
+
+    if (!*where)
+        return err_set(err, ERR_USER, "the log store 'dir:' has no path");
+    if (dir_make(where, 0700, err) < 0)
+        return err_wrap(err, "log store");
+    dir = xcalloc(1, sizeof(*dir));
+    dir->store.driver = &log_store_dir;
+    dir->path = xstrdup(where);
+    *out_store = &dir->store;
+    return 0;
+}
+
+static void free_dir(struct log_store *store)
+{
+    struct dir_store *dir = (struct dir_store *)store;
+
+    free(dir->path);
+    free(dir);
+}
+
+static char *name_in_dir(const struct log_store *store UNUSED, const char *id,
+                         uint64_t epoch)
+{
+    char name[LOG_FILE_NAME_SIZE];
+
+    if (log_file_name(id, epoch, name, NULL) < 0)
+        return xstrdup("");
+    return xasprintf("%.*s/%s", SHARD_LEN, id, name);
+}
+
+static char *path_in_dir(const struct log_store *store, const char *id,
+                         uint64_t epoch)
+{
+    CLEANUP(mem) char *name = name_in_dir(store, id, epoch);
+
+    return xasprintf("%s/%s", of(store)->path, name);
+}
+
+/* ---- putting ------------------------------------------------------------- */
+
+static int copy_bytes(int from, int to, struct err *err)
+{
+    CLEANUP(mem) char *chunk = xmalloc(COPY_CHUNK);
+    ssize_t n;
+
+    while ((n = read(from, chunk, COPY_CHUNK)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, ERR_TRANSIENT, "cannot read");
+        if (fd_write_all(to, chunk, (size_t)n, err) < 0)
+            return -1;
+    }
+    if (fsync(to) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot write");
+    return 0;
+}
+
+static int sync_dir_of(const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    CLEANUP(mem) char *dir = xstrndup(path, (size_t)(slash - path));
+    CLEANUP(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot write '%s'", dir);
+    return 0;
+}
+
+/* From another file system: the log is there whole or not at all. */
+static int copy_in(const char *path, const char *to, struct err *err)
+{
+    CLEANUP(mem) char *tmp = xasprintf("%s" COPYING, to);
+    CLEANUP(fd) int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP(fd) int out = -1;
+
+    if (in < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+    out =
+        open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (out < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", tmp);
+    if (copy_bytes(in, out, err) < 0) {
+        (void)unlink(tmp);
+        return err_wrap(err, "cannot copy '%s' to '%s'", path, tmp);
+    }
+    if (rename(tmp, to) < 0) {
+        (void)err_sys(err, ERR_TRANSIENT, "cannot create '%s'", to);
+        (void)unlink(tmp);
+        return -1;
+    }
+    if (sync_dir_of(to, err) < 0)
+        return -1;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_sys(err, ERR_TRANSIENT, "cannot remove '%s'", path);
+    return 0;
+}
+
+static int put_in_dir(struct log_store *store, const char *path, const char *id,
+                      uint64_t epoch, struct err *err)
+{
+    CLEANUP(mem) char *to = path_in_dir(store, id, epoch);
+    CLEANUP(mem)
+    char *shard = xstrndup(to, (size_t)(strrchr(to, '/') - to));
+    struct stat st;
+
+    if (dir_make(shard, 0700, err) < 0)
+        return -1;
+    if (lstat(path, &st) < 0 && errno == ENOENT && lstat(to, &st) == 0)
+        return 0;
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return err_set(err, ERR_USER, "there is no log '%s'", path);
+    if (chmod(path, 0600) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set '%s'", path);
+    if (rename(path, to) == 0)
+        return 0;
+    if (errno != EXDEV)
+        return err_sys(err, ERR_TRANSIENT, "cannot move '%s' to '%s'", path,
+                       to);
+    return copy_in(path, to, err);
+}
+
+static int get_from_dir(struct log_store *store, const char *id, uint64_t epoch,
+                        int *out_fd, struct err *err)
+{
+    CLEANUP(mem) char *path = path_in_dir(store, id, epoch);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0 && errno == ENOENT)
+        return err_set(err, ERR_USER,
+                       "there is no log of job %s, lease %" PRIu64, id, epoch);
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+    *out_fd = fd;
+    return 0;
+}
+
+/* ---- retention ----------------------------------------------------------- */
+
+struct listed {
+    int64_t at_ms;
+    uint64_t bytes;
+    char *path; /* owned; below the store's directory */
+};
+
+struct pass {
+    int top; /* borrowed: the store's directory */
+    const struct log_retention *retention;
+    int64_t now_ms;
+    struct listed *logs; /* owned */
+    size_t count, cap;
+    uint64_t bytes; /* of the logs that are left, listed or not */
+    struct log_removed removed;
+    int failed; /* errno of what could not be removed, or 0 */
+};
+
+static bool remove_log(struct pass *pass, int shard, const char *name,
+                       uint64_t bytes)
+{
+    if (unlinkat(shard, name, 0) < 0) {
+        if (errno != ENOENT) /* that is another pass at work */
+            pass->failed = errno;
+        return errno == ENOENT;
+    }
+    pass->removed.logs++;
+    pass->removed.bytes += bytes;
+    return true;
+}
+
+static void list_log(struct pass *pass, const char *shard, const char *name,
+                     const struct stat *st, int64_t at_ms)
+{
+    struct listed *log;
+
+    pass->bytes += (uint64_t)st->st_size;
+    if (!pass->retention->max_bytes || pass->count == LISTED_MAX)
+        return;
+    if (pass->count == pass->cap) {
+        pass->cap = pass->cap ? pass->cap * 2 : 64;
+        pass->logs = xreallocarray(pass->logs, pass->cap, sizeof(*pass->logs));
+    }
+    log = &pass->logs[pass->count++];
+    log->at_ms = at_ms;
+    log->bytes = (uint64_t)st->st_size;
+    log->path = xasprintf("%s/%s", shard, name);
+}
+
+static bool is_copy(const char *name)
+{
+    const char *end = strrchr(name, '.');
+    CLEANUP(mem)
+    char *whole = end ? xstrndup(name, (size_t)(end - name)) : NULL;
+
+    return whole && strcmp(end, COPYING) == 0 && log_file_is_name(whole);
+}
+
+/* Only what a store makes is touched. */
+static void look_at(struct pass *pass, int fd, const char *shard,
+                    const char *name)
+{
+    int64_t max_age_ms = pass->retention->max_age_ms;
+    int64_t at_ms, age_ms;
+    struct stat st;
+
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return;
+    at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    age_ms = pass->now_ms - at_ms;
+    if (log_file_is_name(name)) {
+        if (!max_age_ms || age_ms <= max_age_ms ||
+            !remove_log(pass, fd, name, (uint64_t)st.st_size))
+            list_log(pass, shard, name, &st, at_ms);
+    } else if (is_copy(name) && age_ms > COPY_MAX_MS) {
+        (void)unlinkat(fd, name, 0);
+    }
+}
+
+static void look_into(struct pass *pass, const char *shard)
+{
+    int fd = openat(pass->top, shard,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    if (!dir) {
+        fd_close(&fd);
+        return;
+    }
+    while ((entry = readdir(dir)))
+        look_at(pass, dirfd(dir), shard, entry->d_name);
+    (void)closedir(dir);
+}
+
+static int by_age(const void *a, const void *b)
+{
+    int64_t first = ((const struct listed *)a)->at_ms;
+    int64_t second = ((const struct listed *)b)->at_ms;
+
+    return (first > second) - (first < second);
+}
+
+static void remove_oldest(struct pass *pass)
+{
+    uint64_t max_bytes = pass->retention->max_bytes;
+
+    if (pass->count)
+        qsort(pass->logs, pass->count, sizeof(*pass->logs), by_age);
+    for (size_t i = 0; i < pass->count && pass->bytes > max_bytes; i++) {
+        const struct listed *log = &pass->logs[i];
+
+        if (remove_log(pass, pass->top, log->path, log->bytes))
+            pass->bytes -= log->bytes;
+    }
+}
+
+static int expire_dir(struct log_store *store,
+                      const struct log_retention *retention, int64_t now_ms,
+                      struct log_removed *out_removed, struct err *err)
+{
+    struct pass pass = {.retention = retention, .now_ms = now_ms};
+    DIR *dir = opendir(of(store)->path);
+    const struct dirent *entry;
+
+    if (!dir)
+        return err_sys(err, ERR_TRANSIENT, "cannot list '%s'", of(store)->path);
+    pass.top = dirfd(dir);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) <= SHARD_LEN)
+            look_into(&pass, entry->d_name);
+    if (retention->max_bytes)
+        remove_oldest(&pass);
+    (void)closedir(dir);
+    for (size_t i = 0; i < pass.count; i++)
+        free(pass.logs[i].path);
+    free(pass.logs);
+    *out_removed = pass.removed;
+    if (!pass.failed)
+        return 0;
+    errno = pass.failed;
+    return err_sys(err, ERR_TRANSIENT, "cannot remove logs from '%s'",
+                   of(store)->path);
+}
+
+const struct log_store_driver log_store_dir = {
+    .scheme = "dir",
+    .open = open_dir,
+    .free = free_dir,
+    .name = name_in_dir,
+    .put = put_in_dir,
+    .get = get_from_dir,
+    .expire = expire_dir,
+};
