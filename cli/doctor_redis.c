@@ -4,7 +4,8 @@
 #include "base/proc.h"
 #include "base/state.h"
 #include "cli/doctor.h"
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/control.h"
+#include "scheduler/queue/submit.h"
 
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
@@ -20,7 +21,6 @@
 #define SLOW_MS     20 /* a round trip that workers would feel */
 #define SKEW_MAX_MS 1000
 #define LAG_MAX_S   10
-#define SCRATCH_MS  60000 /* what cannot be removed goes by itself */
 #define SCAN_MAX_MS 3000
 #define MIN_VERSION 7
 #define VALUE_SIZE  128
@@ -359,17 +359,19 @@ static void remove_pool(struct doctor *d, const char *pool)
 static int try_queue(const struct settings *settings, const char *pool,
                      struct err *err)
 {
-    const struct queue_options options = {.url = settings->redis.url,
-                                          .pool = pool,
-                                          .max_instances = 1,
-                                          .keep_ms = SCRATCH_MS};
+    const struct queue_options options = {
+        .url = settings->redis.url, .pool = pool, .max_instances = 1};
+    const struct queue_job job = {
+        .id = "doctor", .payload = "{}", .priority = JOB_NORMAL};
     CLEANUP(queue) struct queue *queue = NULL;
+    struct queue_answer answer;
+    enum queue_cancelled what;
 
     if (queue_open(NULL, &options, &queue, err) < 0)
         return -1;
-    if (queue_submit(queue, "doctor", "{}", err) < 0)
+    if (queue_submit(queue, &job, 1, &answer, err) < 0)
         return err_wrap(err, "submit");
-    if (queue_cancel(queue, "doctor", "cancelled", err) < 0)
+    if (queue_cancel(queue, "doctor", "cancelled", &what, err) < 0)
         return err_wrap(err, "cancel");
     return 0;
 }
