@@ -26,6 +26,8 @@
 extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_run;
+extern const struct command command_scheduler;
+extern const struct command command_submit;
 extern const struct command command_validate;
 
 /** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
@@ -45,6 +47,10 @@ extern const struct command command_dead;
 
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
+/** Keep a pool going, until it is told to end. */
+int cmd_scheduler(int argc, char **argv);
+/** Put the jobs of a document into a queue. */
+int cmd_submit(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */
 int cmd_validate(int argc, char **argv);
 

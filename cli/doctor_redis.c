@@ -331,7 +331,7 @@ static void unlink_all(struct doctor *d, const redisReply *keys)
     }
 }
 
-/* Where SCAN is forbidden, or takes too long, the job expires by itself. */
+/* Where SCAN is forbidden, or takes too long, they expire. */
 static void remove_pool(struct doctor *d, const char *pool)
 {
     CLEANUP(mem) char *pattern = xasprintf("berth:{%s}:*", pool);
@@ -363,14 +363,14 @@ static int try_queue(const struct settings *settings, const char *pool,
     const struct queue_job job = {
         .id = "doctor", .payload = "{}", .priority = JOB_NORMAL};
     CLEANUP(queue) struct queue *queue = NULL;
-    enum queue_cancelled cancelled;
     struct queue_answer answer;
+    enum queue_cancelled what;
 
     if (queue_open(NULL, &options, &queue, err) < 0)
         return -1;
     if (queue_submit(queue, &job, 1, &answer, err) < 0)
         return err_wrap(err, "submit");
-    if (queue_cancel(queue, "doctor", "cancelled", &cancelled, err) < 0)
+    if (queue_cancel(queue, "doctor", "cancelled", &what, err) < 0)
         return err_wrap(err, "cancel");
     return 0;
 }

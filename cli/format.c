@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 const char *format_duration(int64_t ms, char out[FORMAT_SIZE])
@@ -37,7 +36,7 @@ const char *format_age(int64_t ms, char out[FORMAT_SIZE])
         (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " s", seconds);
     else if (seconds < 3600)
         (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " min", seconds / 60);
-    else if (seconds < 48 * 3600)
+    else if (seconds < INT64_C(48) * 3600)
         (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " h", seconds / 3600);
     else
         (void)snprintf(out, FORMAT_SIZE, "%" PRId64 " d", seconds / 86400);
@@ -54,7 +53,7 @@ const char *format_moment(int64_t ms, int64_t now_ms, char out[FORMAT_SIZE])
     if (a.tm_year == b.tm_year && a.tm_yday == b.tm_yday)
         (void)strftime(out, FORMAT_SIZE, "%H:%M:%S", &a);
     else if (!strftime(out, FORMAT_SIZE, "%Y-%m-%d %H:%M:%S", &a))
-        (void)strcpy(out, "?");
+        (void)snprintf(out, FORMAT_SIZE, "?");
     return out;
 }
 

@@ -209,11 +209,21 @@ int settings_load_options(const struct settings_options *options,
                           struct settings_errors *errors,
                           struct settings **out_settings)
 {
+    return settings_reload_options(options, NULL, NULL, errors, out_settings);
+}
+
+int settings_reload_options(const struct settings_options *options,
+                            const struct settings *before, struct strv *kept,
+                            struct settings_errors *errors,
+                            struct settings **out_settings)
+{
     struct config_option sets[OPTION_LIST_MAX];
     const struct settings_from from = {.file = options->file,
                                        .environ = environ,
                                        .options = sets,
-                                       .option_count = options->sets.count};
+                                       .option_count = options->sets.count,
+                                       .before = before,
+                                       .kept = kept};
 
     for (size_t i = 0; i < options->sets.count; i++)
         sets[i] = (struct config_option){.given = "--set",

@@ -123,5 +123,11 @@ struct settings_options {
 MUST_USE int settings_load_options(const struct settings_options *options,
                                    struct settings_errors *errors,
                                    struct settings **out_settings);
+/** The same again, of a process that runs: `before` and `kept` as above. */
+MUST_USE int settings_reload_options(const struct settings_options *options,
+                                     const struct settings *before,
+                                     struct strv *kept,
+                                     struct settings_errors *errors,
+                                     struct settings **out_settings);
 
 #endif

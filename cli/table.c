@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define GAP            2  /* columns between two cells */
-#define NARROWEST      10 /* no column is cut to less */
+#define NARROWEST      8  /* no column is cut to less */
 #define WIDEST         96 /* whatever a stranger named */
 #define NO_TERMINAL    240
 #define TERMINAL_LEAST 40
@@ -32,6 +32,7 @@ struct table *table_new(const char *const *heads)
     struct table *table = xcalloc(1, sizeof(*table));
 
     table->heads = heads;
+    table->columns = 1;
     while (table->columns < TABLE_MAX_COLUMNS && heads[table->columns])
         table->columns++;
     return table;
@@ -160,15 +161,13 @@ void table_add(const struct table *table, const struct style *style,
 
         add_cell(style, &head, widths[i], &pending, out);
     }
-    for (size_t i = 0; i < table->count; i++) {
-        if (i % table->columns == 0) {
-            strbuf_addc(out, '\n');
-            pending = 0;
-        }
-        add_cell(style, &table->cells[i], widths[i % table->columns], &pending,
-                 out);
-    }
     strbuf_addc(out, '\n');
+    for (size_t row = 0; row < table->count; row += table->columns) {
+        pending = 0;
+        for (size_t i = 0; i < table->columns; i++)
+            add_cell(style, &table->cells[row + i], widths[i], &pending, out);
+        strbuf_addc(out, '\n');
+    }
 }
 
 size_t table_columns(int fd)

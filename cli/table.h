@@ -9,7 +9,7 @@ struct table;
 
 #define TABLE_MAX_COLUMNS 12
 
-/** `heads` (static) are the columns' names; their number ends with NULL. */
+/** `heads` (static) are the columns' names, at least one, then NULL. */
 MUST_USE struct table *table_new(const char *const *heads);
 void table_free(struct table *table);
 OWNER(table)
@@ -22,7 +22,7 @@ void table_tinted(struct table *table, enum tint tint, const char *text);
 void table_end_row(struct table *table);
 
 /**
- * Add all of it, the heads first; columns that are empty in every row are left
+ * Add all of it, the heads first, of whole rows; columns that are empty in every row are left
  * out, and the widest are cut so that a line takes `columns` at most.
  */
 void table_add(const struct table *table, const struct style *style,

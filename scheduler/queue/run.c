@@ -126,16 +126,16 @@ char *run_job_payload(const struct plan *plan, size_t job, const json_t *common)
 /* ---- what there is ---------------------------------------------------------
  */
 
+static const char *const state_words[] = {
+    [RUN_ACTIVE] = "active",   [RUN_PASSED] = "passed",
+    [RUN_FAILED] = "failed",   [RUN_CANCELLED] = "cancelled",
+    [RUN_SKIPPED] = "skipped",
+};
+
 static enum run_state state_find(const char *word)
 {
-    static const char *const words[] = {
-        [RUN_ACTIVE] = "active",   [RUN_PASSED] = "passed",
-        [RUN_FAILED] = "failed",   [RUN_CANCELLED] = "cancelled",
-        [RUN_SKIPPED] = "skipped",
-    };
-
-    for (size_t i = RUN_ACTIVE; i < ARRAY_LEN(words); i++)
-        if (!strcmp(word, words[i]))
+    for (size_t i = RUN_ACTIVE; i < ARRAY_LEN(state_words); i++)
+        if (!strcmp(word, state_words[i]))
             return (enum run_state)i;
     return RUN_NOT_BEGUN;
 }
@@ -331,24 +331,25 @@ static void send_decision(struct advance *a)
 /* ---- the end ---------------------------------------------------------------
  */
 
-/* A row of list.lua: the id, then its fields. */
-static void read_row(const struct advance *a, const redisReply *row,
-                     struct run_row *rows)
+/* ends.lua answers for those that were asked about, in their order. */
+static void read_rows(const struct advance *a, const redisReply *reply,
+                      struct run_row *rows)
 {
-    enum { ID, REASON = 9, PARENT = 11, STARTED = 15, ENDED };
-    const char *id = queue_reply_str(row, ID);
-    const char *dash = id ? strrchr(id, '-') : NULL;
-    size_t index = dash ? strtoul(dash + 1, NULL, 10) - 1 : SIZE_MAX;
-    const char *parent = queue_reply_str(row, PARENT);
-    const char *reason = queue_reply_str(row, REASON);
+    size_t at = 0;
 
-    if (index >= a->plan->job_count || !parent || !reason ||
-        strcmp(parent, a->id) != 0) /* an id that was somebody else's */
-        return;
-    (void)snprintf(rows[index].reason, sizeof(rows[index].reason), "%s",
-                   reason);
-    rows[index].started_at_ms = queue_reply_num(row, STARTED);
-    rows[index].ended_at_ms = queue_reply_num(row, ENDED);
+    for (size_t i = 0; i < a->plan->job_count; i++) {
+        const char *reason;
+
+        if (a->states[i] == RUN_NOT_BEGUN)
+            continue;
+        (void)snprintf(rows[i].state, sizeof(rows[i].state), "%s",
+                       state_words[a->states[i]]);
+        reason = queue_reply_str(reply, at++);
+        (void)snprintf(rows[i].reason, sizeof(rows[i].reason), "%s",
+                       reason ? reason : "");
+        rows[i].started_at_ms = queue_reply_num(reply, at++);
+        rows[i].ended_at_ms = queue_reply_num(reply, at++);
+    }
 }
 
 static void on_rows(struct queue_request *request,
@@ -363,12 +364,7 @@ static void on_rows(struct queue_request *request,
         return;
     }
     rows = xcalloc(a->plan->job_count, sizeof(*rows));
-    for (size_t i = 0; i < a->plan->job_count; i++)
-        if (a->states[i] != RUN_NOT_BEGUN)
-            (void)snprintf(rows[i].state, sizeof(rows[i].state), "%s",
-                           state_words[a->states[i]]);
-    for (size_t i = 0; i < reply->elements; i++)
-        read_row(a, reply->element[i], rows);
+    read_rows(a, reply, rows);
     run_result_make(&(struct run_ended){.id = a->id,
                                         .plan = a->plan,
                                         .facts = &a->facts,
@@ -381,22 +377,16 @@ static void on_rows(struct queue_request *request,
     send_end(a, &result);
 }
 
-/* How those that were begun came out. */
+/* How those that were begun, or skipped before, came out. */
 static void ask_rows(struct advance *a)
 {
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
 
-    args.arena = arena_new();
-    queue_args_str(&args, "id");
-    for (size_t i = 0; i < a->plan->job_count; i++) {
-        CLEANUP(mem) char *id = NULL;
-
-        if (a->states[i] == RUN_NOT_BEGUN || a->states[i] == RUN_SKIPPED)
-            continue;
-        id = xasprintf("%s-%zu", a->id, i + 1);
-        queue_args_str(&args, arena_strndup(args.arena, id, strlen(id)));
-    }
-    ask(a, SCRIPT_LIST, on_rows, &args);
+    queue_args_str(&args, a->id);
+    for (size_t i = 0; i < a->plan->job_count; i++)
+        if (a->states[i] != RUN_NOT_BEGUN)
+            queue_args_num(&args, (int64_t)i);
+    ask(a, SCRIPT_ENDS, on_rows, &args);
 }
 
 /* ---- deciding --------------------------------------------------------------

@@ -34,6 +34,7 @@ EMBED_FILES(queue_lua_fire, POOL LUA("fire"));
 EMBED_FILES(queue_lua_reject, REFUSE LUA("reject"));
 EMBED_FILES(queue_lua_giveback, REFUSE LUA("giveback"));
 EMBED_FILES(queue_lua_look, POOL LUA("look"));
+EMBED_FILES(queue_lua_ends, POOL LUA("ends"));
 EMBED_FILES(queue_lua_list, LANES LUA("list"));
 EMBED_FILES(queue_lua_why, GRANT LUA("why"));
 EMBED_FILES(queue_lua_depths, LANES LUA("depths"));
@@ -65,6 +66,7 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_AUDIT] = {"audit", queue_lua_audit},
     [SCRIPT_GIVE_BACK] = {"giveback", queue_lua_giveback},
     [SCRIPT_LOOK] = {"look", queue_lua_look},
+    [SCRIPT_ENDS] = {"ends", queue_lua_ends},
     [SCRIPT_WORKER] = {"worker", queue_lua_worker},
     [SCRIPT_REJECTED] = {"rejected", queue_lua_rejected},
     [SCRIPT_FORGET] = {"forget", queue_lua_forget},

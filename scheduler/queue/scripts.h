@@ -29,6 +29,7 @@ enum queue_script {
     SCRIPT_AUDIT,
     SCRIPT_GIVE_BACK,
     SCRIPT_LOOK,
+    SCRIPT_ENDS,
     SCRIPT_WORKER,
     SCRIPT_REJECTED,
     SCRIPT_FORGET,

@@ -6,7 +6,8 @@
 #   redis_start            starts $TEST_TMP/s; stop it in a trap: redis_stop
 #   redis ARG…             redis-cli
 #   script NAME ARG…       a script of the queue in $pool, with what it shares
-#   job ID [NAME=VALUE]…   puts a job in; names as in job_defaults
+#   job ID [NAME=VALUE]…   puts a job in; the names are in job_words
+#   begin_child …          has a run begin one of its jobs
 #   lease WORKER [LABELS]  -> id and epoch, or the word; nonce: n-WORKER
 #   complete ID EPOCH WORKER STATE [REASON [RESULT [INFRA]]]
 #   renew WORKER NAME VALUE…   a worker is there and says so
@@ -59,19 +60,31 @@ script() {
     redis --eval "$file" "$pool" , "${@:2}"
 }
 
-job() {
+# job_words ID [NAME=VALUE]…: sets `words`, what accept.lua takes
+job_words() {
     local id=$1 pair
     local -A f=([payload]='{}' [kind]=job [tenant]=none [pipeline]=test
-        [class]=2 [labels]='' [not_before]=0 [group]='' [cancel_in_progress]=0
-        [group_queue]=0 [job_retries]=0 [infra_retries]='' [about]='')
+        [class]=2 [labels]='' [not_before]=0 [group]='' [job_retries]=0
+        [infra_retries]='' [about]='')
 
     for pair in "${@:2}"; do
         f[${pair%%=*}]=${pair#*=}
     done
-    script submit '' '' "$id" "${f[payload]}" "${f[kind]}" "${f[tenant]}" \
-        "${f[pipeline]}" "${f[class]}" "${f[labels]}" "${f[not_before]}" 0 '' 0 \
-        "${f[group]}" "${f[cancel_in_progress]}" "${f[group_queue]}" \
-        "${f[job_retries]}" "${f[infra_retries]}" '' "${f[about]}"
+    words=("$id" "${f[payload]}" "${f[kind]}" "${f[tenant]}" "${f[pipeline]}"
+        "${f[class]}" "${f[labels]}" "${f[not_before]}" 0 '' 0 "${f[group]}"
+        0 0 "${f[job_retries]}" "${f[infra_retries]}" '' "${f[about]}")
+}
+
+job() {
+    job_words "$@"
+    script submit '' '' "${words[@]}" >"$TEST_TMP/submitted"
+}
+
+# begin_child RUN REV INDEX SKIPPED [NAME=VALUE]…: a run has its job INDEX put
+# in, and its job SKIPPED passed over
+begin_child() {
+    job_words "$1-$(($3 + 1))" "${@:5}"
+    script advance "$1" "$2" 1 1 "$4" 0 '' '' '' "$3" "${words[@]}"
 }
 
 lease() {

@@ -34,7 +34,7 @@ struct checkout {
     struct loop *loop; /* borrowed */
     struct checkout_callbacks callbacks;
     void *arg;
-    struct plan *plan; /* owned: what to check out, one after the other */
+    struct fetch_plan *plan; /* owned: what to check out, one after the other */
     const struct plan_step *step; /* borrowed from the plan: the current one */
 
     pid_t pid; /* of checkout; -1: none */
@@ -113,7 +113,7 @@ static void checkout_free(struct checkout *c)
     if (!c)
         return;
     stop_step(c);
-    plan_free(c->plan);
+    fetch_plan_free(c->plan);
     strbuf_clear(&c->line);
     strbuf_clear(&c->diag);
     shown_clear(&c->shown);
@@ -268,8 +268,8 @@ static int obey(struct checkout *c, const struct reply *reply, struct err *err)
     case REPLY_CONNECT:
         return connect_transport(c, reply->connection, err);
     case REPLY_SUBMODULE:
-        return plan_add(c->plan, c->step, reply->path, reply->url,
-                        reply->commit, err);
+        return fetch_plan_add(c->plan, c->step, reply->path, reply->url,
+                              reply->commit, err);
     case REPLY_FILE:
         return shown_begin(&c->shown, reply, c->to_show, err);
     case REPLY_DONE:
@@ -430,9 +430,9 @@ static void next_step(struct checkout *c)
     struct err err;
 
     stop_step(c);
-    c->step = plan_next(c->plan);
+    c->step = fetch_plan_next(c->plan);
     if (!c->step) {
-        c->submodules = plan_submodules(c->plan);
+        c->submodules = fetch_plan_submodules(c->plan);
         finish(c);
         return;
     }
@@ -482,7 +482,7 @@ static int start_child(struct checkout *c, struct err *err)
 {
     struct strbuf request = STRBUF_MAX(2 * REQUEST_MAX_BYTES);
     struct child child = {0};
-    int rc = plan_request(c->plan, c->step, c->allowed_ms, &request, err);
+    int rc = fetch_plan_request(c->plan, c->step, c->allowed_ms, &request, err);
 
     if (rc == 0)
         rc = child_start(&request, c->step->url.kind != URL_HTTP, c->diag_write,
@@ -506,7 +506,7 @@ static int start_step(struct checkout *c, struct err *err)
     c->out_bytes = 0;
     strbuf_clear(&c->line);
     strbuf_clear(&c->diag);
-    c->allowed_ms = plan_allowance_ms(c->plan);
+    c->allowed_ms = fetch_plan_allowance_ms(c->plan);
     if (make_diag(c, err) < 0 || start_child(c, err) < 0)
         return -1;
     c->timer =
@@ -529,9 +529,9 @@ int checkout_start(struct loop *loop, const struct checkout_request *request,
     c->to_show = request->path_count;
     c->line = (struct strbuf)STRBUF_MAX(REPLY_MAX_BYTES * 2);
     c->diag = (struct strbuf)STRBUF_MAX(DIAG_MAX_BYTES);
-    if (plan_new(request, &c->plan, err) < 0)
+    if (fetch_plan_new(request, &c->plan, err) < 0)
         return -1;
-    c->step = plan_next(c->plan);
+    c->step = fetch_plan_next(c->plan);
     if (start_step(c, err) < 0)
         return -1;
     *out_checkout = STEAL(c);

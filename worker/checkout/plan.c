@@ -16,7 +16,7 @@
 
 #define LEAST_SHARE_MS 10000
 
-struct plan {
+struct fetch_plan {
     char *ref, *base, *mirror, *tree, *alternates; /* owned */
     char *username, *password;                     /* owned */
     char credential[SECRET_DIGEST_SIZE];           /* whose the mirror is */
@@ -38,7 +38,7 @@ static void step_free(struct plan_step *step)
     free(step);
 }
 
-void plan_free(struct plan *plan)
+void fetch_plan_free(struct fetch_plan *plan)
 {
     if (!plan)
         return;
@@ -65,7 +65,7 @@ static uint64_t hash(const char *s)
     return h;
 }
 
-static struct plan_step *step_add(struct plan *plan, struct url *url,
+static struct plan_step *step_add(struct fetch_plan *plan, struct url *url,
                                   const char *commit)
 {
     struct plan_step *step = xcalloc(1, sizeof(*step));
@@ -118,10 +118,10 @@ static json_t *show_list(const struct checkout_request *request)
     return NULL;
 }
 
-int plan_new(const struct checkout_request *request, struct plan **out_plan,
-             struct err *err)
+int fetch_plan_new(const struct checkout_request *request,
+                   struct fetch_plan **out_plan, struct err *err)
 {
-    CLEANUP(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
+    CLEANUP(fetch_plan) struct fetch_plan *plan = xcalloc(1, sizeof(*plan));
     CLEANUP(url) struct url url = {0};
     struct plan_step *step;
 
@@ -156,18 +156,19 @@ int plan_new(const struct checkout_request *request, struct plan **out_plan,
     return 0;
 }
 
-const struct plan_step *plan_next(struct plan *plan)
+const struct plan_step *fetch_plan_next(struct fetch_plan *plan)
 {
     return plan->begun < plan->count ? plan->steps[plan->begun++] : NULL;
 }
 
-unsigned plan_submodules(const struct plan *plan)
+unsigned fetch_plan_submodules(const struct fetch_plan *plan)
 {
     return plan->begun ? (unsigned)plan->begun - 1 : 0;
 }
 
-int plan_add(struct plan *plan, const struct plan_step *step, const char *path,
-             const char *url, const char *commit, struct err *err)
+int fetch_plan_add(struct fetch_plan *plan, const struct plan_step *step,
+                   const char *path, const char *url, const char *commit,
+                   struct err *err)
 {
     CLEANUP(url) struct url parsed = {0};
     struct plan_step *added;
@@ -196,7 +197,7 @@ int plan_add(struct plan *plan, const struct plan_step *step, const char *path,
     return 0;
 }
 
-int64_t plan_allowance_ms(const struct plan *plan)
+int64_t fetch_plan_allowance_ms(const struct fetch_plan *plan)
 {
     int64_t left = plan->deadline_ms - clock_mono_ms();
     int64_t steps = (int64_t)(plan->count - plan->begun) + 1;
@@ -207,8 +208,9 @@ int64_t plan_allowance_ms(const struct plan *plan)
     return share > 1 ? share : 1;
 }
 
-int plan_request(const struct plan *plan, const struct plan_step *step,
-                 int64_t allowance_ms, struct strbuf *out, struct err *err)
+int fetch_plan_request(const struct fetch_plan *plan,
+                       const struct plan_step *step, int64_t allowance_ms,
+                       struct strbuf *out, struct err *err)
 {
     bool main_step = step->depth == 0;
     bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);

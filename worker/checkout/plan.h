@@ -15,7 +15,7 @@
  * were found. One process does one step, so that what a submodule's host sends
  * never meets the credential of another.
  */
-struct plan;
+struct fetch_plan;
 
 struct plan_step {
     struct url url;
@@ -26,35 +26,38 @@ struct plan_step {
 };
 
 /** Copies the request. ERR_USER when it is not one that can be done. */
-MUST_USE int plan_new(const struct checkout_request *request,
-                      struct plan **out_plan, struct err *err);
+MUST_USE int fetch_plan_new(const struct checkout_request *request,
+                            struct fetch_plan **out_plan, struct err *err);
 /** Wipes the credential. NULL is fine. */
-void plan_free(struct plan *plan);
-OWNER(plan)
+void fetch_plan_free(struct fetch_plan *plan);
+OWNER(fetch_plan)
 
-/** The next step, borrowed and valid until plan_free; NULL after the last. */
-const struct plan_step *plan_next(struct plan *plan);
+/** The next step, borrowed and valid until fetch_plan_free; NULL after the
+ * last. */
+const struct plan_step *fetch_plan_next(struct fetch_plan *plan);
 /** Steps begun so far, less the first: submodules. */
-unsigned plan_submodules(const struct plan *plan);
+unsigned fetch_plan_submodules(const struct fetch_plan *plan);
 
 /**
  * Add the submodule that `step` found at `path`, at the end. ERR_USER: too
  * many, too deep, a malformed address, or a local one: that would read the
  * host's repositories for whoever wrote the file, wherever that came from.
  */
-MUST_USE int plan_add(struct plan *plan, const struct plan_step *step,
-                      const char *path, const char *url, const char *commit,
-                      struct err *err);
+MUST_USE int fetch_plan_add(struct fetch_plan *plan,
+                            const struct plan_step *step, const char *path,
+                            const char *url, const char *commit,
+                            struct err *err);
 
 /**
- * Milliseconds from now for the step that plan_next() gave last: what is left
- * of the request's time-out, shared among the steps not done yet.
+ * Milliseconds from now for the step that fetch_plan_next() gave last: what is
+ * left of the request's time-out, shared among the steps not done yet.
  */
-int64_t plan_allowance_ms(const struct plan *plan);
+int64_t fetch_plan_allowance_ms(const struct fetch_plan *plan);
 
 /** Write the JSON that checkout reads for `step`. ERR_USER: not UTF-8. */
-MUST_USE int plan_request(const struct plan *plan, const struct plan_step *step,
-                          int64_t allowance_ms, struct strbuf *out,
-                          struct err *err);
+MUST_USE int fetch_plan_request(const struct fetch_plan *plan,
+                                const struct plan_step *step,
+                                int64_t allowance_ms, struct strbuf *out,
+                                struct err *err);
 
 #endif

@@ -11,7 +11,7 @@
  */
 
 /** "<id>-<epoch>.log" into `out`. ERR_USER: no id of a job. */
-#define LOG_FILE_NAME_SIZE 72
+#define LOG_FILE_NAME_SIZE 96
 MUST_USE int log_file_name(const char *id, uint64_t epoch,
                            char out[LOG_FILE_NAME_SIZE], struct err *err);
 /** Is it what log_file_name() makes? */

@@ -33,17 +33,37 @@ local function add_children(run)
     end
 end
 
+-- By class, then age: about the order in which they are given out, which
+-- fairness, caps and labels change.
+local function add_ready()
+    local found = {}
+    each_lane(function(lane, class)
+        if #found >= 10 * limit then
+            return
+        end
+        local page = call('ZRANGE', lane, 0, limit - 1, 'WITHSCORES')
+        for i = 1, #page, 2 do
+            found[#found + 1] = {page[i], class, tonumber(page[i + 1])}
+        end
+    end)
+    table.sort(found, function(a, b)
+        if a[2] ~= b[2] then
+            return a[2] < b[2]
+        end
+        return a[3] < b[3]
+    end)
+    for _, job in ipairs(found) do
+        add({job[1]})
+    end
+end
+
 if which == 'running' then
     add(call('ZRANGE', P .. 'runs', 0, limit - 1))
     for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, limit - 1)) do
         add({string.match(slot, '^([^:]*)')})
     end
 elseif which == 'ready' then
-    each_lane(function(lane)
-        if #ids < limit then
-            add(call('ZRANGE', lane, 0, limit - #ids - 1))
-        end
-    end)
+    add_ready()
 elseif which == 'blocked' then
     each_group(function(group)
         if #ids < limit then
@@ -53,8 +73,8 @@ elseif which == 'blocked' then
 elseif which == 'delayed' then
     add(call('ZRANGE', P .. 'delayed', 0, limit - 1))
 elseif which == 'id' then
-    for i = from, #ARGV do
-        ids[#ids + 1] = ARGV[i]
+    for i = from, #ARGV do -- unpack() has its limits
+        add({ARGV[i]})
     end
 elseif which == 'run' then
     add_children(ARGV[from])

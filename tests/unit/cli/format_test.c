@@ -5,6 +5,9 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 static void test_duration(void **state)
 {
     static const struct {
@@ -59,11 +62,50 @@ static void test_bytes(void **state)
         assert_string_equal(format_bytes(cases[i].bytes, out), cases[i].wanted);
 }
 
+static void test_age(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *wanted;
+    } cases[] = {
+        {-5, "0 s"},         {999, "0 s"},        {59999, "59 s"},
+        {60000, "1 min"},    {3599999, "59 min"}, {3600000, "1 h"},
+        {172799999, "47 h"}, {172800000, "2 d"},  {8640000000, "100 d"},
+    };
+    char out[FORMAT_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(format_age(cases[i].ms, out), cases[i].wanted);
+}
+
+static void test_moment(void **state)
+{
+    const int64_t now = 1795644950853; /* 2026-11-25 22:15:50 UTC */
+    char out[FORMAT_SIZE];
+
+    (void)state;
+    (void)setenv("TZ", "UTC", 1);
+    tzset();
+    assert_string_equal(format_moment(now, now, out), "22:15:50");
+    assert_string_equal(format_moment(now - 80000000, now, out), "00:02:30");
+    assert_string_equal(format_moment(now - 86400000, now, out),
+                        "2026-11-24 22:15:50");
+    /* The same day of another year. */
+    assert_string_equal(format_moment(now - 365 * INT64_C(86400000), now, out),
+                        "2025-11-25 22:15:50");
+    (void)setenv("TZ", "UTC-3", 1);
+    tzset();
+    assert_string_equal(format_moment(now, now, out), "01:15:50");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_moment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
