@@ -9,7 +9,7 @@ static const char *log_program = "berth";
 static enum log_level log_max = LOG_WARN;
 
 static const char *const level_words[] = {
-    [LOG_ERROR] = "", [LOG_WARN] = "warning: "};
+    [LOG_ERROR] = "", [LOG_WARN] = "warning: ", [LOG_INFO] = ""};
 
 void log_init(const char *program, enum log_level max_level)
 {
@@ -45,3 +45,4 @@ static void emit(enum log_level level, const char *fmt, va_list ap)
 
 LOG_FUNCTION(log_error, LOG_ERROR)
 LOG_FUNCTION(log_warn, LOG_WARN)
+LOG_FUNCTION(log_info, LOG_INFO)

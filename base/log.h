@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-enum log_level { LOG_ERROR, LOG_WARN };
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO };
 
 /** Name in front of every line; borrowed, must outlive the process. */
 void log_init(const char *program, enum log_level max_level);
@@ -16,5 +16,7 @@ void log_init(const char *program, enum log_level max_level);
  */
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/** What a daemon does; `program: message`. */
+void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

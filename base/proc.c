@@ -238,6 +238,29 @@ int proc_run(const char *const *argv, int64_t timeout_ms, struct strbuf *output,
     return judge(argv[0], status, out, err);
 }
 
+/* proc(5): pid (comm) state ppid … starttime, of which comm may hold anything.
+ */
+uint64_t proc_began(pid_t pid)
+{
+    CLEANUP(strbuf) struct strbuf stat = STRBUF_INIT;
+    char path[32];
+    unsigned long long began = 0;
+    char state = 'X';
+    const char *fields;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (pid < 1 || file_read(path, 4096, &stat, NULL) < 0)
+        return 0;
+    fields = strrchr(stat.data, ')');
+    if (!fields ||
+        sscanf(fields,
+               ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+               "%*d %*d %*d %*d %llu",
+               &state, &began) != 2)
+        return 0;
+    return state == 'Z' || state == 'X' ? 0 : began;
+}
+
 bool proc_in_path(const char *name)
 {
     const char *path = getenv("PATH");

@@ -49,6 +49,13 @@ MUST_USE int proc_wait(pid_t pid, int64_t timeout_ms, int *out_status,
 MUST_USE int proc_run(const char *const *argv, int64_t timeout_ms,
                       struct strbuf *output, struct err *err);
 
+/**
+ * When a process began, in ticks since boot: with `pid` it names one process
+ * for as long as the host is up. 0: there is none (any more), or only what
+ * its parent has to reap.
+ */
+uint64_t proc_began(pid_t pid);
+
 /** Whether `name` is an executable in PATH (or is one, given a '/'). */
 bool proc_in_path(const char *name);
 

@@ -133,6 +133,16 @@ static void on_failed(void *arg, const char *job_id, const struct err *err)
     run->done = true;
 }
 
+static void on_refused(void *arg, const struct err *err)
+{
+    struct run *run = arg;
+
+    if (!run->started) {
+        run->failure = *err;
+        run->done = true;
+    }
+}
+
 /* Under nohup the terminal's end is to be ignored. */
 static bool is_nohup(int signo)
 {
@@ -194,12 +204,14 @@ static int start(struct run *run, struct err *err)
 {
     CLEANUP(mem) char *worker = NULL;
     char host[256] = "";
-    struct supervisor_options options = {
-        .capacity = 1, .poll_ms = 50, .secrets = run->request->secrets};
+    struct supervisor_options options = {.limits = {.capacity = 1},
+                                         .one_shot = true,
+                                         .secrets = run->request->secrets};
     struct supervisor_events events = {.on_started = on_started,
                                        .on_frame = on_frame,
                                        .on_ended = on_ended,
                                        .on_failed = on_failed,
+                                       .on_refused = on_refused,
                                        .arg = run};
     /* Whoever runs it is there to see it fail: no retries. */
     const struct queue_job job = {.id = run->request->job_id,

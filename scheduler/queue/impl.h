@@ -49,11 +49,13 @@ struct queue {
     TAILQ_HEAD(, lease) leases;           /* borrowed; those that live */
     char nonce[QUEUE_NONCE_SIZE]; /* of the next lease; kept until answered */
     bool again;                   /* it was sent before */
+    uint64_t serials;             /* of the last lease object made */
 };
 
 struct lease {
     TAILQ_ENTRY(lease) link;
     struct queue *queue;          /* borrowed */
+    uint64_t serial;              /* of this object, in this process */
     char *job_id;                 /* owned */
     char *payload;                /* owned */
     uint64_t epoch;               /* grows with every lease of the job */

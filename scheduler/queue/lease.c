@@ -58,6 +58,7 @@ static struct lease *lease_new(struct queue *queue, const char *id,
     struct lease *lease = xcalloc(1, sizeof(*lease));
 
     lease->queue = queue;
+    lease->serial = ++queue->serials;
     TAILQ_INSERT_TAIL(&queue->leases, lease, link);
     lease->job_id = xstrdup(id);
     lease->epoch = epoch;
@@ -139,21 +140,13 @@ void queue_lease(struct queue *queue, const struct lease_wish *wish,
     queue_send(request, SCRIPT_LEASE, &args);
 }
 
-void queue_lease_forget(struct queue *queue)
-{
-    struct queue_request *request;
-
-    TAILQ_FOREACH (request, &queue->requests, link)
-        if (request->on_answer == on_leased)
-            request->forgotten = true;
-}
-
 /* ---- keeping them -------------------------------------------------------- */
 
-/* The leases of a renewal; those that were freed meanwhile are NULL. */
+/* The leases of a renewal, by number: what was freed meanwhile may have a
+ * successor at its address. */
 struct renewal {
     size_t count;
-    struct lease *leases[];
+    uint64_t serials[];
 };
 
 static void read_news(struct lease *lease, const char *word, int64_t sent,
@@ -173,14 +166,14 @@ static void read_news(struct lease *lease, const char *word, int64_t sent,
     out->cancel = found > 0 ? (enum reason)found : REASON_CANCELLED;
 }
 
-static bool is_live(const struct queue *queue, const struct lease *lease)
+static struct lease *find_live(const struct queue *queue, uint64_t serial)
 {
-    const struct lease *other;
+    struct lease *lease;
 
-    TAILQ_FOREACH (other, &queue->leases, link)
-        if (other == lease)
-            return true;
-    return false;
+    TAILQ_FOREACH (lease, &queue->leases, link)
+        if (lease->serial == serial)
+            return lease;
+    return NULL;
 }
 
 static void on_renewed(struct queue_request *request,
@@ -193,10 +186,13 @@ static void on_renewed(struct queue_request *request,
     const char *drain = reply ? queue_reply_str(reply, 0) : NULL;
     size_t count = 0;
 
-    for (size_t i = 0; reply && i < renewal->count; i++)
-        if (is_live(request->queue, renewal->leases[i]))
-            read_news(renewal->leases[i], queue_reply_str(reply, i + 1),
+    for (size_t i = 0; reply && i < renewal->count; i++) {
+        struct lease *lease = find_live(request->queue, renewal->serials[i]);
+
+        if (lease)
+            read_news(lease, queue_reply_str(reply, i + 1),
                       request->sent_mono_ms, &news[count++]);
+    }
     fn(request->arg, drain && *drain == '1', news, count, err);
 }
 
@@ -209,7 +205,7 @@ void queue_renew(struct queue *queue, const char *worker,
     struct queue_request *request =
         queue_request(queue, on_renewed, (void (*)(void))fn, arg);
     struct renewal *renewal =
-        xcalloc(1, sizeof(*renewal) + count * sizeof(renewal->leases[0]));
+        xcalloc(1, sizeof(*renewal) + count * sizeof(renewal->serials[0]));
 
     request->data = renewal;
     renewal->count = count;
@@ -222,7 +218,7 @@ void queue_renew(struct queue *queue, const char *worker,
         queue_args_str(&args, facts[i].value);
     }
     for (size_t i = 0; i < count; i++) {
-        renewal->leases[i] = leases[i];
+        renewal->serials[i] = leases[i]->serial;
         queue_args_str(&args, leases[i]->job_id);
         queue_args_num(&args, (int64_t)leases[i]->epoch);
         queue_args_str(&args, leases[i]->nonce);

@@ -33,12 +33,6 @@ typedef void queue_lease_fn(void *arg, struct lease *lease,
 void queue_lease(struct queue *queue, const struct lease_wish *wish,
                  queue_lease_fn *fn, void *arg);
 
-/**
- * The callback of a queue_lease() under way does not come any more; a job that
- * it is granted expires as any other whose worker died.
- */
-void queue_lease_forget(struct queue *queue);
-
 const char *lease_job_id(const struct lease *lease);
 uint64_t lease_epoch(const struct lease *lease);
 const char *lease_payload(const struct lease *lease);

@@ -199,6 +199,15 @@ void queue_free(struct queue *queue)
     free(queue);
 }
 
+void queue_forget_calls(struct queue *queue, const void *arg)
+{
+    struct queue_request *request;
+
+    TAILQ_FOREACH (request, &queue->requests, link)
+        if (request->arg == arg)
+            request->forgotten = true;
+}
+
 const char *queue_pool(const struct queue *queue)
 {
     return queue->pool;

@@ -62,6 +62,13 @@ MUST_USE int queue_open(struct loop *loop, const struct queue_options *options,
 void queue_free(struct queue *queue);
 OWNER(queue)
 
+/**
+ * The callbacks with this `arg` that are still due do not come any more: its
+ * owner is about to go. A job that such a call is granted expires as any other
+ * whose worker died.
+ */
+void queue_forget_calls(struct queue *queue, const void *arg);
+
 /** "default"; borrowed. */
 const char *queue_pool(const struct queue *queue);
 

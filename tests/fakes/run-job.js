@@ -15,6 +15,8 @@ if (process.argv[2] === '--sweep') {
     const dir = process.argv[3];
     if (!path.isAbsolute(dir) || path.basename(dir) !== 'sandboxes')
         process.exit(2);
+    if (fs.existsSync(path.join(path.dirname(dir), 'sweep-fails')))
+        process.exit(1);
     fs.appendFileSync(path.join(path.dirname(dir), 'sweeps'), 'x');
     console.log(0);
     process.exit(0);
@@ -145,9 +147,10 @@ socket.on('data', (data) => {
         take(type, body);
     }
 });
-socket.on('error', () => process.exit(1));
-socket.on('end', () => {
+function leave(status) {
     if (!job || job.inputs.fake !== 'deaf')
-        process.exit(0);
-});
+        process.exit(status);
+}
+socket.on('error', () => leave(1));
+socket.on('end', () => leave(0));
 setInterval(() => {}, 60000); // deaf ones stay without a socket

@@ -24,7 +24,7 @@ bool place_is_id(const char *id)
 {
     size_t len = strlen(id);
 
-    return len >= 1 && len <= 64 && id[0] != '-' &&
+    return len >= 1 && len <= 96 && id[0] != '-' &&
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 

@@ -29,7 +29,7 @@ MUST_USE int place_clear(const char *dir, struct err *err);
 MUST_USE int place_sweep(const char *state_dir, unsigned *out_swept,
                          struct err *err);
 
-/** [a-z0-9-], 1 to 64 bytes, the first no '-'. */
+/** [a-z0-9-], 1 to 96 bytes, the first no '-'. */
 bool place_is_id(const char *id);
 
 #endif

@@ -24,7 +24,7 @@ enum sandbox_network { SANDBOX_NETWORK_NONE, SANDBOX_NETWORK_FULL };
 
 /** All borrowed, for the duration of create. */
 struct sandbox_spec {
-    const char *id;        /* job id + epoch: [a-z0-9-], at most 64 bytes */
+    const char *id;        /* job id + epoch: [a-z0-9-], at most 96 bytes */
     const char *state_dir; /* <state>/sandboxes: one directory a sandbox */
     const char *image;     /* "host", or the absolute path of a rootfs, which
                               image.h looks at */

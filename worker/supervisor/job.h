@@ -1,4 +1,4 @@
-/* worker/supervisor/job.h - one leased job and its run-job process. */
+/* worker/supervisor/job.h - one leased job, until its result is stored. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_SUPERVISOR_JOB_H
 #define WORKER_SUPERVISOR_JOB_H
@@ -7,26 +7,38 @@
 
 struct job;
 
-/** The job is over, told to the events already; job_free() it. */
-typedef void job_over_fn(void *arg, struct job *job);
-
 /** All borrowed; they must outlive the job. */
 struct job_spec {
     struct loop *loop;
     const struct supervisor_options *options;
     struct queue *queue;
     const struct supervisor_events *events;
-    job_over_fn *on_over;
+    /**
+     * The job's result goes to Redis now: what may come back with the answer,
+     * valid during the call, or NULL: nothing. `again`: the last call asked
+     * for one, and its answer was lost, so this one must ask again.
+     */
+    const struct lease_wish *(*on_store)(void *arg, bool again);
+    /**
+     * The job is over, told to the events already; job_free() it. `next` is
+     * owned by the callee, or NULL; `asked`: one was asked for.
+     */
+    void (*on_over)(void *arg, struct job *job, struct lease *next, bool asked);
     void *arg;
 };
 
-/**
- * Start run-job for `lease`, which the job owns from now on. Never fails: a
- * job that cannot be started is completed as failed. Calls back only from the
- * loop.
- */
+/** Take on `lease`, which the job owns from now on. */
 struct job *job_new(const struct job_spec *spec, struct lease *lease);
+/**
+ * Start run-job (or options->execute). Never fails: a job that cannot be
+ * started is completed as failed. on_over comes from the loop only.
+ */
+void job_start(struct job *job);
 
+/** Borrowed. */
+struct lease *job_lease(const struct job *job);
+/** What a renewal said of its lease. */
+void job_take_news(struct job *job, const struct lease_news *news);
 /** Ask run-job to end; each call is one JOB_FRAME_CANCEL. */
 void job_cancel(struct job *job, const char *reason);
 

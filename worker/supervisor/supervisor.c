@@ -3,42 +3,39 @@
 #include "worker/supervisor/supervisor.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
-#include "worker/supervisor/job.h"
+#include "worker/supervisor/impl.h"
 #include "worker/supervisor/run_job.h"
 
 #include <stdlib.h>
-#include <sys/queue.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#define LEASE_RETRY_MS 500
-#define FREE_WAIT_MS   15000
-#define SWEEP_MS       60000
+#define FREE_WAIT_MS 15000
+#define SWEEP_MS     60000
 
-struct slot {
-    TAILQ_ENTRY(slot) link;
-    struct job *job; /* owned */
-};
+static int check_limits(const struct supervisor_limits *limits, struct err *err)
+{
+    if (limits->capacity == 0 || limits->capacity > SUPERVISOR_MAX_CAPACITY)
+        return err_set(err, ERR_USER, "the capacity %u is not 1 to %d",
+                       limits->capacity, SUPERVISOR_MAX_CAPACITY);
+    return 0;
+}
 
-struct supervisor {
-    struct loop *loop;                 /* borrowed */
-    struct queue *queue;               /* borrowed */
-    struct supervisor_options options; /* strings below */
-    struct supervisor_events events;
-    char *worker;    /* owned */
-    char *state_dir; /* owned */
-    TAILQ_HEAD(, slot) slots;
-    unsigned running;
-    bool draining;
-    bool asking;                    /* a queue_lease() is under way */
-    bool away;                      /* told the log that Redis is away */
-    struct loop_source *poll;       /* borrowed; the next look at the queue */
-    struct loop_source *sweeper;    /* borrowed */
-    struct loop_source *impatience; /* borrowed; a sweep takes too long */
-    pid_t sweep_pid;                /* -1: none */
-};
+static void take_limits(struct supervisor *s,
+                        const struct supervisor_limits *limits)
+{
+    char *labels = xstrdup(limits->labels ? limits->labels : "");
 
-static void ask(void *arg);
+    free(s->labels);
+    s->options.limits = *limits;
+    s->options.limits.labels = s->labels = labels;
+    if (!s->options.limits.poll_ms)
+        s->options.limits.poll_ms = 5000;
+    s->health.looked_mono_ms = 0;
+}
 
 int supervisor_new(struct loop *loop, struct queue *queue,
                    const struct supervisor_options *options,
@@ -47,37 +44,33 @@ int supervisor_new(struct loop *loop, struct queue *queue,
 {
     struct supervisor *s;
 
-    if (options->capacity == 0)
-        return err_set(err, ERR_USER, "the capacity must be 1 or more");
+    if (check_limits(&options->limits, err) < 0)
+        return -1;
     s = xcalloc(1, sizeof(*s));
     s->loop = loop;
     s->queue = queue;
     s->options = *options;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
+    take_limits(s, &options->limits);
     if (!s->options.renew_ms)
         s->options.renew_ms = 20000;
     if (!s->options.kill_ms)
         s->options.kill_ms = 110000;
-    if (!s->options.poll_ms)
-        s->options.poll_ms = 250;
     if (events)
         s->events = *events;
+    (void)gethostname(s->host, sizeof(s->host) - 1);
+    s->started_at_ms = clock_wall_ms();
     s->sweep_pid = -1;
+    s->lock_fd = -1;
     TAILQ_INIT(&s->slots);
     *out_supervisor = s;
     return 0;
 }
 
-/* ---- leasing ------------------------------------------------------------ */
+/* ---- jobs ---------------------------------------------------------------- */
 
-static void ask_at(struct supervisor *s, int64_t wait_ms)
-{
-    if (!s->poll)
-        s->poll = loop_add_timer(s->loop, clock_mono_ms() + wait_ms, ask, s);
-}
-
-static void on_over(void *arg, struct job *job)
+static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
 {
     struct supervisor *s = arg;
     struct slot *slot;
@@ -91,56 +84,54 @@ static void on_over(void *arg, struct job *job)
     s->running--;
     job_free(job);
     free(slot);
-    loop_remove(s->poll);
-    s->poll = NULL;
-    ask_at(s, 0);
+    if (next)
+        supervisor_take(s, next);
+    /* Who asked and got nothing is rung for. */
+    if (next || !asked)
+        take_jobs_in(s, 0);
 }
 
-static void on_leased(void *arg, struct lease *lease, const struct err *err)
+void supervisor_take(struct supervisor *s, struct lease *lease)
 {
-    struct supervisor *s = arg;
     const struct job_spec spec = {.loop = s->loop,
                                   .options = &s->options,
                                   .queue = s->queue,
                                   .events = &s->events,
+                                  .on_store = take_with_result,
                                   .on_over = on_over,
                                   .arg = s};
-    struct slot *slot;
+    struct slot *slot = xcalloc(1, sizeof(*slot));
 
-    s->asking = false;
-    if (err) {
-        if (!s->away)
-            log_warn("cannot lease a job: %s", err->msg);
-        s->away = true;
-        ask_at(s, LEASE_RETRY_MS);
-        return;
-    }
-    s->away = false;
-    if (!lease) {
-        ask_at(s, s->options.poll_ms);
-        return;
-    }
-    slot = xcalloc(1, sizeof(*slot));
+    slot->job = job_new(&spec, lease);
     TAILQ_INSERT_TAIL(&s->slots, slot, link);
     s->running++;
-    slot->job = job_new(&spec, lease);
-    ask_at(s, 0);
+    job_start(slot->job);
 }
 
-static void ask(void *arg)
+void supervisor_heard(struct supervisor *s, const struct err *err)
 {
-    struct supervisor *s = arg;
+    bool refused =
+        err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT;
 
-    const struct lease_wish wish = {.worker = s->worker, .labels = ""};
-
-    s->poll = NULL;
-    if (s->draining || s->asking || s->running >= s->options.capacity)
-        return;
-    s->asking = true;
-    queue_lease(s->queue, &wish, on_leased, s);
+    if (err && !s->away)
+        log_warn("%s: %s", refused ? "Redis refuses" : "Redis is away",
+                 err->msg);
+    else if (!err && s->away)
+        log_warn("Redis is back");
+    s->away = err != NULL;
+    if (refused && s->events.on_refused)
+        s->events.on_refused(s->events.arg, err);
 }
 
-/* ---- the life of a supervisor ------------------------------------------- */
+/* ---- what predecessors left ---------------------------------------------- */
+
+static void begin(struct supervisor *s)
+{
+    s->up = true;
+    renew_now(s); /* first, so that a bell knows our labels */
+    take_jobs(s);
+    take_listen(s);
+}
 
 static void on_swept(void *arg, pid_t pid UNUSED, int status)
 {
@@ -150,9 +141,13 @@ static void on_swept(void *arg, pid_t pid UNUSED, int status)
     s->sweep_pid = -1;
     loop_remove(s->impatience);
     s->impatience = NULL;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         log_warn("old sandboxes in '%s' could not be swept", s->state_dir);
-    ask_at(s, 0);
+        leftovers_free(STEAL(s->leftovers)); /* they expire */
+    } else if (s->leftovers) {
+        leftovers_release(s->leftovers);
+    }
+    begin(s);
 }
 
 static void on_impatience(void *arg)
@@ -163,10 +158,12 @@ static void on_impatience(void *arg)
     run_job_kill(s->sweep_pid);
 }
 
-int supervisor_start(struct supervisor *s, struct err *err)
+static int sweep(struct supervisor *s, struct err *err)
 {
-    if (run_job_spawn_sweep(s->state_dir, &s->sweep_pid, err) < 0)
+    if (run_job_spawn_sweep(s->state_dir, &s->sweep_pid, err) < 0) {
+        s->sweep_pid = -1;
         return -1;
+    }
     if (loop_add_child(s->loop, s->sweep_pid, on_swept, s, &s->sweeper, err) <
         0) {
         (void)run_job_reap(s->sweep_pid, SWEEP_MS);
@@ -178,9 +175,96 @@ int supervisor_start(struct supervisor *s, struct err *err)
     return 0;
 }
 
+static void on_quiet(void *arg)
+{
+    struct supervisor *s = arg;
+    struct err err;
+
+    if (sweep(s, &err) == 0)
+        return;
+    log_warn("old sandboxes in '%s' could not be swept: %s", s->state_dir,
+             err.msg);
+    leftovers_free(STEAL(s->leftovers));
+    begin(s);
+}
+
+static int lock_name(struct supervisor *s, struct err *err)
+{
+    CLEANUP(mem)
+    char *path = xasprintf("%s/worker-%s.lock", s->state_dir, s->worker);
+
+    if (file_lock(path, 0, &s->lock_fd, err) == 0)
+        return 0;
+    if (err->kind == ERR_TIMEOUT)
+        return err_set(err, ERR_USER,
+                       "another worker called '%s' runs on this host",
+                       s->worker);
+    return -1;
+}
+
+int supervisor_start(struct supervisor *s, struct err *err)
+{
+    struct err ignored;
+
+    if (!err)
+        err = &ignored;
+    if (!s->options.one_shot) {
+        if (lock_name(s, err) < 0)
+            return -1;
+        s->leftovers =
+            leftovers_new(s->loop, s->queue, s->state_dir, s->worker);
+    }
+    if (s->leftovers && leftovers_are_alive(s->leftovers)) {
+        leftovers_await(s->leftovers, on_quiet, s);
+        return 0;
+    }
+    if (!s->options.execute)
+        return sweep(s, err);
+    if (s->leftovers)
+        leftovers_release(s->leftovers);
+    begin(s);
+    return 0;
+}
+
+/* ---- what it is told ------------------------------------------------------
+ */
+
+int supervisor_set_limits(struct supervisor *s,
+                          const struct supervisor_limits *limits,
+                          struct err *err)
+{
+    if (check_limits(limits, err) < 0)
+        return -1;
+    take_limits(s, limits);
+    if (s->up) {
+        renew_now(s);
+        take_jobs(s);
+    }
+    return 0;
+}
+
+static void set_draining(struct supervisor *s, bool draining)
+{
+    s->draining = draining;
+    if (s->up) {
+        renew_now(s);
+        take_jobs(s);
+    }
+}
+
 void supervisor_drain(struct supervisor *s)
 {
-    s->draining = true;
+    set_draining(s, true);
+}
+
+void supervisor_resume(struct supervisor *s)
+{
+    set_draining(s, false);
+}
+
+bool supervisor_is_draining(const struct supervisor *s)
+{
+    return s->draining || s->told_drain;
 }
 
 void supervisor_cancel(struct supervisor *s, const char *reason)
@@ -188,9 +272,34 @@ void supervisor_cancel(struct supervisor *s, const char *reason)
     struct slot *slot;
 
     TAILQ_FOREACH (slot, &s->slots, link)
-        if (slot->job) /* not yet, inside of on_started */
-            job_cancel(slot->job, reason);
+        job_cancel(slot->job, reason);
 }
+
+/* ---- what it says ---------------------------------------------------------
+ */
+
+unsigned supervisor_running(const struct supervisor *s)
+{
+    return s->running;
+}
+
+bool supervisor_is_drained(const struct supervisor *s)
+{
+    return s->draining && !s->running && !s->asking;
+}
+
+bool supervisor_is_connected(const struct supervisor *s)
+{
+    return s->up && !s->away;
+}
+
+const char *supervisor_refuses(const struct supervisor *s)
+{
+    return s->health.refuses;
+}
+
+/* ---- the end --------------------------------------------------------------
+ */
 
 /* All sockets first: the jobs end side by side. */
 static bool end_jobs(struct supervisor *s)
@@ -217,16 +326,20 @@ void supervisor_free(struct supervisor *s)
 
     if (!s)
         return;
-    loop_remove(s->poll);
+    queue_forget_calls(s->queue, s);
+    loop_remove(s->ask);
+    loop_remove(s->ears);
+    loop_remove(s->renew);
     loop_remove(s->sweeper);
     loop_remove(s->impatience);
-    if (s->asking)
-        queue_lease_forget(s->queue);
+    leftovers_free(s->leftovers);
     if (s->sweep_pid > 0)
         (void)run_job_reap(s->sweep_pid, FREE_WAIT_MS);
     if (end_jobs(s) && run_job_spawn_sweep(s->state_dir, &pid, NULL) == 0)
         (void)run_job_reap(pid, FREE_WAIT_MS);
+    fd_close(&s->lock_fd);
     free(s->worker);
     free(s->state_dir);
+    free(s->labels);
     free(s);
 }

@@ -19,8 +19,8 @@ struct supervisor_events {
     /** A frame from run-job (worker/job/events.h), as it came. */
     void (*on_frame)(void *arg, const char *job_id, const struct frame *frame);
     /**
-     * The job ended and its result is in Redis. `state` is passed, failed or
-     * cancelled; `result_json` as schemas/result.schema.json has it.
+     * The attempt ended and its result is in Redis. `state` is passed, failed
+     * or cancelled; `result_json` as schemas/result.schema.json has it.
      */
     void (*on_ended)(void *arg, const char *job_id, const char *state,
                      const char *result_json);
@@ -29,17 +29,48 @@ struct supervisor_events {
      * the lease's deadline (ERR_TRANSIENT). No on_ended follows.
      */
     void (*on_failed)(void *arg, const char *job_id, const struct err *err);
+    /**
+     * Redis is there and refuses what it is told (ERR_USER, ERR_BUG): a wrong
+     * password, missing rights. It is asked again and again all the same.
+     */
+    void (*on_refused)(void *arg, const struct err *err);
     void *arg;
 };
+
+/** What can be changed while it runs. */
+struct supervisor_limits {
+    unsigned capacity;  /* jobs at a time; 1 to SUPERVISOR_MAX_CAPACITY */
+    const char *labels; /* "" (or NULL), or ",a,b,": what it has; copied */
+    uint32_t poll_ms;   /* how often an empty queue is looked at unasked: a bell
+                           says when there is something; 0: 5000 */
+    uint64_t min_disk_bytes;   /* with less free where the state is, or */
+    uint64_t min_memory_bytes; /* less available, no job is taken; 0: any */
+};
+
+#define SUPERVISOR_MAX_CAPACITY 1000
+
+/** The job ended so; the strings are copied. */
+typedef void supervisor_done_fn(void *job, const struct lease_result *result);
+/**
+ * Do a job in place of run-job, and call `done(job, …)` once: from the loop, or
+ * from inside of this call. It is not told of deadlines and cancellation, and
+ * must not call when the supervisor has been freed.
+ */
+typedef void supervisor_execute_fn(void *arg, const struct lease *lease,
+                                   supervisor_done_fn *done, void *job);
 
 struct supervisor_options {
     const char *worker;    /* this worker's name in Redis; copied */
     const char *state_dir; /* sandboxes are in <state_dir>/sandboxes; copied */
-    unsigned capacity;     /* jobs at a time; at least 1 */
-    uint32_t renew_ms;     /* 0: 20000 */
-    uint32_t kill_ms;      /* after the send time of the last good renewal, less
-                              than the queue's lease_ms; 0: 110000 */
-    uint32_t poll_ms; /* pause between two looks at an empty queue; 0: 250 */
+    struct supervisor_limits limits;
+    uint32_t renew_ms; /* 0: 20000 */
+    uint32_t kill_ms;  /* after the send time of the last good renewal, less
+                          than the queue's lease_ms; 0: 110000 */
+    /*
+     * No other worker will ever have its name: it leaves nothing on disk by
+     * which a successor could give its leases back.
+     */
+    bool one_shot;
     /*
      * What is secret of the jobs that this supervisor runs, or NULL: an object
      * whose members take the place of those in the payload ("username",
@@ -48,12 +79,14 @@ struct supervisor_options {
      * outlive the supervisor. For who submits its own job to its own pool.
      */
     const json_t *secrets;
+    supervisor_execute_fn *execute; /* NULL: run-job */
+    void *execute_arg;
 };
 
 /**
  * `queue` was opened with `loop`; both must outlive it. Events are copied. The
  * queue's payloads are JOB_FRAME_START objects (worker/job/events.h) without
- * job_id and epoch, which are added here.
+ * job_id and epoch, which are added here. ERR_USER: a bad option.
  */
 MUST_USE int supervisor_new(struct loop *loop, struct queue *queue,
                             const struct supervisor_options *options,
@@ -62,17 +95,37 @@ MUST_USE int supervisor_new(struct loop *loop, struct queue *queue,
                             struct err *err);
 
 /**
- * Sweep what dead predecessors left on this host (`run-job --sweep DIR`, a
- * process), then lease and run jobs until supervisor_drain().
+ * Wait for the end of what a dead predecessor left running, sweep its
+ * sandboxes (`run-job --sweep DIR`, a process), give its leases back, then
+ * lease and run jobs until supervisor_drain(). ERR_USER: another worker of this
+ * name runs on this state directory; there is no run-job.
  */
 MUST_USE int supervisor_start(struct supervisor *supervisor, struct err *err);
-/** Take no further job; running ones go on. */
+/** Other limits from now on; what runs above a lower capacity goes on. */
+MUST_USE int supervisor_set_limits(struct supervisor *supervisor,
+                                   const struct supervisor_limits *limits,
+                                   struct err *err);
+/**
+ * Take no further job; running ones go on. `berth drain` does the same through
+ * Redis, and both must have been taken back for jobs to be taken again.
+ */
 void supervisor_drain(struct supervisor *supervisor);
+/** Take jobs again. */
+void supervisor_resume(struct supervisor *supervisor);
 /**
  * Cancel every running job: TERM, grace, KILL inside; `always()` steps run.
  * The second call kills at once.
  */
 void supervisor_cancel(struct supervisor *supervisor, const char *reason);
+
+/** Jobs that run now, those whose result is being stored among them. */
+unsigned supervisor_running(const struct supervisor *supervisor);
+/** After supervisor_drain(): nothing runs, and none will. */
+bool supervisor_is_drained(const struct supervisor *supervisor);
+/** Whether Redis answered last. */
+bool supervisor_is_connected(const struct supervisor *supervisor);
+/** Why no job is taken though there is room: low disk, low memory; or "". */
+const char *supervisor_refuses(const struct supervisor *supervisor);
 
 /**
  * Kills what runs: closes its sockets (run-job destroys its sandbox at end of

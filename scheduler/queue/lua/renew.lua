@@ -12,6 +12,11 @@ call('HSET', self, 'seen_at_ms', stamp, unpack(ARGV, 5, 4 + 2 * count))
 call('PEXPIRE', self, keep_ms)
 call('ZADD', P .. 'workers', stamp, worker)
 call('PEXPIRE', P .. 'workers', keep_ms)
+-- Nobody rings for one that takes no job.
+local is = load(self, 'state', 'refuses')
+if is.state == 'draining' or (is.refuses or '') ~= '' then
+    call('ZREM', P .. 'idle', worker)
+end
 for at = 5 + 2 * count, #ARGV, 3 do
     local id, epoch = ARGV[at], ARGV[at + 1]
     local f = load_job(id)

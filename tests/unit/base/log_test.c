@@ -48,12 +48,15 @@ static void levels(void **state UNUSED)
     log_init("tester", LOG_WARN);
     log_error("a %d", 1);
     log_warn("b");
+    log_info("hidden");
     log_init("other", LOG_ERROR);
     log_warn("hidden");
     log_error("c");
+    log_init("third", LOG_INFO);
+    log_info("d");
     read_lines(&lines);
     assert_string_equal(lines.data, "tester: a 1\ntester: warning: b\n"
-                                    "other: c\n");
+                                    "other: c\nthird: d\n");
 }
 
 static void control_characters(void **state UNUSED)

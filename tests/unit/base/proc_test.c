@@ -260,6 +260,27 @@ static void libexec_is_beside_us(void **state UNUSED)
     assert_string_equal(given, "/some/where/agent");
 }
 
+static void beginnings(void **state UNUSED)
+{
+    const char *const argv[] = {"sleep", "100", NULL};
+    const struct proc_spec spec = {
+        .argv = argv, .in = PROC_NULL, .out = PROC_NULL, .err = PROC_NULL};
+    struct err err = {0};
+    int status;
+    pid_t pid;
+
+    assert_int_equal(proc_spawn(&spec, &pid, &err), 0);
+    assert_true(proc_began(pid) >= proc_began(getpid()));
+    assert_true(proc_began(getpid()) > 0);
+    assert_int_equal(proc_began(pid), proc_began(pid));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT), 0);
+    assert_int_equal(proc_began(pid), 0); /* only to be reaped */
+    assert_int_equal(proc_wait(pid, -1, &status, &err), 0);
+    assert_int_equal(proc_began(pid), 0);
+    assert_int_equal(proc_began(0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +296,7 @@ int main(void)
         cmocka_unit_test(wait_kills),
         cmocka_unit_test(wait_needs_a_child),
         cmocka_unit_test(looks_in_path),
+        cmocka_unit_test(beginnings),
         cmocka_unit_test(libexec_is_beside_us),
     };
 

@@ -245,8 +245,12 @@ static void test_ids(void **state UNUSED)
     assert_false(place_is_id(".."));
     assert_false(place_is_id("a/b"));
     assert_false(place_is_id("A"));
-    assert_false(place_is_id("0123456789012345678901234567890123456789"
-                             "0123456789012345678901234"));
+    assert_true(
+        place_is_id("012345678901234567890123456789012345678901234567"
+                    "012345678901234567890123456789012345678901234567"));
+    assert_false(
+        place_is_id("012345678901234567890123456789012345678901234567"
+                    "0123456789012345678901234567890123456789012345678"));
 }
 
 static void test_place(void **state UNUSED)

@@ -1,231 +1,6 @@
 /* tests/unit/worker/supervisor/supervisor_test.c - with a fake run-job. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/supervisor/supervisor.h"
-
-#include "tests/lib/redis_server.h"
-#include "tests/lib/unit.h"
-#include "worker/job/events.h"
-
-#include <jansson.h>
-#include <limits.h>
-#include <sys/stat.h>
-
-static struct redis_server server;
-static char libexec[64];
-static unsigned pool_number;
-
-/* ---- one pool and one supervisor a test --------------------------------- */
-
-struct seen {
-    unsigned started, ended, failed;
-    unsigned frames[256];
-    char state[16];
-    char *result; /* owned */
-    struct err err;
-    struct supervisor *cancel_at_output; /* borrowed; NULL: no */
-};
-
-struct fixture {
-    struct loop *loop;
-    struct queue *queue;
-    struct supervisor *supervisor;
-    json_t *secrets; /* owned */
-    struct seen seen;
-    char pool[32];
-    char dir[64];
-};
-
-static void on_started(void *arg, const char *job_id UNUSED)
-{
-    ((struct seen *)arg)->started++;
-}
-
-static void on_frame(void *arg, const char *job_id UNUSED,
-                     const struct frame *frame)
-{
-    struct seen *seen = arg;
-
-    seen->frames[frame->type]++;
-    if (frame->type == JOB_FRAME_STDOUT && seen->cancel_at_output)
-        supervisor_cancel(seen->cancel_at_output, "cancelled");
-}
-
-static void on_ended(void *arg, const char *job_id UNUSED, const char *state,
-                     const char *result_json)
-{
-    struct seen *seen = arg;
-
-    seen->ended++;
-    (void)snprintf(seen->state, sizeof(seen->state), "%s", state);
-    free(seen->result);
-    seen->result = xstrdup(result_json);
-}
-
-static void on_failed(void *arg, const char *job_id UNUSED,
-                      const struct err *err)
-{
-    struct seen *seen = arg;
-
-    seen->failed++;
-    seen->err = *err;
-}
-
-static void start_supervisor(struct fixture *f, unsigned capacity,
-                             uint32_t kill_ms)
-{
-    const struct supervisor_options options = {.worker = "w1",
-                                               .state_dir = f->dir,
-                                               .capacity = capacity,
-                                               .renew_ms = 200,
-                                               .kill_ms = kill_ms,
-                                               .poll_ms = 20,
-                                               .secrets = f->secrets};
-    const struct supervisor_events events = {on_started, on_frame, on_ended,
-                                             on_failed, &f->seen};
-
-    assert_int_equal(supervisor_new(f->loop, f->queue, &options, &events,
-                                    &f->supervisor, NULL),
-                     0);
-    assert_int_equal(supervisor_start(f->supervisor, NULL), 0);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof(*f));
-    struct queue_options options = {.url = server.url,
-                                    .pool = f->pool,
-                                    .max_instances = 8,
-                                    .lease_ms = 5000,
-                                    .kill_grace_ms = 500,
-                                    .keep_ms = 60000};
-
-    (void)snprintf(f->pool, sizeof(f->pool), "p%u", pool_number++);
-    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/berth-test-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    assert_int_equal(loop_new(&f->loop, NULL), 0);
-    assert_int_equal(queue_open(f->loop, &options, &f->queue, NULL), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    supervisor_free(f->supervisor);
-    json_decref(f->secrets);
-    queue_free(f->queue);
-    loop_free(f->loop);
-    free(f->seen.result);
-    assert_int_equal(tree_remove(f->dir, NULL), 0);
-    free(f);
-    return 0;
-}
-
-static void submit(struct fixture *f, const char *id, const char *fake)
-{
-    CLEANUP(mem)
-    char *payload = xasprintf(
-        "{\"pipeline\":{\"name\":\"p\",\"sandbox\":{\"image\":\"host\"}},"
-        "\"repo_name\":\"a/b\",\"commit\":\"\",\"inputs\":{\"fake\":\"%s\"}}",
-        fake);
-
-    assert_int_equal(queue_submit(f->queue, id, payload, NULL), 0);
-}
-
-static void run_until(struct fixture *f, const unsigned *count, unsigned wanted)
-{
-    int64_t until = clock_mono_ms() + 30000;
-
-    while (*count < wanted && clock_mono_ms() < until)
-        assert_int_equal(loop_step(f->loop, 100, NULL), 0);
-    assert_int_equal(*count, wanted);
-}
-
-static unsigned sweeps(const struct fixture *f)
-{
-    CLEANUP(mem) char *path = xasprintf("%s/sweeps", f->dir);
-    struct stat st;
-
-    return stat(path, &st) == 0 ? (unsigned)st.st_size : 0;
-}
-
-/* ---- what is in Redis afterwards ---------------------------------------- */
-
-struct log_text {
-    char text[4096];
-    size_t len;
-    uint64_t bytes, gap_bytes;
-    unsigned entries;
-};
-
-static void on_entry(void *arg, const struct queue_log_entry *e)
-{
-    struct log_text *log = arg;
-
-    log->entries++;
-    log->bytes += e->len;
-    log->gap_bytes += e->gap_bytes;
-    if (log->len + e->len < sizeof(log->text)) {
-        memcpy(log->text + log->len, e->data, e->len);
-        log->len += e->len;
-        log->text[log->len] = '\0';
-    }
-}
-
-static void read_log(struct fixture *f, const char *id, struct log_text *log)
-{
-    memset(log, 0, sizeof(*log));
-    assert_int_equal(queue_log(f->queue, id, 1, on_entry, log, NULL), 0);
-}
-
-/* Every object has exactly the members that the schema asks for. */
-static void check_members(const json_t *schema, const json_t *value)
-{
-    const json_t *required = json_object_get(schema, "required");
-    const json_t *properties = json_object_get(schema, "properties");
-    const char *key;
-    json_t *member;
-    const json_t *name;
-    size_t i;
-
-    json_array_foreach(required, i, name)
-    {
-        if (!json_object_get(value, json_string_value(name)))
-            fail_msg("no member %s", json_string_value(name));
-    }
-    json_object_foreach((json_t *)(uintptr_t)value, key, member)
-    {
-        const json_t *inner = json_object_get(properties, key);
-
-        if (!inner)
-            fail_msg("a member %s too many", key);
-        if (json_is_object(member))
-            check_members(inner, member);
-    }
-}
-
-static void expect(struct fixture *f, const char *id, const char *state,
-                   const char *reason)
-{
-    CLEANUP(queue_status) struct queue_status *s = NULL;
-    json_t *schema = json_load_file("schemas/result.schema.json", 0, NULL);
-    json_t *result;
-
-    assert_int_equal(queue_status(f->queue, id, &s, NULL), 0);
-    assert_string_equal(s->state, state);
-    assert_string_equal(s->reason ? s->reason : "", reason);
-    assert_non_null(s->result);
-    result = json_loads(s->result, 0, NULL);
-    assert_non_null(schema);
-    assert_non_null(result);
-    check_members(schema, result);
-    assert_string_equal(json_string_value(json_object_get(result, "state")),
-                        state);
-    assert_non_null(strstr(s->result, f->pool)); /* log.stream */
-    json_decref(schema);
-    json_decref(result);
-}
+#include "tests/unit/worker/supervisor/rig.h"
 
 /* ---- tests -------------------------------------------------------------- */
 
@@ -285,7 +60,7 @@ static void test_bad_payload(void **state)
     struct fixture *f = *state;
 
     start_supervisor(f, 1, 4000);
-    assert_int_equal(queue_submit(f->queue, "a", "[1]", NULL), 0);
+    submit_payload(f, "a", "[1]");
     run_until(f, &f->seen.ended, 1);
     expect(f, "a", "failed", "pipeline_invalid");
     assert_int_equal(f->seen.started, 0);
@@ -295,7 +70,7 @@ static void test_no_run_job(void **state)
 {
     struct fixture *f = *state;
     struct supervisor_options options = {
-        .worker = "w", .state_dir = f->dir, .capacity = 1};
+        .worker = "w", .state_dir = f->dir, .limits = {.capacity = 1}};
     struct err err;
 
     (void)setenv("BERTH_LIBEXEC", f->dir, 1);
@@ -354,7 +129,7 @@ static void test_cancel_through_redis(void **state)
     start_supervisor(f, 1, 4000);
     submit(f, "a", "hang");
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
-    assert_int_equal(queue_cancel(f->queue, "a", "superseded", NULL), 0);
+    cancel(f, "a", "superseded");
     run_until(f, &f->seen.ended, 1);
     expect(f, "a", "cancelled", "superseded");
 }
@@ -366,7 +141,7 @@ static void test_dies_of_cancel(void **state)
     start_supervisor(f, 1, 4000);
     submit(f, "a", "dies_when_cancelled");
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
-    assert_int_equal(queue_cancel(f->queue, "a", "superseded", NULL), 0);
+    cancel(f, "a", "superseded");
     run_until(f, &f->seen.ended, 1);
     expect(f, "a", "cancelled", "superseded");
 }
@@ -524,25 +299,6 @@ static void test_free_while_running(void **state)
     assert_true(clock_mono_ms() - begin < 3000);
     assert_int_equal(sweeps(f), 1);
     assert_int_equal(f->seen.ended, 0);
-}
-
-static int start(void **state UNUSED)
-{
-    char fake[PATH_MAX];
-    CLEANUP(mem) char *link = NULL;
-
-    redis_server_init(&server, "");
-    (void)snprintf(libexec, sizeof(libexec), "/tmp/berth-test-XXXXXX");
-    if (!mkdtemp(libexec) || !realpath("tests/fakes/run-job.js", fake))
-        return -1;
-    link = xasprintf("%s/run-job", libexec);
-    return symlink(fake, link) == 0 ? setenv("BERTH_LIBEXEC", libexec, 1) : -1;
-}
-
-static int stop(void **state UNUSED)
-{
-    redis_server_clear(&server);
-    return tree_remove(libexec, NULL);
 }
 
 int main(void)

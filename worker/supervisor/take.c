@@ -1,0 +1,120 @@
+/* worker/supervisor/take.c - when to ask for a job. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "worker/supervisor/impl.h"
+
+#define RETRY_MS       500  /* Redis is away */
+#define LOOK_AGAIN_MS  2000 /* the host has no room */
+#define LISTEN_MAX_MS  60000
+#define IDLE_MARGIN_MS 2000
+
+/*
+ * Jobs are asked for one after the other until there is no room, or none
+ * comes: then Redis rings (ctl:<worker>) when there is one, and after poll_ms
+ * we ask all the same. A job that ends asks for the next with its result; its
+ * place counts as taken until the answer is there, so that no place is filled
+ * twice.
+ */
+
+static uint32_t listen_ms(const struct supervisor *s)
+{
+    uint32_t ms = s->options.limits.poll_ms;
+
+    return ms < LISTEN_MAX_MS ? ms : LISTEN_MAX_MS;
+}
+
+static const struct lease_wish *wish_of(struct supervisor *s)
+{
+    s->wish = (struct lease_wish){.worker = s->worker,
+                                  .labels = s->labels,
+                                  .idle_ms = listen_ms(s) + IDLE_MARGIN_MS};
+    return &s->wish;
+}
+
+static bool has_room(struct supervisor *s)
+{
+    const struct supervisor_limits *limits = &s->options.limits;
+
+    return !*health_look(&s->health, s->state_dir, limits->min_disk_bytes,
+                         limits->min_memory_bytes);
+}
+
+const struct lease_wish *take_with_result(void *arg, bool again)
+{
+    struct supervisor *s = arg;
+
+    /* If the lost answer held a job, it is ours already. */
+    if (!again && (supervisor_is_draining(s) ||
+                   s->running > s->options.limits.capacity || !has_room(s)))
+        return NULL;
+    return wish_of(s);
+}
+
+static void on_time(void *arg)
+{
+    struct supervisor *s = arg;
+
+    s->ask = NULL;
+    take_jobs(s);
+}
+
+void take_jobs_in(struct supervisor *s, int64_t wait_ms)
+{
+    if (!s->ask)
+        s->ask = loop_add_timer(s->loop, clock_mono_ms() + wait_ms, on_time, s);
+}
+
+static void on_leased(void *arg, struct lease *lease, const struct err *err)
+{
+    struct supervisor *s = arg;
+
+    s->asking = false;
+    supervisor_heard(s, err);
+    if (err) {
+        take_jobs_in(s, RETRY_MS);
+    } else if (lease) {
+        supervisor_take(s, lease);
+        take_jobs(s);
+    }
+}
+
+void take_jobs(struct supervisor *s)
+{
+    loop_remove(s->ask);
+    s->ask = NULL;
+    if (!s->up || s->asking || supervisor_is_draining(s) ||
+        s->running >= s->options.limits.capacity)
+        return;
+    if (!has_room(s)) {
+        take_jobs_in(s, LOOK_AGAIN_MS);
+        return;
+    }
+    s->asking = true;
+    queue_lease(s->queue, wish_of(s), on_leased, s);
+}
+
+/* ---- the bell ------------------------------------------------------------ */
+
+static void on_bell(void *arg, enum queue_bell bell, const struct err *err)
+{
+    struct supervisor *s = arg;
+
+    if (err) {
+        s->ears =
+            loop_add_timer(s->loop, clock_mono_ms() + RETRY_MS, take_listen, s);
+        return;
+    }
+    if (bell == QUEUE_BELL_RENEW)
+        renew_now(s);
+    else
+        take_jobs(s);
+    take_listen(s);
+}
+
+void take_listen(void *arg)
+{
+    struct supervisor *s = arg;
+
+    s->ears = NULL;
+    queue_listen(s->queue, s->worker, listen_ms(s), on_bell, s);
+}
