@@ -22,8 +22,9 @@ void table_tinted(struct table *table, enum tint tint, const char *text);
 void table_end_row(struct table *table);
 
 /**
- * Add all of it, the heads first, of whole rows; columns that are empty in every row are left
- * out, and the widest are cut so that a line takes `columns` at most.
+ * Add all of it, the heads first, of whole rows; columns that are empty in
+ * every row are left out, and the widest are cut so that a line takes `columns`
+ * at most.
  */
 void table_add(const struct table *table, const struct style *style,
                size_t columns, struct strbuf *out);
