@@ -230,7 +230,8 @@ static void add_jobs(const struct pool *pool, const json_t *depths,
         CLEANUP(strbuf) struct strbuf why = STRBUF_INIT;
 
         job_add_why(row, json_object_get(row, "why"), now_ms, &why);
-        job_table_add(table, row, now_ms, false, why.data);
+        job_table_add(table, row, now_ms, false);
+        table_note(table, why.data);
     }
     if (!i)
         return;
