@@ -34,14 +34,18 @@ static const struct {
     {"on this machine",
      {&command_run, &command_validate, &command_config, &command_doctor}},
     {"jobs of a queue",
-     {&command_submit, &command_ps, &command_status, &command_cancel,
-      &command_retry}},
+     {&command_submit, &command_ps, &command_status, &command_logs,
+      &command_cancel, &command_retry}},
+    &command_retry}
+}
+,
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},
     {"daemons", {&command_scheduler}},
     {"berth itself", {&command_version, &command_help}},
-};
+}
+;
 
 static void usage(FILE *out)
 {
