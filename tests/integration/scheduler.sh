@@ -203,7 +203,8 @@ schedules:
 EOF
 left=$((60 - $(date +%-S)))
 [ "$left" -gt 15 ] || sleep $((left + 1)) # no minute may begin meanwhile
-due=$(($(date +%s) / 60 * 60000))
+due=$(date +%s)
+due=$((due - due % 60))000
 redis HSET "${pool}crons" each-minute $((due - 1)) >"$TEST_TMP/hset"
 scheduler c1 --config "$TEST_TMP/cron.yml"
 scheduler c2 --config "$TEST_TMP/cron.yml"
