@@ -27,6 +27,7 @@ extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_validate;
+extern const struct command command_worker;
 
 /** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
 int cmd_config(int argc, char **argv);
@@ -36,5 +37,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */
 int cmd_validate(int argc, char **argv);
+/** Run jobs until told to end. Exit status: see command_worker.details. */
+int cmd_worker(int argc, char **argv);
 
 #endif

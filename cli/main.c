@@ -26,8 +26,8 @@ static const struct command command_help = {
 };
 
 static const struct command *const commands[] = {
-    &command_run,    &command_validate, &command_config,
-    &command_doctor, &command_version,  &command_help,
+    &command_run,    &command_worker,  &command_validate, &command_config,
+    &command_doctor, &command_version, &command_help,
 };
 
 static void usage(FILE *out)
