@@ -36,16 +36,12 @@ static const struct {
     {"jobs of a queue",
      {&command_submit, &command_ps, &command_status, &command_logs,
       &command_cancel, &command_retry}},
-    &command_retry}
-}
-,
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},
-    {"daemons", {&command_scheduler}},
+    {"daemons", {&command_scheduler, &command_worker}},
     {"berth itself", {&command_version, &command_help}},
-}
-;
+};
 
 static void usage(FILE *out)
 {
