@@ -22,6 +22,7 @@ const POOL = 'chaos';
 const berth = process.env.BERTH_BIN;
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-chaos-'));
+fs.chmodSync(dir, 0o711); // sandboxes are entered by another user
 const socket = path.join(dir, 'redis.sock');
 const counts = {};
 const count = (what) => { counts[what] = (counts[what] || 0) + 1; };
