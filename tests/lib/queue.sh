@@ -12,6 +12,7 @@
 #   complete ID EPOCH WORKER STATE [REASON [RESULT [INFRA]]]
 #   renew WORKER NAME VALUE…   a worker is there and says so
 
+# shellcheck disable=SC2154 # of tap.sh
 queue_lua=$tap_root/scheduler/queue/lua
 pool='berth:{default}:'
 

@@ -132,6 +132,22 @@ static void test_start_and_stop(void **state)
     assert_int_equal(embedded_stop(NULL, NULL), 0);
 }
 
+/* Who only looks keeps no server alive, and starts none. */
+static void test_find(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *none = embedded_find(f->dir);
+    struct embedded *e = start(f);
+    CLEANUP(mem) char *found = embedded_find(f->dir);
+    CLEANUP(mem) char *gone = NULL;
+
+    assert_null(none);
+    assert_string_equal(found, embedded_url(e));
+    stop(e);
+    gone = embedded_find(f->dir);
+    assert_null(gone);
+}
+
 static void test_shared(void **state)
 {
     struct fixture *f = *state;
@@ -417,12 +433,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_start_and_stop),    TEST(test_shared),
-        TEST(test_starters_at_once),  TEST(test_user_killed),
-        TEST(test_server_killed),     TEST(test_stale_files),
-        TEST(test_server_hangs),      TEST(test_long_directory),
-        TEST(test_socket_path),       TEST(test_not_installed),
-        TEST(test_broken_data),       TEST(test_interrupted),
+        TEST(test_start_and_stop),
+        TEST(test_shared),
+        TEST(test_find),
+
+        TEST(test_starters_at_once),
+        TEST(test_user_killed),
+        TEST(test_server_killed),
+        TEST(test_stale_files),
+        TEST(test_server_hangs),
+        TEST(test_long_directory),
+        TEST(test_socket_path),
+        TEST(test_not_installed),
+        TEST(test_broken_data),
+        TEST(test_interrupted),
         TEST(test_interrupted_first),
     };
 

@@ -76,6 +76,20 @@ static void test_passed(void **state)
     assert_string_equal(got, "passed in 90 ms\n");
 }
 
+/* Of a job of a queue the advice is for who is far from its worker. */
+static void test_afar(void **state)
+{
+    const struct report_options options = {.job_id = "j1"};
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+    json_t *lost =
+        json_pack("{s:s, s:s}", "state", "failed", "reason", "worker_lost");
+
+    (void)state;
+    report_add(lost, &options, &out);
+    json_decref(lost);
+    assert_non_null(strstr(out.data, "run it again: berth retry j1\n"));
+}
+
 /* Nothing of a document may be taken for granted. */
 static void test_strange(void **state)
 {
@@ -112,9 +126,9 @@ static void test_exit_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report),      cmocka_unit_test(test_verbose),
-        cmocka_unit_test(test_passed),      cmocka_unit_test(test_strange),
-        cmocka_unit_test(test_exit_status),
+        cmocka_unit_test(test_report),  cmocka_unit_test(test_verbose),
+        cmocka_unit_test(test_passed),  cmocka_unit_test(test_afar),
+        cmocka_unit_test(test_strange), cmocka_unit_test(test_exit_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
