@@ -140,3 +140,14 @@ bench: ## run tests/bench against a release build
 	    BERTH_BIN=$(CURDIR)/build/release/bin/berth \
 	    BERTH_LIBEXEC=$(CURDIR)/build/release/libexec/berth bash $$b || exit 1; \
 	done
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) $(LDOPT) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg_libs,$(ALL_PKGS)) $(LDLIBS)
+
+.PHONY: bench-scale
+bench-scale: ## a hundred thousand waiting jobs against a hundred
+	@deploy/deps.sh build run
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release build/release/tests/bench/queue_scale
+	@build/release/tests/bench/queue_scale

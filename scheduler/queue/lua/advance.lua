@@ -56,15 +56,14 @@ for _, index in ipairs(list()) do
         'cancelled' or moved
 end
 local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-local count = 0
 for child = at + 3, #ARGV, JOB_ARGS + 1 do
     local what = replace(ARGV[child + 1])
     call('HSET', run, ARGV[child], what == 'failed' and what or 'active')
-    moved = moved or what == 'failed'
     if what == 'new' then
-        accept(child + 1, f.seq + count, id, ARGV[child])
+        accept(child + 1, f.seq + ARGV[child], id, ARGV[child])
+    elseif what == 'failed' then
+        moved = true -- nothing else would tell
     end
-    count = count + 1
 end
 call('HINCRBY', run, 'rev', 1)
 if state ~= '' then

@@ -3,6 +3,7 @@
 -- -> complaints, as text; none is good
 local limit = tonumber(ARGV[1])
 local wrong, seen = {}, {}
+local live = {ready = true, delayed = true, blocked = true, running = true}
 
 local function complain(...)
     if #wrong < limit then
@@ -49,13 +50,29 @@ for _, id in ipairs(call('ZRANGE', P .. 'delayed', 0, -1)) do
 end
 for _, id in ipairs(call('ZRANGE', P .. 'runs', 0, -1)) do
     expect(id, 'running', 'runs')
+    local children = call('HGETALL', P .. 'run:' .. id)
+    for i = 1, #children, 2 do
+        if children[i + 1] == 'active' then
+            local child = id .. '-' .. text(children[i] + 1)
+            local state = load(P .. 'job:' .. child, 'state').state or 'none'
+            if not live[state] then
+                complain('run', id, 'waits for', child .. ', which is', state)
+            end
+        end
+    end
+end
+for _, id in ipairs(call('ZRANGE', P .. 'deadlines', 0, -1)) do
+    local state = load(P .. 'job:' .. id, 'state').state or 'none'
+    if not live[state] then
+        complain('job', id, 'has a deadline and is', state)
+    end
 end
 local groups = call('HGETALL', P .. 'groups')
 for i = 1, #groups, 2 do
     local f = load(P .. 'job:' .. groups[i + 1], 'state', 'group')
     if f.state ~= 'ready' and f.state ~= 'running' and f.state ~= 'delayed' or
         f.group ~= groups[i] then
-        complain('group', groups[i], 'is held by', groups[i + 1], 'which is',
+        complain('group', groups[i], 'is held by', groups[i + 1] .. ', which is',
                  f.state or 'none')
     end
     for _, id in ipairs(call('ZRANGE', P .. 'group:' .. groups[i], 0, -1)) do

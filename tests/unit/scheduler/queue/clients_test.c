@@ -1,6 +1,7 @@
 /* tests/unit/scheduler/queue/clients_test.c - many workers, one limit. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/impl.h"
+#include "scheduler/queue/submit.h"
 #include "tests/lib/redis_server.h"
 #include "tests/lib/unit.h"
 
@@ -12,6 +13,7 @@ struct client {
     struct pool *pool; /* borrowed */
     struct queue *queue;
     struct lease *lease;
+    bool fused;
 };
 
 struct pool {
@@ -22,26 +24,30 @@ struct pool {
     unsigned refused;    /* asked in vain: the limit was reached */
 };
 
-static void ask(void *arg);
+static const struct lease_wish wish = {.worker = "w", .labels = ""};
 
-static void on_completed(void *arg, const struct err *err)
+static void ask(void *arg);
+static void on_leased(void *arg, struct lease *lease, const struct err *err);
+
+static void on_completed(void *arg, struct lease *next, const struct err *err)
 {
     struct client *client = arg;
 
-    assert_null(err);
     client->pool->ended++;
     lease_free(STEAL(client->lease));
-    ask(client);
+    on_leased(client, next, err);
 }
 
 /* Here a job still runs; it does not as soon as complete is sent. */
 static void complete(void *arg)
 {
-    static const struct lease_result passed = {"passed", NULL, "{}"};
+    static const struct lease_result passed = {"passed", REASON_NONE, "{}"};
     struct client *client = arg;
 
     client->pool->running--;
-    lease_complete(client->lease, &passed, on_completed, client);
+    /* Some take their next job with the answer. */
+    lease_complete(client->lease, "w", &passed, client->fused ? &wish : NULL,
+                   on_completed, client);
 }
 
 static void on_leased(void *arg, struct lease *lease, const struct err *err)
@@ -67,7 +73,7 @@ static void ask(void *arg)
 {
     struct client *client = arg;
 
-    queue_lease(client->queue, "w", on_leased, client);
+    queue_lease(client->queue, &wish, on_leased, client);
 }
 
 static void test_limit(void **state UNUSED)
@@ -80,15 +86,18 @@ static void test_limit(void **state UNUSED)
     assert_int_equal(loop_new(&pool.loop, NULL), 0);
     for (int i = 0; i < CLIENTS; i++) {
         pool.clients[i].pool = &pool;
+        pool.clients[i].fused = i % 2;
         assert_int_equal(
             queue_open(pool.loop, &options, &pool.clients[i].queue, NULL), 0);
     }
     for (int i = 0; i < JOBS; i++) {
         char id[16];
+        const struct queue_job job = {.id = id, .payload = "{}"};
+        struct queue_answer answer;
 
         (void)snprintf(id, sizeof(id), "j%d", i);
-        assert_int_equal(queue_submit(pool.clients[0].queue, id, "{}", NULL),
-                         0);
+        assert_int_equal(
+            queue_submit(pool.clients[0].queue, &job, 1, &answer, NULL), 0);
     }
     for (int i = 0; i < CLIENTS; i++)
         ask(&pool.clients[i]);

@@ -1,8 +1,15 @@
 /* tests/unit/scheduler/queue/log_test.c - head, ring, gap and repeats. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/impl.h"
+#include "scheduler/queue/log.h"
+#include "scheduler/queue/submit.h"
 #include "tests/lib/redis_server.h"
 #include "tests/lib/unit.h"
+
+/* As log.c has them. */
+#define HEAD_BYTES ((size_t)256 << 10)
+#define TAIL_BYTES ((size_t)1 << 20)
+#define OVERHEAD   ((size_t)64)
 
 static struct redis_server server;
 static struct loop *loop;
@@ -16,10 +23,13 @@ static void on_lease(void *arg, struct lease *lease, const struct err *err)
 
 static struct lease *take(const char *id)
 {
+    static const struct lease_wish wish = {.worker = "w", .labels = ""};
+    const struct queue_job job = {.id = id, .payload = "{}"};
+    struct queue_answer answer;
     struct lease *lease = NULL;
 
-    assert_int_equal(queue_submit(queue, id, "{}", NULL), 0);
-    queue_lease(queue, "w", on_lease, &lease);
+    assert_int_equal(queue_submit(queue, &job, 1, &answer, NULL), 0);
+    queue_lease(queue, &wish, on_lease, &lease);
     while (!lease)
         assert_int_equal(loop_step(loop, 1000, NULL), 0);
     return lease;
@@ -146,7 +156,7 @@ static void test_ring(void **state UNUSED)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(lease) struct lease *lease = take(cases[i].id);
-        size_t cost = cases[i].size + QUEUE_LOG_OVERHEAD;
+        size_t cost = cases[i].size + OVERHEAD;
         struct seen seen;
 
         store_many(lease, cases[i].count, cases[i].size);
@@ -154,8 +164,8 @@ static void test_ring(void **state UNUSED)
         assert_int_equal(seen.gaps, 1);
         assert_int_equal(seen.head_bytes + seen.tail_bytes + seen.gap_bytes,
                          cases[i].count * cases[i].size);
-        assert_int_equal(seen.head_entries, QUEUE_LOG_HEAD_BYTES / cost);
-        assert_int_equal(seen.tail_entries, QUEUE_LOG_TAIL_BYTES / cost);
+        assert_int_equal(seen.head_entries, HEAD_BYTES / cost);
+        assert_int_equal(seen.tail_entries, TAIL_BYTES / cost);
         assert_int_equal(seen.last, cases[i].count - 1);
         assert_int_equal(seen.first_of_tail,
                          cases[i].count - seen.tail_entries);

@@ -1,0 +1,140 @@
+/* tests/unit/scheduler/queue/audit_test.c - what does not fit is found. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/scheduler/queue/pool.h"
+
+/* One of the complaints has these words. */
+static void expect_complaint(struct pool *p, const char *words)
+{
+    redisReply *reply = script(p, SCRIPT_AUDIT, "20", NULL);
+    bool found = false;
+
+    for (size_t i = 0; i < reply->elements; i++)
+        found = found || strstr(queue_reply_str(reply, i), words);
+    freeReplyObject(reply);
+    if (!found)
+        fail_msg("nobody complains: %s", words);
+}
+
+/* A pool with one job in each state; all fits. */
+static struct given fill(struct pool *p)
+{
+    char name[] = "g";
+    const struct concurrency group = {.group = name};
+    struct given given;
+
+    (void)submit(p, "run", JOB(.is_run = true));
+    (void)submit(p, "running", JOB(.concurrency = &group));
+    given = take(p);
+    (void)submit(p, "blocked", JOB(.concurrency = &group));
+    (void)submit(p, "ready", NULL);
+    (void)submit(p, "delayed", JOB(.not_before_ms = 9999999999999));
+    (void)submit(p, "ended", NULL);
+    (void)word_of(p, SCRIPT_CANCEL, "ended", "cancelled");
+    expect_sound(p);
+    return given;
+}
+
+static void test_states(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    (void)redis_num(p, "HSET", "%job:running", "state", "ready");
+    expect_complaint(p, "job running is in slots and its state is ready");
+    (void)redis_num(p, "HSET", "%job:ready", "state", "passed");
+    expect_complaint(p, "job ready is in ready and its state is passed");
+    (void)redis_num(p, "HSET", "%job:blocked", "state", "ready");
+    expect_complaint(p, "job blocked is in group and its state is ready");
+    (void)redis_num(p, "DEL", "%job:delayed");
+    expect_complaint(p, "job delayed is in delayed and its state is none");
+    (void)redis_num(p, "HSET", "%job:run", "state", "passed");
+    expect_complaint(p, "job run is in runs and its state is passed");
+    (void)redis_num(p, "HDEL", "%job:ended", "ended_at_ms");
+    expect_complaint(p, "job ended is in done and cancelled");
+}
+
+static void test_places(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    (void)redis_num(p, "ZADD", "%delayed", "1", "ready");
+    expect_complaint(p, "job ready is in ready and in delayed");
+    (void)redis_num(p, "ZADD", "%done", "1", "running");
+    expect_complaint(p, "job running is in done and in slots");
+    (void)redis_num(p, "HSET", "%job:ready", "class", "1");
+    expect_complaint(p, "job ready is in a wrong lane");
+}
+
+static void test_slots(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    configure(p, "max_instances", "1", NULL);
+    expect_sound(p);
+    (void)redis_num(p, "ZADD", "%slots", "1", "running:9:none:");
+    expect_complaint(p, "slot running:9:none: is of another epoch");
+    expect_complaint(p, "there are 2 slots, over 1");
+    expect_complaint(p, "job running is in slots and in slots");
+}
+
+static void test_groups(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    (void)redis_num(p, "HSET", "%groups", "h", "ready");
+    expect_complaint(p, "group h is held by ready");
+    (void)redis_num(p, "HSET", "%groups", "g", "blocked");
+    expect_complaint(p, "group g is held by blocked, which is blocked");
+}
+
+static void test_runs(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    (void)redis_num(p, "HSET", "%run:run", "0", "active");
+    expect_complaint(p, "run run waits for run-1, which is none");
+}
+
+static void test_lanes(void **state)
+{
+    struct pool *p = *state;
+
+    (void)fill(p);
+    (void)redis_num(p, "ZADD", "%deadlines", "1", "ended");
+    expect_complaint(p, "job ended has a deadline and is cancelled");
+}
+
+static void test_logs(void **state)
+{
+    struct pool *p = *state;
+
+    (void)redis_num(p, "HSET", "%log_sizes", "a:1", "10", "total", "12");
+    expect_complaint(p, "logs have 10 bytes, counted as 12");
+}
+
+static void test_limit(void **state)
+{
+    struct pool *p = *state;
+    redisReply *reply;
+
+    (void)fill(p);
+    (void)redis_num(p, "ZADD", "%delayed", "1", "x", "1", "y", "1", "z");
+    reply = script(p, SCRIPT_AUDIT, "2", NULL);
+    assert_int_equal(reply->elements, 2);
+    freeReplyObject(reply);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(test_states), POOL_TEST(test_places), POOL_TEST(test_slots),
+        POOL_TEST(test_groups), POOL_TEST(test_runs),   POOL_TEST(test_lanes),
+        POOL_TEST(test_logs),   POOL_TEST(test_limit),
+    };
+
+    return cmocka_run_group_tests(tests, server_setup, server_teardown);
+}
