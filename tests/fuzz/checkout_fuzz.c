@@ -3,7 +3,7 @@
 #include "worker/checkout/modules.h"
 #include "worker/checkout/names.h"
 #include "worker/checkout/refs.h"
-#include "worker/checkout/reply.h"
+#include "worker/checkout/shown.h"
 #include "worker/checkout/text.h"
 #include "worker/checkout/transport.h"
 
@@ -58,11 +58,37 @@ static void fuzz_refs(char *text)
             abort();
 }
 
+/* Lines, and what follows those that announce a file. */
+static void fuzz_replies(const char *data, size_t size)
+{
+    struct shown shown = {0};
+    const char *newline;
+    size_t taken;
+
+    do {
+        CLEANUP(reply) struct reply reply = {0};
+        struct err err = {0};
+
+        taken = shown_take(&shown, data, size);
+        data += taken;
+        size -= taken;
+        newline = memchr(data, '\n', size);
+        taken = newline ? (size_t)(newline - data) : size;
+        if (reply_parse(data, taken, &reply, &err) < 0 ||
+            (reply.kind == REPLY_FILE &&
+             shown_begin(&shown, &reply, SHOW_MAX_FILES, &err) < 0))
+            break;
+        data += taken + (newline != NULL);
+        size -= taken + (newline != NULL);
+    } while (newline);
+    if (shown.count > SHOW_MAX_FILES || shown.missing > SHOW_MAX_BYTES)
+        abort();
+    shown_clear(&shown);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(mem) char *text = NULL;
-    CLEANUP(reply) struct reply reply = {0};
-    struct err err = {0};
 
     if (size < 1)
         return 0;
@@ -78,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_refs(text);
         break;
     case 3:
-        (void)reply_parse((const char *)data + 1, size - 1, &reply, &err);
+        fuzz_replies((const char *)data + 1, size - 1);
         break;
     default:
         (void)name_fault((const char *)data + 1, size - 1);

@@ -74,12 +74,6 @@ echo deep >.berth/deep/file
 ln -s test.yml .berth/link.yml
 ln -s .berth linked
 ln -s /etc out-of-here
-head -c $((5 << 20)) /dev/urandom >large
-head -c $((1 << 20)) /dev/urandom >just
-cat just <(echo) >above
-for i in $(seq 0 15); do
-    (echo "$i"; head -c $(((1 << 20) - 10)) /dev/urandom) >"many$i"
-done
 git -c protocol.file.allow=always submodule --quiet add "$T/sub" mod
 git add -A
 git commit -qm one
@@ -97,6 +91,15 @@ git commit -qm 'a symbolic link'
 git checkout -qf main
 cd ..
 git clone -q --bare work repo.git
+git init -q -b main big
+head -c $((5 << 20)) /dev/urandom >big/large
+head -c $((1 << 20)) /dev/urandom >big/just
+cat big/just <(echo) >big/above
+for i in $(seq 0 15); do
+    (echo "$i"; head -c $(((1 << 20) - 10)) big/just) >"big/many$i"
+done
+git -C big add -A
+git -C big commit -qm big
 main=$(git -C "$R" rev-parse main)
 side=$(git -C "$R" rev-parse side)
 pull=$(git -C "$R" commit-tree 'side^{tree}' -p main -m 'a change')
@@ -144,30 +147,31 @@ run a ext::sh $file
 ok "no such transport" said user "remote helpers"
 
 # ---- which files -----------------------------------------------------------
-run a "$R" path=none path=.berth/none path=large/x path=.berth path=large \
-    path=above path=just path=mod path=mod/x path=.berth/link.yml \
-    path=linked/test.yml path=out-of-here/passwd path=.berth/deep/file
+run a "$R" path=none path=.berth/none path=.gitmodules/x path=.berth path=mod \
+    path=mod/x path=.berth/link.yml path=linked/test.yml \
+    path=out-of-here/passwd path=.berth/deep/file
 is "$(why 0), $(why 1), $(why 2)" "is not there, is not there, is not there" \
     "what is not there"
 is "$(why 3)" "is a directory" "a directory"
-is "$(why 4)" "is larger than 1 MiB" "5 MiB"
-is "$(why 5)" "is larger than 1 MiB" "1 MiB and a byte"
-ok "1 MiB" cmp out/6 work/just
-is "$(why 7), $(why 8)" "is a submodule, is in a submodule" "a submodule"
-is "$(why 9), $(why 10), $(why 11)" "is a symbolic link, is behind a symbolic \
+is "$(why 4), $(why 5)" "is a submodule, is in a submodule" "a submodule"
+is "$(why 6), $(why 7), $(why 8)" "is a symbolic link, is behind a symbolic \
 link, is behind a symbolic link" "symbolic links are not followed"
-is "$(cat out/12)" deep "a file below directories"
+is "$(cat out/9)" deep "a file below directories"
 is "$(commit_of)" "$main" "none of which is an error"
 run a "$R" $file branch=linked
 is "$(why 0)" "is behind a symbolic link" "a .berth that is one"
 mapfile -t many < <(seq -f 'path=many%.0f' 0 15)
-run a "$R" "${many[@]}"
+run a "$T/big" path=large path=above path=just
+is "$(why 0)" "is larger than 1 MiB" "5 MiB"
+is "$(why 1)" "is larger than 1 MiB" "1 MiB and a byte"
+ok "1 MiB" cmp out/2 big/just
+run a "$T/big" "${many[@]}"
 same=0
 for i in $(seq 0 15); do
-    cmp -s "out/$i" "work/many$i" && same=$((same + 1))
+    cmp -s "out/$i" "big/many$i" && same=$((same + 1))
 done
 is "$same" 16 "16 files of nearly 1 MiB"
-run a "$R" "${many[@]}" $file
+run a "$T/big" "${many[@]}" $file
 ok "but not 17" said bug "too many files"
 for path in '' /etc/passwd ../x a/../b .git/config a//b; do
     run a "$R" path="$path"
@@ -244,8 +248,7 @@ fi
 
 # ---- killed ----------------------------------------------------------------
 # By their path these processes are known from other tests'.
-mkdir libexec
-ln -s "$BERTH_LIBEXEC"/* libexec/
+ln -s "$BERTH_LIBEXEC" libexec
 export BERTH_LIBEXEC=$T/libexec
 there() { [ "$(pgrep -fc "$T/libexec/checkout")" = "$1" ]; }
 # wait_until COMMAND…: true within ten seconds

@@ -1,4 +1,4 @@
-/* worker/checkout/protocol.h - what checkout and who starts it tell. */
+/* worker/checkout/protocol.h - what is said to checkout, and by it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_CHECKOUT_PROTOCOL_H
 #define WORKER_CHECKOUT_PROTOCOL_H

@@ -34,8 +34,9 @@ size_t shown_take(struct shown *shown, const char *data, size_t len)
 {
     if (len > shown->missing)
         len = shown->missing;
-    if (len)
-        memcpy(shown->filling, data, len);
+    if (!len)
+        return 0;
+    memcpy(shown->filling, data, len);
     shown->filling += len;
     shown->missing -= len;
     return len;
