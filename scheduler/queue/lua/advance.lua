@@ -4,7 +4,9 @@
 -- for each child to begin its index and what accept.lua takes
 -- -> 'ok'; 'stale': the run moved since `rev` was read, or is to end while a
 -- child does not: decide again; 'lost'
--- `done`: 1, nothing is left to be decided until a child ends.
+-- `done`: 1, nothing is left to be decided until a child ends. What one that is
+-- cancelled here, and ends at once, makes due was not known then: the run stays
+-- among those to be decided.
 local id, rev = ARGV[1], ARGV[2]
 local run = P .. 'run:' .. id
 local f = load_job(id)
@@ -51,7 +53,6 @@ for _, index in ipairs(list()) do
     call('HSET', run, index, 'skipped')
 end
 for _, index in ipairs(list()) do
-    -- One that was not begun ends at once, and others may be due now.
     moved = cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled') ==
         'cancelled' or moved
 end
@@ -73,9 +74,7 @@ if state ~= '' then
         end
     end
     end_job(id, f, state, reason, result)
-elseif moved then
-    return 'moved'
-else
+elseif not moved then
     call('ZREM', P .. 'dirty', id)
 end
 return 'ok'
