@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/proc.h"
 #include "cli/commands.h"
 #include "cli/embedded.h"
 #include "cli/mirror_uid.h"
@@ -320,6 +321,8 @@ int cmd_scheduler(int argc, char **argv)
     log_init("berth", LOG_INFO);
     if (parsed != 0)
         status = options_finish(&command_scheduler, parsed, &err);
+    else if (!proc_end_with_parent())
+        status = EXIT_FAILED;
     else if (run(&daemon, &status, &err) < 0)
         log_error("%s", err.msg);
     close_all(&daemon);

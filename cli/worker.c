@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/proc.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "worker/supervisor/supervisor.h"
@@ -372,6 +373,8 @@ int cmd_worker(int argc, char **argv)
     log_init("berth", LOG_INFO);
     if (parsed != 0)
         status = options_finish(&command_worker, parsed, &err);
+    else if (!proc_end_with_parent())
+        status = 1;
     else
         status = run(&opts.settings);
     strv_clear(&opts.settings.sets);
