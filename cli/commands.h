@@ -27,6 +27,7 @@ extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_validate;
+extern const struct command command_worker;
 
 /** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
 int cmd_config(int argc, char **argv);
@@ -47,6 +48,8 @@ extern const struct command command_dead;
 int cmd_run(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */
 int cmd_validate(int argc, char **argv);
+/** Run jobs until told to end. Exit status: see command_worker.details. */
+int cmd_worker(int argc, char **argv);
 
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
 int cmd_cancel(int argc, char **argv);

@@ -18,7 +18,7 @@
 #define PINGS       200
 #define P50         (PINGS / 2)
 #define P99         (PINGS * 99 / 100)
-#define SLOW_MS     20 /* a round trip that workers would feel */
+#define SLOW_US     20000 /* a round trip that workers would feel */
 #define SKEW_MAX_MS 1000
 #define LAG_MAX_S   10
 #define SCAN_MAX_MS 3000
@@ -291,8 +291,7 @@ static int compare(const void *a, const void *b)
 static void check_latency(struct doctor *d, struct finding *out)
 {
     const char *const words[] = {"PING"};
-    int64_t took[PINGS];
-    double half_ms, most_ms;
+    int64_t took[PINGS], half_us, most_us;
     struct err err = {0};
 
     for (size_t i = 0; i < PINGS; i++) {
@@ -308,15 +307,15 @@ static void check_latency(struct doctor *d, struct finding *out)
         took[i] = now_us() - start;
     }
     qsort(took, PINGS, sizeof(took[0]), compare);
-    half_ms = (double)took[P50] / 1000;
-    most_ms = (double)took[P99] / 1000;
-    if (most_ms > SLOW_MS)
+    half_us = took[P50];
+    most_us = took[P99];
+    if (most_us > SLOW_US)
         finding_warn(out, "bring workers nearer to Redis, or look at its load",
-                     "a round trip takes %.1f ms (p50), %.1f ms (p99)", half_ms,
-                     most_ms);
+                     "a round trip takes %.1f ms (p50), %.1f ms (p99)",
+                     (double)half_us / 1000, (double)most_us / 1000);
     else
         finding_ok(out, "a round trip takes %.1f ms (p50), %.1f ms (p99)",
-                   half_ms, most_ms);
+                   (double)half_us / 1000, (double)most_us / 1000);
 }
 
 /* ---- the queue's own scripts -------------------------------------------- */

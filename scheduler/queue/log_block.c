@@ -9,13 +9,11 @@
 #include <string.h>
 #include <zstd.h>
 
-#define MAGIC       UINT32_C(0x424c4731) /* "BLG1" */
-#define CHECKED_AT  8  /* where in the header that begins which is summed up */
-#define LEVEL       1  /* logs are written more often than read */
-#define WINDOW_LOG  16 /* LOG_BLOCK_MAX_RAW */
-#define VARINT_SIZE 10 /* bytes of the longest */
-#define ENTRY_COST                                                             \
-    ((size_t)3 * VARINT_SIZE) /* what an entry takes beside its data */
+#define MAGIC      UINT32_C(0x424c4731) /* "BLG1" */
+#define CHECKED_AT 8  /* where in the header that begins which is summed up */
+#define LEVEL      1  /* logs are written more often than read */
+#define WINDOW_LOG 16 /* LOG_BLOCK_MAX_RAW */
+#define ENTRY_COST 30 /* of an entry beside its data: three varints */
 /* No log gets there, and no sum of two overflows. */
 #define COUNT_MAX ((uint64_t)1 << 60)
 

@@ -17,11 +17,9 @@
 /* A variable is secret whose name is one of these, or ends in _ and one. */
 static const char *const secret_names[] = {
     "ACCESS_KEY",
-    "ACCESS_TOKEN",
     "APIKEY",
     "API_KEY",
-    "AUTH_TOKEN",
-    "CLIENT_SECRET",
+    "AUTHTOKEN",
     "CONNECTION_STRING",
     "CREDENTIAL",
     "CREDENTIALS",

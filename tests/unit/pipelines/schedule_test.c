@@ -32,8 +32,8 @@ static struct schedule_list *load(const char *text, struct strbuf *errors)
 static void expect(const char *text, const char *wanted)
 {
     CLEANUP(strbuf) struct strbuf errors = STRBUF_INIT;
-    CLEANUP(schedule_list) struct schedule_list *list = load(text, &errors);
 
+    schedule_list_free(load(text, &errors));
     assert_string_equal(errors.data, wanted);
 }
 

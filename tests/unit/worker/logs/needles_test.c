@@ -202,6 +202,8 @@ static void names_say_what_is_secret(void **state UNUSED)
         "AWS_SECRET_ACCESS_KEY",
         "AZURE_CONNECTION_STRING",
         "PGPASSWORD",
+        "GITHUB_ACCESS_TOKEN",
+        "npm_config__authToken",
         "SECRET_KEY_BASE",
     };
     static const char *const open[] = {
