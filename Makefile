@@ -49,8 +49,8 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout launch
 MAIN_berth := cli
-ROOMS_berth := cli worker/supervisor scheduler/queue pipelines base
-PKGS_berth := hiredis yaml-0.1 jansson
+ROOMS_berth := cli worker/supervisor worker/logs scheduler/queue pipelines base
+PKGS_berth := hiredis yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
