@@ -405,6 +405,9 @@ static int show(struct logs *logs, const char *id, struct err *err)
     json_decref(job);
     if (!is_run)
         return show_job(logs, id, err);
+    if (logs->epoch)
+        return err_set(err, ERR_USER,
+                       "'%s' is a run: --epoch is for one of its jobs", id);
     shown = json_object();
     rc = show_run(logs, id, shown, err);
     json_decref(shown);

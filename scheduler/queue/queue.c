@@ -312,18 +312,13 @@ static void on_reply(void *arg, const struct redisReply *reply,
     request_clear(request);
 }
 
-void queue_send_at(struct queue_request *request, enum queue_script script,
-                   const char *key, const struct queue_args *args)
-{
-    struct redis_words words = queue_args_words(args);
-
-    redis_eval(request->queue->redis, script, key, &words, on_reply, request);
-}
-
 void queue_send(struct queue_request *request, enum queue_script script,
                 const struct queue_args *args)
 {
-    queue_send_at(request, script, request->queue->prefix, args);
+    struct redis_words words = queue_args_words(args);
+
+    redis_eval(request->queue->redis, script, request->queue->prefix, &words,
+               on_reply, request);
 }
 
 void queue_send_command(struct queue_request *request,

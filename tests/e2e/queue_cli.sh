@@ -369,5 +369,41 @@ fi
 is "$?|$(<err)" \
     "1|berth: cannot write to standard output: No space left on device" \
     "a full disk is told"
+exec 3> >(:)
+wait "$!"
+"$BERTH_BIN" ps -a >&3 2>err
+is "$?|$(<err)" "1|" "a reader that has gone is told nothing"
+exec 3>&-
+
+# ---- the Redis of a berth that runs here ----------------------------------------
+unset BERTH_REDIS
+mkdir -p "$BERTH_STATE_DIR/redis"
+(
+    cd "$BERTH_STATE_DIR/redis" || exit 1
+    printf '%s' "$PWD/redis.sock" >socket
+    exec redis-server --port 0 --unixsocket redis.sock --dir "$PWD" \
+        --pidfile "$PWD/redis.pid" --save '' --logfile log
+) &
+embedded=$!
+trap 'redis_stop; kill "$embedded" 2>/dev/null' EXIT
+for _ in $(seq 400); do
+    run ps
+    [ "$status" -eq 0 ] && break
+    sleep 0.05
+done
+is "$status|$out" "0|there are no such jobs" "it is found without being named"
+redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" HSET "${pool}job:mine" \
+    state running kind job epoch 1 >/dev/null
+"$BERTH_BIN" logs -f mine >followed 2>&1 &
+follower=$!
+sleep 1
+ok "logs -f follows a job of it" kill -0 "$follower"
+kill "$embedded"
+wait "$embedded"
+wait "$follower"
+is "$?|$(<followed)" "3|berth: the berth that ran this Redis has ended" \
+    "and ends with it"
+run ps
+like "$status $err" "^3 .*no Redis is configured" "it is gone"
 is "$(script audit 10)" "" "the queue is whole"
 done_testing

@@ -394,6 +394,7 @@ static void test_run(void **state)
     say(f, 0, LOG_STDOUT, "a\n");
     flush(f, "head", false);
     logs(f, "r", 0, "job r-1\nstep 1\n  | a\n", "");
+    logs(f, "--epoch 1 r", 1, "", "'r' is a run: --epoch is for one of its");
     spawn(f, "-f r", &child);
     wait_for(child.out, "  | a\n");
     set(f, "job:r-1", "state passed");
