@@ -21,7 +21,7 @@ berth() {
     timeout 120 "$BERTH_BIN" "$@"
 }
 up() {
-    "$BERTH_BIN" up "$@" >>"$TEST_TMP/up.log" 2>&1 &
+    "$BERTH_BIN" up >>"$TEST_TMP/up.log" 2>&1 &
     pid=$!
     for _ in $(seq 300); do
         [ "$(redis ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] &&

@@ -42,7 +42,8 @@ script_parts() {
     submit | advance) echo pool ready ending accept ;;
     lease | complete | configure | promote | why) echo pool ready ending grant ;;
     drain) echo pool ready ;;
-    watch | fire | reject | worker | rejected | forget) echo pool ;;
+    reject | giveback) echo pool refuse ;;
+    watch | fire | worker | rejected | forget | look | ends) echo pool ;;
     list | depths | audit) echo pool lanes ;;
     trim) echo pool logs ;;
     *) echo pool ready ending ;;
