@@ -166,6 +166,7 @@ for n in 1 2; do
     wait "$pid" 2>/dev/null
 done
 scheduler dying1
+second=$pid
 ok "one of the same name takes it over at once" wait_for running \
     state_of orphan1
 scheduler s3
@@ -173,6 +174,28 @@ third=$pid
 ok "another one a while later" wait_for running state_of orphan2
 is "$(redis EXISTS "${pool}inbox" "${pool}inbox:dying1" \
     "${pool}inbox:dying2")" 0 "and no document is left"
+
+# Killed again and again while documents come in: none is lost, none is twice.
+kill -TERM "$second" "$third"
+wait "$second" "$third"
+for round in 1 2 3 4 5; do
+    scheduler x
+    killed=$pid
+    scheduler y
+    for _ in $(seq 40); do
+        echo "LPUSH ${pool}inbox '{pipeline: {name: bulk, steps: [{run: ls}]}}'"
+    done | redis >"$TEST_TMP/put"
+    sleep "0.$((round * 2))"
+    kill -9 "$killed" "$pid"
+    wait "$killed" "$pid" 2>/dev/null
+done
+scheduler x
+scheduler y
+third=$pid
+ok "in the end no document waits" wait_for 0 \
+    redis EXISTS "${pool}inbox" "${pool}inbox:x" "${pool}inbox:y"
+is "$(redis --scan --pattern "${pool}job:bulk-*" | sort -u | wc -l)" 200 \
+    "and each became one job"
 
 # ---- schedules ---------------------------------------------------------------
 cat >"$TEST_TMP/cron.yml" <<'EOF'
