@@ -39,19 +39,22 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
-         worker/supervisor worker/job worker/checkout worker/logs \
-         worker/sandbox worker/sandbox/launch cli
+         worker/logs worker/supervisor worker/job worker/checkout worker/sandbox \
+         worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
+
+# hiredis has TLS since 1.0, and OpenSSL to do it with.
+REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout launch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/logs scheduler/queue pipelines base
-PKGS_berth := hiredis yaml-0.1 jansson libzstd
+PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
@@ -61,7 +64,7 @@ PKGS_checkout := libgit2 jansson
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
-ALL_PKGS := hiredis yaml-0.1 jansson libseccomp libgit2 libzstd
+ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))
@@ -87,7 +90,8 @@ $(BUILD)/obj/%.o: %.c Makefile
 # Security updates gave libgit2 this option without a new version.
 GIT2_OPTIONS = $(shell $(PKG_CONFIG) --variable=includedir libgit2 2>/dev/null)/git2/common.h
 PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
-    $(shell grep -qs SET_PACK_MAX_OBJECT_SIZE $(GIT2_OPTIONS) && echo -DHAVE_GIT_PACK_MAX_OBJECT_SIZE)
+    $(shell grep -qs SET_PACK_MAX_OBJECT_SIZE $(GIT2_OPTIONS) && echo -DHAVE_GIT_PACK_MAX_OBJECT_SIZE) \
+    $(if $(filter hiredis_ssl,$(REDIS_PKGS)),-DHAVE_REDIS_TLS)
 
 # Embedded files: the compiler does not see what .incbin reads.
 $(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)

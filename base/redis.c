@@ -1,183 +1,107 @@
-/* base/redis.c - a connection to Redis in a poll loop (hiredis async). */
+/* base/redis.c - a client of Redis in a poll loop (hiredis async). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/redis.h"
 
 #include "base/clock.h"
-#include "base/redis_adapter.h"
+#include "base/redis_client.h"
 #include "base/redis_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-#include <sys/random.h>
 
-#define FIRST_RETRY_MS 50
-#define MAX_PENDING    ((size_t)64 << 20)
-
-struct command {
-    TAILQ_ENTRY(command) link;
-    struct redis *redis; /* borrowed; NULL: the client is gone */
-    struct redis_copy copy;
-    size_t script; /* of the table, when is_eval */
-    bool is_eval;
-    bool by_source; /* EVAL: the server has forgotten the script */
-    int64_t deadline_ms;
-    redis_reply_fn *fn; /* NULL: nobody asks */
-    void *arg;
-    struct err err; /* of a failed one */
-};
-
-TAILQ_HEAD(command_list, command);
-
-/*
- * A command waits in `waiting` until the connection is ready, in `sent` until
- * hiredis answers it, and in `failed` until the next turn of the loop tells
- * its owner: so no callback comes from inside a call, or from inside hiredis
- * while it tears a connection down.
- */
-struct redis {
-    struct loop *loop;            /* borrowed */
-    struct redis_options options; /* url is not kept */
-    struct redis_url *url;        /* owned */
-    redisAsyncContext *context;   /* owned by hiredis; NULL: not connected */
-    bool ready;
-    size_t login_left; /* answers due before it is ready */
-    int64_t connect_deadline_ms;
-    int64_t retry_ms;          /* the next pause */
-    struct loop_source *retry; /* borrowed; NULL: not waiting */
-    struct loop_source *tick;  /* borrowed; the soonest deadline */
-    int64_t tick_ms;
-    struct loop_source *deliver; /* borrowed; tells failures */
-    struct command_list waiting, sent, failed;
-    size_t pending_bytes;
-    char sha[REDIS_MAX_SCRIPTS][REDIS_SHA_SIZE];
-    char last_error[1024];
-    bool *freed; /* set by redis_free() during a callback */
-};
-
-static void connect_now(void *arg);
-static void arm_tick(struct redis *redis);
-
-static void command_free(struct command *command)
-{
-    redis_copy_freep(&command->copy);
-    free(command);
-}
-
-static void list_clear(struct command_list *list)
-{
-    struct command *command;
-
-    while ((command = TAILQ_FIRST(list))) {
-        TAILQ_REMOVE(list, command, link);
-        command_free(command);
-    }
-}
+#define MAX_PENDING ((size_t)64 << 20)
 
 /* ---- telling owners ----------------------------------------------------- */
 
 static void deliver_failed(void *arg)
 {
     struct redis *redis = arg;
-    struct command *command;
+    struct redis_call *call;
     CLEANUP(mem) bool *freed = xcalloc(1, sizeof(*freed));
 
     redis->deliver = NULL;
     redis->freed = freed;
-    while (!*freed && (command = TAILQ_FIRST(&redis->failed))) {
-        TAILQ_REMOVE(&redis->failed, command, link);
-        redis->pending_bytes -= command->copy.bytes;
-        if (command->fn)
-            command->fn(command->arg, NULL, &command->err);
-        command_free(command);
+    while (!*freed && (call = TAILQ_FIRST(&redis->failed))) {
+        TAILQ_REMOVE(&redis->failed, call, entry);
+        redis->pending_bytes -= call->len;
+        if (call->fn)
+            call->fn(call->arg, NULL, call->err);
+        redis_call_free(call);
     }
     if (!*freed)
         redis->freed = NULL;
 }
 
-/* The command is in no list when it comes here. */
-static void fail(struct redis *redis, struct command *command,
-                 enum err_kind kind, const char *why)
+/* The call is in no list when it comes here. */
+void redis_fail(struct redis *redis, struct redis_call *call,
+                enum err_kind kind, const char *why)
 {
-    (void)err_set(&command->err, kind, "%s: %s", redis->url->name, why);
-    TAILQ_INSERT_TAIL(&redis->failed, command, link);
+    call->err = xcalloc(1, sizeof(*call->err));
+    (void)err_set(call->err, kind, "%s: %s", redis->url->name, why);
+    TAILQ_INSERT_TAIL(&redis->failed, call, entry);
     if (!redis->deliver)
         redis->deliver = loop_add_timer(redis->loop, 0, deliver_failed, redis);
 }
 
-static void note_error(struct redis *redis, const char *why)
+static void finish_badly(struct redis *redis, struct redis_call *call,
+                         const char *reply, long long replicas)
 {
-    (void)snprintf(redis->last_error, sizeof(redis->last_error), "%s", why);
+    struct err err = {ERR_NONE, 0, ""};
+
+    if (call->hops > REDIS_MAX_HOPS)
+        (void)err_set(&err, ERR_TRANSIENT,
+                      "%s: its nodes sent the command elsewhere %d times",
+                      redis->url->name, REDIS_MAX_HOPS);
+    else if (reply)
+        (void)redis_reply_failed(reply, redis->url->name, &err);
+    else
+        (void)err_set(&err, ERR_TRANSIENT,
+                      "%s: only %lld of %u replicas have it", redis->url->name,
+                      replicas, redis->options.wait_replicas);
+    if (call->is_eval)
+        (void)err_wrap(&err, "script %s",
+                       redis->options.scripts[call->script].name);
+    if (call->fn)
+        call->fn(call->arg, NULL, &err);
 }
 
-/* ---- losing the connection ---------------------------------------------- */
-
-static void retry_later(struct redis *redis)
+void redis_finish(struct redis *redis, struct redis_call *call,
+                  const redisReply *reply, const redisReply *waited)
 {
-    uint32_t jitter = 0;
-
-    if (redis->retry)
-        return;
-    /* Many clients must not come back in step when a server does. */
-    if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) < 0)
-        jitter = 0;
-    redis->retry = loop_add_timer(
-        redis->loop,
-        clock_mono_ms() + redis->retry_ms / 2 +
-            (int64_t)(jitter % (uint32_t)(redis->retry_ms / 2 + 1)),
-        connect_now, redis);
-    redis->retry_ms *= 2;
-    if (redis->retry_ms > redis->options.max_retry_ms)
-        redis->retry_ms = redis->options.max_retry_ms;
-}
-
-/* What was sent may have been carried out: its owner must decide. */
-static void connection_gone(struct redis *redis, const char *why)
-{
-    struct command *command;
-
-    redis->context = NULL;
-    redis->ready = false;
-    note_error(redis, why);
-    TAILQ_FOREACH (command, &redis->sent, link)
-        command->redis = NULL;
-    while ((command = TAILQ_FIRST(&redis->sent))) {
-        struct command *copy = xcalloc(1, sizeof(*copy));
-
-        /* hiredis still holds the sent one, and frees it by its callback. */
-        TAILQ_REMOVE(&redis->sent, command, link);
-        *copy = *command;
-        memset(&command->copy, 0, sizeof(command->copy));
-        fail(redis, copy, ERR_TRANSIENT, redis->last_error);
+    redis->pending_bytes -= call->len;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        finish_badly(redis, call, reply->str, 0);
+    } else if (waited && waited->type == REDIS_REPLY_ERROR) {
+        finish_badly(redis, call, waited->str, 0);
+    } else if (waited && waited->integer < redis->options.wait_replicas) {
+        finish_badly(redis, call, NULL, waited->integer);
+    } else {
+        redis->retry_ms = REDIS_FIRST_RETRY_MS;
+        if (call->fn)
+            call->fn(call->arg, reply, NULL);
     }
-    retry_later(redis);
-    arm_tick(redis);
-}
-
-static void drop_connection(struct redis *redis, const char *why)
-{
-    redisAsyncContext *context = redis->context;
-
-    if (context)
-        context->data = NULL; /* its callbacks say nothing to us any more */
-    connection_gone(redis, why);
-    if (context)
-        redisAsyncFree(context);
+    redis_call_free(call);
 }
 
 /* ---- time limits -------------------------------------------------------- */
 
-static void expire_waiting(struct redis *redis, int64_t now)
+static void expire(struct redis_lane *lane, int64_t now)
 {
-    struct command *command;
+    struct redis *redis = lane->redis;
+    struct redis_call *call;
+    struct err err;
 
-    while ((command = TAILQ_FIRST(&redis->waiting)) &&
-           command->deadline_ms <= now) {
-        TAILQ_REMOVE(&redis->waiting, command, link);
-        fail(redis, command, ERR_TIMEOUT,
-             redis->last_error[0] ? redis->last_error
-                                  : "not connected in time");
+    while ((call = TAILQ_FIRST(&lane->waiting)) && call->deadline_ms <= now) {
+        TAILQ_REMOVE(&lane->waiting, call, entry);
+        redis_fail(redis, call, ERR_TIMEOUT,
+                   redis->last.kind != ERR_NONE ? redis->last.msg
+                                                : "not connected in time");
+    }
+    call = TAILQ_FIRST(&lane->sent);
+    if (call && call->deadline_ms <= now) {
+        (void)err_set(&err, ERR_TRANSIENT, "no answer in %u ms",
+                      redis->options.command_timeout_ms);
+        redis_lane_down(lane, &err);
     }
 }
 
@@ -185,31 +109,27 @@ static void on_tick(void *arg)
 {
     struct redis *redis = arg;
     int64_t now = clock_mono_ms();
-    struct command *command = TAILQ_FIRST(&redis->sent);
 
     redis->tick = NULL;
-    expire_waiting(redis, now);
-    if (command && command->deadline_ms <= now)
-        drop_connection(redis, "no answer in time");
-    else if (redis->context && !redis->ready &&
-             redis->connect_deadline_ms <= now)
-        drop_connection(redis, "cannot connect in time");
-    arm_tick(redis);
+    expire(&redis->main, now);
+    expire(&redis->ask, now);
+    redis_arm_tick(redis);
 }
 
-/* All commands have the same limit: the first of a list is the soonest. */
-static void arm_tick(struct redis *redis)
+static int64_t soonest(const struct redis_call_list *list, int64_t at)
 {
-    struct command *waiting = TAILQ_FIRST(&redis->waiting);
-    struct command *sent = TAILQ_FIRST(&redis->sent);
-    int64_t at = INT64_MAX;
+    const struct redis_call *call = TAILQ_FIRST(list);
 
-    if (waiting && waiting->deadline_ms < at)
-        at = waiting->deadline_ms;
-    if (sent && sent->deadline_ms < at)
-        at = sent->deadline_ms;
-    if (redis->context && !redis->ready && redis->connect_deadline_ms < at)
-        at = redis->connect_deadline_ms;
+    return call && call->deadline_ms < at ? call->deadline_ms : at;
+}
+
+void redis_arm_tick(struct redis *redis)
+{
+    int64_t at = soonest(&redis->main.waiting, INT64_MAX);
+
+    at = soonest(&redis->main.sent, at);
+    at = soonest(&redis->ask.waiting, at);
+    at = soonest(&redis->ask.sent, at);
     if (redis->tick && redis->tick_ms <= at)
         return;
     loop_remove(redis->tick);
@@ -221,282 +141,150 @@ static void arm_tick(struct redis *redis)
 
 /* ---- commands ----------------------------------------------------------- */
 
-static void on_reply(redisAsyncContext *context, void *raw, void *arg);
-
-static void transmit(struct redis *redis, struct command *command)
-{
-    size_t len;
-    char *wire;
-    int rc;
-
-    if (command->is_eval) {
-        bool by_source = command->by_source || !redis->sha[command->script][0];
-
-        redis_copy_set(&command->copy, 0, by_source ? "EVAL" : "EVALSHA");
-        redis_copy_set(&command->copy, 1,
-                       by_source
-                           ? redis->options.scripts[command->script].source
-                           : redis->sha[command->script]);
-    }
-    wire = redis_format(&command->copy, &len);
-    rc = redisAsyncFormattedCommand(redis->context, on_reply, command, wire,
-                                    len);
-    redisFreeCommand(wire);
-    if (rc == REDIS_OK)
-        TAILQ_INSERT_TAIL(&redis->sent, command, link);
-    else
-        fail(redis, command, ERR_TRANSIENT, "the connection is closing");
-}
-
-static void on_reply(redisAsyncContext *context, void *raw, void *arg)
-{
-    struct command *command = arg;
-    struct redis *redis = command->redis;
-    const redisReply *reply = raw;
-    struct err err = {ERR_NONE, 0, ""};
-
-    if (!redis) {
-        command_free(command);
-        return;
-    }
-    TAILQ_REMOVE(&redis->sent, command, link);
-    if (!reply) {
-        fail(redis, command, ERR_TRANSIENT,
-             context->errstr ? context->errstr : "connection lost");
-        return;
-    }
-    if (redis_reply_is(reply, "NOSCRIPT") && command->is_eval &&
-        !command->by_source) {
-        command->by_source = true;
-        transmit(redis, command);
-        return;
-    }
-    redis->pending_bytes -= command->copy.bytes;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        (void)redis_reply_failed(reply->str, redis->url->name, &err);
-        if (command->is_eval)
-            (void)err_wrap(&err, "script %s",
-                           redis->options.scripts[command->script].name);
-        reply = NULL;
-    }
-    if (command->fn)
-        command->fn(command->arg, reply, reply ? NULL : &err);
-    command_free(command); /* the client may be gone by now */
-}
-
-static void enqueue(struct redis *redis, struct command *command,
+static void enqueue(struct redis *redis, struct redis_call *call,
                     redis_reply_fn *fn, void *arg)
 {
-    command->redis = redis;
-    command->fn = fn;
-    command->arg = arg;
-    command->deadline_ms = clock_mono_ms() + redis->options.command_timeout_ms;
-    redis->pending_bytes += command->copy.bytes;
-    if (redis->pending_bytes > MAX_PENDING)
-        fail(redis, command, ERR_TRANSIENT, "too much waits for an answer");
-    else if (redis->ready)
-        transmit(redis, command);
-    else
-        TAILQ_INSERT_TAIL(&redis->waiting, command, link);
-    arm_tick(redis);
+    call->fn = fn;
+    call->arg = arg;
+    call->deadline_ms = clock_mono_ms() + redis->options.command_timeout_ms;
+    redis->pending_bytes += call->len;
+    if (redis->pending_bytes > MAX_PENDING) {
+        redis_fail(redis, call, ERR_TRANSIENT, "too much waits for an answer");
+        return;
+    }
+    redis_lane_give(&redis->main, call);
+    if (redis->impatient && !redis->main.link && !redis->finding) {
+        loop_remove(STEAL(redis->retry));
+        redis_start(redis);
+    }
+    redis_arm_tick(redis);
 }
 
 void redis_command(struct redis *redis, const struct redis_words *words,
                    redis_reply_fn *fn, void *arg)
 {
-    struct command *command = xcalloc(1, sizeof(*command));
-
-    redis_copy_words(&command->copy, 0, words);
-    enqueue(redis, command, fn, arg);
+    enqueue(redis, redis_call_new(words), fn, arg);
 }
 
 void redis_eval(struct redis *redis, size_t script, const char *key,
                 const struct redis_words *args, redis_reply_fn *fn, void *arg)
 {
-    struct command *command = xcalloc(1, sizeof(*command));
-
-    command->is_eval = true;
-    command->script = script;
-    redis_copy_eval(&command->copy, key, args);
-    enqueue(redis, command, fn, arg);
+    enqueue(redis, redis_call_eval(script, key, args), fn, arg);
 }
 
-/* ---- connecting --------------------------------------------------------- */
-
-static void become_ready(struct redis *redis)
+void redis_eval_durable(struct redis *redis, size_t script, const char *key,
+                        const struct redis_words *args, redis_reply_fn *fn,
+                        void *arg)
 {
-    struct command *command;
+    struct redis_call *call = redis_call_eval(script, key, args);
 
-    redis->ready = true;
-    redis->retry_ms = FIRST_RETRY_MS;
-    redis->last_error[0] = '\0';
-    while ((command = TAILQ_FIRST(&redis->waiting))) {
-        TAILQ_REMOVE(&redis->waiting, command, link);
-        transmit(redis, command);
-    }
+    call->durable = redis->wait != NULL;
+    enqueue(redis, call, fn, arg);
 }
 
-/* `arg` numbers the steps: those of the login, then the scripts. */
-static void on_login(redisAsyncContext *context, void *raw, void *arg)
-{
-    struct redis *redis = context->data;
-    const redisReply *reply = raw;
-    size_t step = (size_t)(uintptr_t)arg;
-    struct redis_login steps[REDIS_MAX_LOGIN];
-    struct err err;
-    size_t logins;
+/* ---- opening and freeing ------------------------------------------------ */
 
-    if (!redis || !reply)
-        return;
-    logins = redis_login_steps(redis->url, steps);
-    if (reply->type == REDIS_REPLY_ERROR) {
-        if (step < logins)
-            (void)redis_login_failed(&steps[step], reply->str, &err);
-        else
-            (void)redis_reply_failed(reply->str, "cannot load the scripts",
-                                     &err);
-        drop_connection(redis, err.msg);
-        return;
-    }
-    if (step >= logins && reply->type == REDIS_REPLY_STRING &&
-        reply->len == REDIS_SHA_SIZE - 1)
-        memcpy(redis->sha[step - logins], reply->str, REDIS_SHA_SIZE);
-    if (--redis->login_left == 0)
-        become_ready(redis);
+static struct redis_call *wait_call(const struct redis_options *options)
+{
+    char replicas[12], ms[12];
+    const char *const words[] = {"WAIT", replicas, ms};
+
+    if (!options->wait_replicas)
+        return NULL;
+    (void)snprintf(replicas, sizeof(replicas), "%u", options->wait_replicas);
+    (void)snprintf(ms, sizeof(ms), "%u", options->wait_ms);
+    return redis_call_new(&(struct redis_words){words, NULL, ARRAY_LEN(words)});
 }
 
-static void say(struct redis *redis, const struct redis_words *words)
+static int open_client(struct loop *loop, const struct redis_options *options,
+                       bool impatient, struct redis **out_redis,
+                       struct err *err)
 {
-    CLEANUP(redis_copy) struct redis_copy copy = {NULL, NULL, 0, 0};
-    size_t len;
-    char *wire;
+    CLEANUP(redis) struct redis *redis = xcalloc(1, sizeof(*redis));
 
-    redis_copy_words(&copy, 0, words);
-    wire = redis_format(&copy, &len);
-    (void)redisAsyncFormattedCommand(redis->context, on_login,
-                                     (void *)(uintptr_t)redis->login_left, wire,
-                                     len);
-    redisFreeCommand(wire);
-    redis->login_left++;
-}
-
-/* All of it in one go: hiredis keeps it until the socket is connected. */
-static void introduce(struct redis *redis)
-{
-    static const char *const ping[] = {"PING"};
-    struct redis_login steps[REDIS_MAX_LOGIN];
-    size_t logins = redis_login_steps(redis->url, steps);
-
-    redis->login_left = 0;
-    for (size_t i = 0; i < logins; i++)
-        say(redis, &(struct redis_words){steps[i].words, NULL, steps[i].count});
-    for (size_t i = 0; i < redis->options.script_count; i++) {
-        const char *const list[] = {"SCRIPT", "LOAD",
-                                    redis->options.scripts[i].source};
-
-        say(redis, &(struct redis_words){list, NULL, ARRAY_LEN(list)});
-    }
-    if (redis->login_left == 0)
-        say(redis, &(struct redis_words){ping, NULL, 1});
-}
-
-static void on_connect(const redisAsyncContext *context, int status)
-{
-    struct redis *redis = context->data;
-
-    if (redis && status != REDIS_OK)
-        connection_gone(redis, context->errstr);
-}
-
-static void on_disconnect(const redisAsyncContext *context, int status UNUSED)
-{
-    struct redis *redis = context->data;
-
-    if (redis)
-        connection_gone(redis, context->errstr && context->errstr[0]
-                                   ? context->errstr
-                                   : "connection lost");
-}
-
-static void on_too_large(void *arg)
-{
-    drop_connection(arg, "an answer is too large");
-}
-
-static void connect_now(void *arg)
-{
-    struct redis *redis = arg;
-    redisAsyncContext *context;
-    struct err err;
-
-    redis->retry = NULL;
-    if (redis->url->path)
-        context = redisAsyncConnectUnix(redis->url->path);
-    else
-        context = redisAsyncConnect(redis->url->host, redis->url->port);
-    if (!context)
-        abort(); /* out of memory: nothing else makes it fail */
-    redis_keep_private(&context->c);
-    if (context->err || redis_adapter_attach(redis->loop, context,
-                                             redis->options.max_reply_bytes,
-                                             on_too_large, redis, &err) < 0) {
-        note_error(redis, context->err ? context->errstr : err.msg);
-        redisAsyncFree(context);
-        retry_later(redis);
-        return;
-    }
-    context->data = redis;
-    redis->context = context;
-    redis->connect_deadline_ms =
-        clock_mono_ms() + redis->options.connect_timeout_ms;
-    (void)redisAsyncSetConnectCallback(context, on_connect);
-    (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
-    introduce(redis);
-    arm_tick(redis);
+    redis_lane_init(&redis->main, redis);
+    redis_lane_init(&redis->ask, redis);
+    TAILQ_INIT(&redis->failed);
+    redis->loop = loop;
+    redis->impatient = impatient;
+    redis->options = *options;
+    redis->options.url = NULL;
+    redis->retry_ms = REDIS_FIRST_RETRY_MS;
+    if (redis_options_fill(&redis->options, err) < 0 ||
+        redis_url_parse(options->url, &redis->url, err) < 0 ||
+        (redis->url->tls && redis_tls_new(redis->url, &redis->tls, err) < 0))
+        return -1;
+    redis->wait = wait_call(&redis->options);
+    redis->spec = (struct redis_link_spec){
+        .tls = redis->tls,
+        .user = redis->url->user,
+        .password = redis->url->password,
+        .db = redis->url->db,
+        .master = redis->url->kind == REDIS_SENTINEL,
+        .scripts = redis->options.scripts,
+        .script_count = redis->options.script_count,
+        .timeout_ms = redis->options.connect_timeout_ms,
+        .max_reply_bytes = redis->options.max_reply_bytes,
+    };
+    redis->topology = redis_topology_new(loop, redis->url, &redis->spec);
+    redis_ignore_sigpipe();
+    redis_start(redis);
+    *out_redis = STEAL(redis);
+    return 0;
 }
 
 int redis_open(struct loop *loop, const struct redis_options *options,
                struct redis **out_redis, struct err *err)
 {
-    CLEANUP(redis) struct redis *redis = xcalloc(1, sizeof(*redis));
+    return open_client(loop, options, false, out_redis, err);
+}
 
-    TAILQ_INIT(&redis->waiting);
-    TAILQ_INIT(&redis->sent);
-    TAILQ_INIT(&redis->failed);
-    redis->loop = loop;
-    redis->options = *options;
-    redis->options.url = NULL;
-    redis->retry_ms = FIRST_RETRY_MS;
-    if (redis_options_fill(&redis->options, err) < 0 ||
-        redis_url_parse(options->url, &redis->url, err) < 0)
-        return -1;
-    redis_ignore_sigpipe();
-    connect_now(redis);
-    *out_redis = STEAL(redis);
-    return 0;
+int redis_open_impatient(struct loop *loop, const struct redis_options *options,
+                         struct redis **out_redis, struct err *err)
+{
+    return open_client(loop, options, true, out_redis, err);
+}
+
+int redis_is_ready(const struct redis *redis, struct err *err)
+{
+    if (redis->main.up)
+        return 1;
+    if (redis->main.link || redis->finding || redis->retry)
+        return 0;
+    return err_set(err, redis->last.kind, "%s: %s", redis->url->name,
+                   redis->last.msg);
+}
+
+static void free_calls(struct redis_call_list *list)
+{
+    struct redis_call *call;
+
+    while ((call = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, call, entry);
+        redis_call_free(call);
+    }
 }
 
 void redis_free(struct redis *redis)
 {
-    struct command *command;
-
     if (!redis)
         return;
     if (redis->freed)
         *redis->freed = true;
-    while ((command = TAILQ_FIRST(&redis->sent))) {
-        TAILQ_REMOVE(&redis->sent, command, link);
-        command->redis = NULL;
-    }
-    if (redis->context) {
-        redis->context->data = NULL;
-        redisAsyncFree(redis->context);
-    }
-    list_clear(&redis->waiting);
-    list_clear(&redis->failed);
+    redis_lane_close(&redis->main);
+    redis_lane_close(&redis->ask);
+    free_calls(&redis->main.waiting);
+    free_calls(&redis->main.sent);
+    free_calls(&redis->ask.waiting);
+    free_calls(&redis->ask.sent);
+    free_calls(&redis->failed);
     loop_remove(redis->retry);
     loop_remove(redis->tick);
     loop_remove(redis->deliver);
+    redis_topology_free(redis->topology);
+    if (redis->wait)
+        redis_call_free(redis->wait);
+    redis_tls_free(redis->tls);
     redis_url_free(redis->url);
     free(redis);
 }

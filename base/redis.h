@@ -1,4 +1,4 @@
-/* base/redis.h - a connection to Redis in a poll loop (hiredis async). */
+/* base/redis.h - a client of Redis in a poll loop (hiredis async). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_REDIS_H
 #define BASE_REDIS_H
@@ -16,6 +16,14 @@ struct redisReply; /* <hiredis/hiredis.h> */
  * itself, and does so again, with a growing pause, whenever the connection is
  * lost. Commands given meanwhile wait for it, up to their time limit. Nothing
  * blocks, save for the resolver of libc where the URL has a host name.
+ *
+ * Sentinels are asked for the master before each connection, which must be one
+ * to a master; a READONLY answer, too, makes the client look for another.
+ *
+ * All keys of a client of a cluster must be in one hash slot: it has one
+ * connection, and moves it to where the cluster says that slot is (MOVED), and
+ * sends single commands elsewhere (ASK). What the cluster cannot answer for
+ * now (TRYAGAIN, CLUSTERDOWN) is sent again, up to the command's time limit.
  *
  * Each command's callback comes exactly once, from the loop and never from
  * inside redis_command(); none comes after redis_free().
@@ -45,8 +53,10 @@ struct redis_options {
     size_t script_count;                /* at most 32 */
     uint32_t connect_timeout_ms;        /* 0: 5000 */
     uint32_t command_timeout_ms;        /* 0: 10000 */
-    uint32_t max_reply_bytes;           /* 0: 16 MiB */
+    uint32_t max_reply_bytes;           /* 0: 16 MiB; give or take 16 KiB */
     uint32_t max_retry_ms;              /* longest pause; 0: 2000 */
+    uint32_t wait_replicas;             /* redis_eval_durable(); 0: none */
+    uint32_t wait_ms; /* for them, below command_timeout_ms; 0: 1000 */
 };
 
 /** One command: its words, which may hold any bytes. */
@@ -58,7 +68,8 @@ struct redis_words {
 
 /**
  * Start to connect; Redis need not be there. Ignores SIGPIPE in this process
- * where nobody handles it. `loop` must outlive the client. ERR_USER: a bad URL.
+ * where nobody handles it. `loop` must outlive the client. ERR_USER: a bad URL,
+ * or a file that it names.
  */
 MUST_USE int redis_open(struct loop *loop, const struct redis_options *options,
                         struct redis **out_redis, struct err *err);
@@ -76,5 +87,14 @@ void redis_command(struct redis *redis, const struct redis_words *words,
  */
 void redis_eval(struct redis *redis, size_t script, const char *key,
                 const struct redis_words *args, redis_reply_fn *fn, void *arg);
+
+/**
+ * The same, but the answer comes only when `wait_replicas` replicas have what
+ * the script wrote (WAIT, right behind it). ERR_TRANSIENT when fewer had it
+ * after `wait_ms`: the script was carried out, and is to be repeated.
+ */
+void redis_eval_durable(struct redis *redis, size_t script, const char *key,
+                        const struct redis_words *args, redis_reply_fn *fn,
+                        void *arg);
 
 #endif

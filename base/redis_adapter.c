@@ -13,6 +13,9 @@ struct adapter {
     redisAsyncContext *context; /* owns this */
     struct loop_source *source; /* borrowed; NULL: watches nothing yet */
     uint32_t events;
+    struct loop_source *flush; /* borrowed; NULL: nothing to write */
+    bool reading, writing;     /* hiredis is at it */
+    bool wants_write;
     size_t max_reply_bytes;
     size_t reply_bytes; /* arrived for the answer that is not whole yet */
     redis_adapter_fn *on_too_large;
@@ -22,15 +25,20 @@ struct adapter {
 
 /* hiredis bounds no answer by itself. Its parser's `ridx` tells whether it is
  * inside of one; when the first of the waiting callbacks is another than
- * before, this is a later one. Returns false when the context is gone. */
+ * before, this is a later one. What the first read brings of an answer is not
+ * counted: most are whole by then, and it spares them a system call. Returns
+ * false when the context is gone. */
 static bool handle_read(struct adapter *a)
 {
     const redisCallback *first = a->context->replies.head;
     bool gone = false;
     int available = 0;
 
-    (void)ioctl(a->context->c.fd, FIONREAD, &available);
-    a->reply_bytes += (size_t)(available < READ_CHUNK ? available : READ_CHUNK);
+    if (a->context->c.reader->ridx >= 0) {
+        (void)ioctl(a->context->c.fd, FIONREAD, &available);
+        a->reply_bytes +=
+            (size_t)(available < READ_CHUNK ? available : READ_CHUNK);
+    }
     a->gone = &gone;
     redisAsyncHandleRead(a->context);
     if (gone)
@@ -44,16 +52,43 @@ static bool handle_read(struct adapter *a)
     return false;
 }
 
+/* What hiredis cannot write at once it asks for again, and then waits. */
+static void handle_write(struct adapter *a)
+{
+    bool gone = false;
+
+    a->wants_write = false;
+    a->writing = true;
+    a->gone = &gone;
+    redisAsyncHandleWrite(a->context);
+    if (gone)
+        return;
+    a->gone = NULL;
+    a->writing = false;
+}
+
 static void on_event(void *arg, uint32_t events)
 {
     struct adapter *a = arg;
+    bool connected = a->context->c.flags & REDIS_CONNECTED;
 
     if (events & (EPOLLERR | EPOLLHUP))
         events |= a->events;
+    a->reading = true;
     if ((events & EPOLLIN) && !handle_read(a))
         return;
-    if (events & EPOLLOUT)
-        redisAsyncHandleWrite(a->context);
+    a->reading = false;
+    if ((events & EPOLLOUT) || (a->wants_write && connected))
+        handle_write(a);
+}
+
+static void on_flush(void *arg)
+{
+    struct adapter *a = arg;
+
+    a->flush = NULL;
+    if (a->wants_write)
+        handle_write(a);
 }
 
 static void watch(struct adapter *a, uint32_t events)
@@ -82,17 +117,26 @@ static void del_read(void *data)
     watch(a, a->events & ~(uint32_t)EPOLLIN);
 }
 
+/* The commands of one turn of the loop leave in one write, at its end, and
+ * without asking epoll whether they may. */
 static void add_write(void *data)
 {
     struct adapter *a = data;
 
-    watch(a, a->events | EPOLLOUT);
+    if (a->writing || !(a->context->c.flags & REDIS_CONNECTED)) {
+        watch(a, a->events | EPOLLOUT);
+        return;
+    }
+    a->wants_write = true;
+    if (!a->reading && !a->flush)
+        a->flush = loop_add_timer(a->loop, 0, on_flush, a);
 }
 
 static void del_write(void *data)
 {
     struct adapter *a = data;
 
+    a->wants_write = false;
     watch(a, a->events & ~(uint32_t)EPOLLOUT);
 }
 
@@ -103,6 +147,7 @@ static void cleanup(void *data)
     if (a->gone)
         *a->gone = true;
     loop_remove(a->source);
+    loop_remove(a->flush);
     a->context->ev.data = NULL;
     free(a);
 }

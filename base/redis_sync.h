@@ -13,7 +13,8 @@ struct redisReply; /* <hiredis/hiredis.h>; owned: freeReplyObject() */
  */
 struct redis_sync;
 
-/** Connect, log in, select. ERR_USER: bad URL; ERR_TRANSIENT: not there. */
+/** Connect, log in, select. ERR_USER: bad URL or login; ERR_TRANSIENT: not
+ * there, of which the caller hears at once. */
 MUST_USE int redis_sync_open(const struct redis_options *options,
                              struct redis_sync **out_redis, struct err *err);
 void redis_sync_free(struct redis_sync *redis);
@@ -30,5 +31,11 @@ MUST_USE int redis_sync_command(struct redis_sync *redis,
 MUST_USE int redis_sync_eval(struct redis_sync *redis, size_t script,
                              const char *key, const struct redis_words *args,
                              struct redisReply **out_reply, struct err *err);
+/** The same, as redis_eval_durable(). */
+MUST_USE int redis_sync_eval_durable(struct redis_sync *redis, size_t script,
+                                     const char *key,
+                                     const struct redis_words *args,
+                                     struct redisReply **out_reply,
+                                     struct err *err);
 
 #endif

@@ -19,6 +19,7 @@ build|make|builds berth|command make
 build|libc6-dev|the C library's headers|header stdio.h
 build|pkg-config|finds the libraries|command pkg-config
 build|libhiredis-dev|talks to Redis|library hiredis
+build|libssl-dev|TLS to Redis, where hiredis has it|library openssl
 build|libgit2-dev|checks repositories out|library libgit2
 build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
@@ -39,9 +40,11 @@ test|libcmocka-dev|the unit tests' framework|library cmocka
 test|clang|fuzzers, and the second compiler|command clang
 test|libclang-rt-dev|fuzzers and sanitizers of clang|clang_runtime
 test|python3|what the tests run in sandboxes|command python3
+test|redis-tools|makes a cluster of Redis|command redis-cli
 test|openssl|certificates for the tests' servers|command openssl
 test|runc|the other runtime|command runc
 test|busybox-static|a root file system as an image|file /bin/busybox
+test|libfaketime|clocks that are wrong|faketime
 test|procps|tests look for processes left behind|command pgrep
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
@@ -69,6 +72,9 @@ has_library() {
 }
 has_file() {
     [ -s "$1" ]
+}
+has_faketime() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null
 }
 has_clang_runtime() {
     local -a found

@@ -42,6 +42,9 @@ struct queue_options {
                                queue_configure() said so; at least 1 */
     uint32_t lease_ms;      /* a lease lasts this long unrenewed; 0: 120000 */
     uint32_t kill_grace_ms; /* then until its slot is free; 0: 15000 */
+    uint32_t wait_replicas; /* of Redis that must have what a call changed
+                               before it is answered; 0: none */
+    uint32_t wait_ms;       /* for them, then it is to be repeated; 0: 1000 */
 };
 
 #define QUEUE_MAX_ID 64 /* bytes: [a-z0-9][a-z0-9-]* */

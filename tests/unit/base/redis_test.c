@@ -1,8 +1,6 @@
-/* tests/unit/base/redis_test.c - URLs, and both clients on a real Redis. */
+/* tests/unit/base/redis_test.c - both clients on a real Redis. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/redis_url.h"
-#include "tests/lib/redis_server.h"
-#include "tests/lib/unit.h"
+#include "tests/lib/redis_seen.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,94 +11,6 @@ static const struct redis_script scripts[] = {
     {"echo", "return {KEYS[1], ARGV[1]}"},
     {"bad", "return redis.error_reply('OOM no room')"},
 };
-
-/* ---- URLs --------------------------------------------------------------- */
-
-static void test_url_valid(void **state UNUSED)
-{
-    static const struct {
-        const char *text, *path, *host, *user, *password;
-        int port, db;
-    } cases[] = {
-        {"redis://h", NULL, "h", NULL, NULL, 6379, 0},
-        {"redis://h/", NULL, "h", NULL, NULL, 6379, 0},
-        {"redis://h:1/3", NULL, "h", NULL, NULL, 1, 3},
-        {"redis://:pw@h:7000", NULL, "h", NULL, "pw", 7000, 0},
-        {"redis://u:p%40w%2f@h/1", NULL, "h", "u", "p@w/", 6379, 1},
-        {"redis://u:a@b@h", NULL, "h", "u", "a@b", 6379, 0},
-        {"redis://[::1]:7/2", NULL, "::1", NULL, NULL, 7, 2},
-        {"redis://[::1]", NULL, "::1", NULL, NULL, 6379, 0},
-        {"unix:///a/b", "/a/b", NULL, NULL, NULL, 0, 0},
-        {"unix:/a/b?db=4", "/a/b", NULL, NULL, NULL, 0, 4},
-        {"unix://u:p@/a%20b", "/a b", NULL, "u", "p", 0, 0},
-        {"/a/b", "/a/b", NULL, NULL, NULL, 0, 0},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(redis_url) struct redis_url *url = NULL;
-        struct err err;
-
-        if (redis_url_parse(cases[i].text, &url, &err) < 0)
-            fail_msg("%s: %s", cases[i].text, err.msg);
-        assert_int_equal(!!cases[i].path, !!url->path);
-        if (url->path)
-            assert_string_equal(url->path, cases[i].path);
-        if (url->host) {
-            assert_string_equal(url->host, cases[i].host);
-            assert_int_equal(url->port, cases[i].port);
-        }
-        assert_int_equal(!!cases[i].user, !!url->user);
-        if (url->user)
-            assert_string_equal(url->user, cases[i].user);
-        assert_int_equal(!!cases[i].password, !!url->password);
-        if (url->password) {
-            assert_string_equal(url->password, cases[i].password);
-            assert_null(strstr(url->name, cases[i].password));
-        }
-        assert_int_equal(url->db, cases[i].db);
-    }
-}
-
-static void test_url_invalid(void **state UNUSED)
-{
-    static const char *const cases[] = {
-        "",
-        "h",
-        "redis://",
-        "redis://:0",
-        "redis://h:0",
-        "redis://h:x",
-        "redis://h:65536",
-        "redis://h/x",
-        "redis://h/65536",
-        "redis://[::1",
-        "redis://h?db=1",
-        "unix://a/b",
-        "unix:",
-        "unix:///a?x=1",
-        "unix:///a%0",
-        "unix:///a%00",
-        "http://h",
-        "redis://u:SECRET%zz@h",
-        "redis://u:SECRET@",
-    };
-    char longer[300] = "/";
-    struct redis_url *url = NULL;
-    struct err err;
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (redis_url_parse(cases[i], &url, &err) == 0)
-            fail_msg("'%s' was taken", cases[i]);
-        assert_int_equal(err.kind, ERR_USER);
-        assert_null(strstr(err.msg, "SECRET"));
-    }
-    memset(longer + 1, 'a', 200);
-    assert_int_equal(redis_url_parse(longer, &url, &err), -1);
-    assert_non_null(strstr(err.msg, "too long"));
-    assert_int_equal(redis_url_parse("rediss://u:SECRET@h", &url, &err), -1);
-    assert_non_null(strstr(err.msg, "hiredis_ssl"));
-    assert_null(strstr(err.msg, "SECRET"));
-}
 
 /* Every socket of this process stays here when a program is started. */
 static void assert_sockets_private(void)
@@ -119,16 +29,6 @@ static void assert_sockets_private(void)
 }
 
 /* ---- the blocking client ------------------------------------------------ */
-
-static void say(struct redis_words *words, const char *const *list, size_t n)
-{
-    *words = (struct redis_words){list, NULL, n};
-}
-
-#define WORDS(name, ...)                                                       \
-    static const char *const name##_list[] = {__VA_ARGS__};                    \
-    struct redis_words name;                                                   \
-    say(&name, name##_list, ARRAY_LEN(name##_list))
 
 static void test_sync(void **state UNUSED)
 {
@@ -195,6 +95,58 @@ static void test_sync_bounds(void **state UNUSED)
     redis_server_signal(&server, SIGCONT);
 }
 
+/* A user of the access list, who may do less than the default one. */
+static void test_acl(void **state UNUSED)
+{
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    char url[128], text[64];
+    const struct redis_options options = {
+        .url = url, .scripts = scripts, .script_count = 2};
+    redisReply *reply = NULL;
+    struct err err;
+    WORDS(who, "ACL", "WHOAMI");
+    WORDS(flush, "FLUSHALL");
+
+    redis_server_say(&server, text, sizeof(text), "ACL", "SETUSER", "w@1", "on",
+                     ">p:w", "~*", "+@all", "-flushall", NULL);
+    assert_string_equal(text, "OK");
+    (void)snprintf(url, sizeof(url), "unix://w%%401:p%%3Aw@%s/s?db=3",
+                   server.dir);
+    assert_int_equal(redis_sync_open(&options, &redis, &err), 0);
+    assert_int_equal(redis_sync_command(redis, &who, &reply, &err), 0);
+    assert_string_equal(reply->str, "w@1");
+    freeReplyObject(reply);
+    assert_int_equal(redis_sync_command(redis, &flush, &reply, &err), -1);
+    assert_int_equal(err.kind, ERR_BUG);
+    assert_non_null(strstr(err.msg, "NOPERM"));
+    assert_int_equal(redis_sync_eval(redis, 0, "k", NULL, &reply, &err), 0);
+    freeReplyObject(reply);
+}
+
+/* Nobody there is told at once, of each call, until somebody is. */
+static void test_sync_comes_back(void **state UNUSED)
+{
+    const struct redis_options options = {
+        .url = server.url, .scripts = scripts, .script_count = 2};
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    redisReply *reply = NULL;
+    int64_t begin;
+    struct err err;
+    WORDS(ping, "PING");
+
+    assert_int_equal(redis_sync_open(&options, &redis, &err), 0);
+    redis_server_kill(&server);
+    begin = clock_mono_ms();
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(redis_sync_command(redis, &ping, &reply, &err), -1);
+        assert_int_equal(err.kind, ERR_TRANSIENT);
+    }
+    assert_in_range(clock_mono_ms() - begin, 0, 1500);
+    redis_server_start(&server);
+    assert_int_equal(redis_sync_command(redis, &ping, &reply, &err), 0);
+    freeReplyObject(reply);
+}
+
 static void test_sync_away(void **state UNUSED)
 {
     CLEANUP(redis_sync) struct redis_sync *redis = NULL;
@@ -215,39 +167,6 @@ static void test_sync_away(void **state UNUSED)
 
 /* ---- the asynchronous client -------------------------------------------- */
 
-struct seen {
-    int good, bad;
-    enum err_kind kind;
-    char text[256];
-};
-
-static void on_reply(void *arg, const struct redisReply *reply,
-                     const struct err *err)
-{
-    struct seen *seen = arg;
-
-    if (reply) {
-        seen->good++;
-        if (reply->type == REDIS_REPLY_ARRAY)
-            reply = reply->element[1];
-        (void)snprintf(seen->text, sizeof(seen->text), "%.100s",
-                       reply->str ? reply->str : "");
-    } else {
-        seen->bad++;
-        seen->kind = err->kind;
-        (void)snprintf(seen->text, sizeof(seen->text), "%.200s", err->msg);
-    }
-}
-
-static void run_until(struct loop *loop, const int *count, int wanted)
-{
-    int64_t until = clock_mono_ms() + 8000;
-
-    while (*count < wanted && clock_mono_ms() < until)
-        assert_int_equal(loop_step(loop, 100, NULL), 0);
-    assert_int_equal(*count, wanted);
-}
-
 static void test_async(void **state UNUSED)
 {
     const struct redis_options options = {
@@ -261,18 +180,18 @@ static void test_async(void **state UNUSED)
 
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
-    redis_eval(redis, 0, "k", &arg, on_reply, &seen); /* waits for it */
+    redis_eval(redis, 0, "k", &arg, seen_reply, &seen); /* waits for it */
     assert_int_equal(seen.good, 0);
     run_until(loop, &seen.good, 1);
     assert_string_equal(seen.text, "hello");
     assert_sockets_private();
     redis_command(redis, &flush, NULL, NULL);
-    redis_eval(redis, 0, "k", &arg, on_reply, &seen);
+    redis_eval(redis, 0, "k", &arg, seen_reply, &seen);
     run_until(loop, &seen.good, 2);
-    redis_command(redis, &wrong, on_reply, &seen);
+    redis_command(redis, &wrong, seen_reply, &seen);
     run_until(loop, &seen.bad, 1);
     assert_int_equal(seen.kind, ERR_BUG);
-    redis_eval(redis, 1, "k", &arg, on_reply, &seen);
+    redis_eval(redis, 1, "k", &arg, seen_reply, &seen);
     run_until(loop, &seen.bad, 2);
     assert_int_equal(seen.kind, ERR_TRANSIENT);
 }
@@ -292,16 +211,16 @@ static void test_async_restart(void **state UNUSED)
 
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
-    redis_eval(redis, 0, "k", &arg, on_reply, &seen);
+    redis_eval(redis, 0, "k", &arg, seen_reply, &seen);
     run_until(loop, &seen.good, 1);
     for (int round = 0; round < 3; round++) {
         /* One that was sent fails; one given while away waits. */
-        redis_command(redis, &sleep, on_reply, &sent);
+        redis_command(redis, &sleep, seen_reply, &sent);
         assert_int_equal(loop_step(loop, 50, NULL), 0);
         redis_server_kill(&server);
         run_until(loop, &sent.bad, round + 1);
         assert_int_equal(sent.kind, ERR_TRANSIENT);
-        redis_eval(redis, 0, "k", &arg, on_reply, &seen);
+        redis_eval(redis, 0, "k", &arg, seen_reply, &seen);
         for (int i = 0; i < 5; i++)
             assert_int_equal(loop_step(loop, 50, NULL), 0);
         assert_int_equal(seen.good, round + 1);
@@ -323,18 +242,18 @@ static void test_async_time_limits(void **state UNUSED)
 
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
-    redis_command(redis, &ping, on_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &seen);
     run_until(loop, &seen.good, 1);
     begin = clock_mono_ms();
     redis_server_signal(&server, SIGSTOP);
-    redis_command(redis, &ping, on_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &seen);
     run_until(loop, &seen.bad, 1); /* sent, and not answered */
-    redis_command(redis, &ping, on_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &seen);
     run_until(loop, &seen.bad, 2); /* waited for a connection */
     assert_int_equal(seen.kind, ERR_TIMEOUT);
     assert_in_range(clock_mono_ms() - begin, 590, 2000);
     redis_server_signal(&server, SIGCONT);
-    redis_command(redis, &ping, on_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &seen);
     run_until(loop, &seen.good, 2);
 }
 
@@ -351,12 +270,12 @@ static void test_async_bounds(void **state UNUSED)
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
     for (int i = 0; i < 4; i++)
-        redis_command(redis, &fits, on_reply, &seen);
+        redis_command(redis, &fits, seen_reply, &seen);
     run_until(loop, &seen.good, 4);
-    redis_command(redis, &big, on_reply, &seen);
+    redis_command(redis, &big, seen_reply, &seen);
     run_until(loop, &seen.bad, 1);
     assert_non_null(strstr(seen.text, "too large"));
-    redis_command(redis, &fits, on_reply, &seen);
+    redis_command(redis, &fits, seen_reply, &seen);
     run_until(loop, &seen.good, 5);
 }
 
@@ -394,8 +313,8 @@ static void test_async_free(void **state UNUSED)
         if (way == 3) { /* while a command is under way */
             struct seen seen = {0, 0, ERR_NONE, ""};
 
-            redis_command(doomed, &ping, on_reply, &seen);
-            redis_command(doomed, &waits, on_reply, &seen);
+            redis_command(doomed, &ping, seen_reply, &seen);
+            redis_command(doomed, &waits, seen_reply, &seen);
             run_until(loop, &seen.good, 1);
             redis_free(STEAL(doomed));
             assert_int_equal(loop_step(loop, 10, NULL), 0);
@@ -423,7 +342,7 @@ static void test_async_wrong_password(void **state UNUSED)
     (void)snprintf(url, sizeof(url), "unix://:SECRET@%s/s", server.dir);
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
-    redis_command(redis, &ping, on_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &seen);
     run_until(loop, &seen.bad, 1);
     assert_int_equal(seen.kind, ERR_TIMEOUT);
     assert_non_null(strstr(seen.text, "cannot log in"));
@@ -445,10 +364,10 @@ static int stop(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_url_valid),
-        cmocka_unit_test(test_url_invalid),
         cmocka_unit_test(test_sync),
         cmocka_unit_test(test_sync_bounds),
+        cmocka_unit_test(test_acl),
+        cmocka_unit_test(test_sync_comes_back),
         cmocka_unit_test(test_sync_away),
         cmocka_unit_test(test_async),
         cmocka_unit_test(test_async_restart),

@@ -1,0 +1,314 @@
+/* base/redis_link.c - one connection to one server of Redis, logged in. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/redis_link.h"
+
+#include "base/clock.h"
+#include "base/redis_adapter.h"
+#include "base/redis_impl.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum step { STEP_AUTH, STEP_SELECT, STEP_ROLE, STEP_SCRIPT, STEP_PING };
+
+#define MAX_STEPS (4 + REDIS_MAX_SCRIPTS)
+
+struct redis_link {
+    struct loop *loop;           /* borrowed */
+    struct redis_link_spec spec; /* its strings are borrowed */
+    struct redis_link_calls calls;
+    void *arg;                  /* theirs */
+    redisAsyncContext *context; /* owned by hiredis; NULL: it is over */
+    struct ssl_st *tls;         /* owned; NULL: in the clear */
+    struct loop_source *limit;  /* borrowed; until it is ready */
+    bool ready;
+    enum step steps[MAX_STEPS]; /* of the login, in the order of answers */
+    size_t step_count, steps_done;
+    size_t scripts_done;
+    char sha[REDIS_MAX_SCRIPTS][REDIS_SHA_SIZE];
+};
+
+/* ---- replies that outlive their callback -------------------------------- */
+
+static redisReply *kept; /* between redis_reply_keep() and its freeing */
+
+redisReply *redis_reply_keep(const struct redisReply *reply)
+{
+    kept = (redisReply *)(uintptr_t)reply;
+    return kept;
+}
+
+static void free_unless_kept(void *reply)
+{
+    if (reply != kept || !reply)
+        freeReplyObject(reply);
+    else
+        kept = NULL;
+}
+
+void redis_reply_free(redisReply *reply)
+{
+    free_unless_kept(reply);
+}
+
+/* hiredis frees each reply behind its callback: this spares a copy. */
+static void own_replies(redisReader *reader)
+{
+    static redisReplyObjectFunctions functions;
+
+    functions = *reader->fn;
+    functions.freeObject = free_unless_kept;
+    reader->fn = &functions;
+}
+
+/* ---- the end of it ------------------------------------------------------ */
+
+/* hiredis may still call back: nothing of it may reach us. */
+static void let_go(struct redis_link *link)
+{
+    redisAsyncContext *context = STEAL(link->context);
+
+    loop_remove(STEAL(link->limit));
+    if (!context)
+        return;
+    context->data = NULL;
+    redisAsyncFree(context);
+}
+
+void redis_link_free(struct redis_link *link)
+{
+    if (!link)
+        return;
+    let_go(link);
+    redis_tls_end(link->tls);
+    free(link);
+}
+
+static void end(struct redis_link *link, const struct err *err)
+{
+    let_go(link);
+    link->calls.down(link->arg, err);
+}
+
+/* hiredis frees the context by itself. */
+static void lost(const redisAsyncContext *context)
+{
+    struct redis_link *link = context->data;
+    struct err err = {ERR_NONE, 0, ""};
+
+    if (!link)
+        return;
+    (void)redis_tls_failed(link->tls,
+                           context->errstr && *context->errstr
+                               ? context->errstr
+                               : "connection lost",
+                           &err);
+    link->context->data = NULL;
+    link->context = NULL;
+    end(link, &err);
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    if (status != REDIS_OK)
+        lost(context);
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status UNUSED)
+{
+    lost(context);
+}
+
+static void on_limit(void *arg)
+{
+    struct redis_link *link = arg;
+    struct err err;
+
+    link->limit = NULL;
+    (void)err_set(&err, ERR_TRANSIENT, "cannot connect in time");
+    end(link, &err);
+}
+
+static void on_too_large(void *arg)
+{
+    struct err err;
+
+    (void)err_set(&err, ERR_TRANSIENT, "an answer is too large");
+    end(arg, &err);
+}
+
+/* ---- logging in --------------------------------------------------------- */
+
+/* Redis quotes the arguments of commands that it does not know: of an answer
+ * to AUTH only the first word is ours to repeat. */
+static void refused(const struct redis_link *link, enum step step,
+                    const char *reply, struct err *err)
+{
+    int code = (int)strspn(reply, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    (void)redis_reply_failed(reply, "the server", err);
+    if (err->kind == ERR_TRANSIENT)
+        return; /* it is loading, say: not the login's fault */
+    err->kind = ERR_USER;
+    if (step == STEP_AUTH)
+        (void)err_set(err, ERR_USER,
+                      "cannot log in as '%.100s': the password or the user is "
+                      "wrong, or none is wanted (%.*s)",
+                      link->spec.user ? link->spec.user : "default",
+                      code < 20 ? code : 20, reply);
+    else if (step == STEP_SELECT)
+        (void)err_set(err, ERR_USER, "cannot select database %d: %.200s",
+                      link->spec.db, reply);
+    else if (step == STEP_SCRIPT)
+        (void)err_wrap(err, "cannot load the scripts");
+}
+
+static bool is_master(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+           reply->element[0]->str &&
+           strcmp(reply->element[0]->str, "master") == 0;
+}
+
+static void log_in(struct redis_link *link, const redisReply *reply)
+{
+    enum step step = link->steps[link->steps_done++];
+    struct err err = {ERR_NONE, 0, ""};
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        refused(link, step, reply->str, &err);
+    else if (step == STEP_ROLE && !is_master(reply))
+        (void)err_set(&err, ERR_TRANSIENT, "the server is not a master");
+    if (err.kind != ERR_NONE) {
+        end(link, &err);
+        return;
+    }
+    if (step == STEP_SCRIPT) {
+        if (reply->type == REDIS_REPLY_STRING &&
+            reply->len == REDIS_SHA_SIZE - 1)
+            memcpy(link->sha[link->scripts_done], reply->str, REDIS_SHA_SIZE);
+        link->scripts_done++;
+    }
+    if (link->steps_done < link->step_count)
+        return;
+    link->ready = true;
+    loop_remove(STEAL(link->limit));
+    link->calls.ready(link->arg);
+}
+
+static void on_reply(redisAsyncContext *context, void *reply, void *token)
+{
+    struct redis_link *link = context->data;
+
+    if (!link || !reply)
+        return; /* the end is told once, by lost() */
+    if (link->ready)
+        link->calls.reply(link->arg, token, reply);
+    else
+        log_in(link, reply);
+}
+
+static void say(struct redis_link *link, enum step step,
+                const char *const *words, size_t count)
+{
+    struct redis_call *call =
+        redis_call_new(&(struct redis_words){words, NULL, count});
+
+    redis_link_send(link, call->wire, call->len, NULL);
+    mem_wipe(call->wire, call->len);
+    redis_call_free(call);
+    link->steps[link->step_count++] = step;
+}
+
+/* All of it in one go: hiredis keeps it until the socket is connected. */
+static void introduce(struct redis_link *link)
+{
+    const struct redis_link_spec *spec = &link->spec;
+    const char *auth[3] = {"AUTH", spec->user, spec->password};
+    char db[12];
+
+    if (spec->password && !spec->user) {
+        auth[1] = spec->password;
+        say(link, STEP_AUTH, auth, 2);
+    } else if (spec->password) {
+        say(link, STEP_AUTH, auth, 3);
+    }
+    (void)snprintf(db, sizeof(db), "%d", spec->db);
+    if (spec->db)
+        say(link, STEP_SELECT, (const char *const[]){"SELECT", db}, 2);
+    if (spec->master)
+        say(link, STEP_ROLE, (const char *const[]){"ROLE"}, 1);
+    for (size_t i = 0; i < spec->script_count; i++)
+        say(link, STEP_SCRIPT,
+            (const char *const[]){"SCRIPT", "LOAD", spec->scripts[i].source},
+            3);
+    if (link->step_count == 0)
+        say(link, STEP_PING, (const char *const[]){"PING"}, 1);
+}
+
+/* ---- connecting and sending --------------------------------------------- */
+
+static int attach(struct redis_link *link, const struct redis_address *address,
+                  struct err *err)
+{
+    redisAsyncContext *context = link->context;
+
+    if (context->err)
+        return err_set(err, ERR_TRANSIENT, "%s", context->errstr);
+    /* No child has this socket, which hiredis does not see to. */
+    (void)fcntl(context->c.fd, F_SETFD, FD_CLOEXEC);
+    if (redis_adapter_attach(link->loop, context, link->spec.max_reply_bytes,
+                             on_too_large, link, err) < 0)
+        return -1;
+    if (link->spec.tls && !address->path &&
+        redis_tls_start(link->spec.tls, &context->c, address->host, &link->tls,
+                        err) < 0)
+        return -1;
+    own_replies(context->c.reader);
+    context->data = link;
+    (void)redisAsyncSetConnectCallback(context, on_connect);
+    (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
+    return 0;
+}
+
+int redis_link_open(struct loop *loop, const struct redis_address *address,
+                    const struct redis_link_spec *spec,
+                    const struct redis_link_calls *calls, void *arg,
+                    struct redis_link **out_link, struct err *err)
+{
+    CLEANUP(redis_link) struct redis_link *link = xcalloc(1, sizeof(*link));
+
+    link->loop = loop;
+    link->spec = *spec;
+    link->calls = *calls;
+    link->arg = arg;
+    if (address->path)
+        link->context = redisAsyncConnectUnix(address->path);
+    else
+        link->context = redisAsyncConnect(address->host, address->port);
+    if (!link->context)
+        abort(); /* out of memory: nothing else makes it fail */
+    if (attach(link, address, err) < 0)
+        return -1;
+    link->limit = loop_add_timer(loop, clock_mono_ms() + spec->timeout_ms,
+                                 on_limit, link);
+    introduce(link);
+    *out_link = STEAL(link);
+    return 0;
+}
+
+void redis_link_send(struct redis_link *link, const char *text, size_t len,
+                     void *token)
+{
+    /* It fails only when the connection is closing, which is told anyway. */
+    if (link->context)
+        (void)redisAsyncFormattedCommand(link->context, on_reply, token, text,
+                                         len);
+}
+
+const char *redis_link_sha(const struct redis_link *link, size_t script)
+{
+    return link->sha[script];
+}
