@@ -80,16 +80,15 @@ end
 -- and who is to be told finds it in the outbox: all in this one script.
 function end_job(id, f, state, reason, result)
     local job = P .. 'job:' .. id
-    local set = {'state', state, 'ended_at_ms', stamp}
-    if reason and reason ~= '' then
-        set[#set + 1] = 'reason'
-        set[#set + 1] = reason
-    end
     if result then
-        set[#set + 1] = 'result'
-        set[#set + 1] = result
+        call('HSET', job, 'state', state, 'ended_at_ms', stamp, 'result',
+             result)
+    else
+        call('HSET', job, 'state', state, 'ended_at_ms', stamp)
     end
-    call('HSET', job, unpack(set))
+    if reason and reason ~= '' then
+        call('HSET', job, 'reason', reason)
+    end
     if state == 'passed' or state == 'skipped' or f.parent then
         call('HDEL', job, 'payload') -- others may be tried again
     end
@@ -193,18 +192,24 @@ end
 -- -> 'retry' or 'ended'
 local function end_attempt(id, f, state, reason, result, infra, rand)
     local which = infra and 'infra' or 'job'
-    local failures = tonumber(f[which .. '_failures']) or 0
-    local budget = tonumber(f[which .. '_retries']) or
-        (infra and tonumber(conf.infra_retries) or infra and 3 or 0)
 
     leave(id, f)
+    if state ~= 'failed' then
+        end_job(id, f, state, reason, result)
+        return 'ended'
+    end
+    local rules = load(P .. 'conf', 'infra_retries', 'backoff_ms',
+                       'backoff_max_ms')
+    local failures = tonumber(f[which .. '_failures']) or 0
+    local budget = tonumber(f[which .. '_retries']) or
+        (infra and tonumber(rules.infra_retries or 3)) or 0
     if state == 'failed' and infra and f.cancel then
         state, reason = 'cancelled', f.cancel
     end
     if state == 'failed' and not f.cancel and failures < budget then
-        local wait = math.min((tonumber(conf.backoff_ms) or 5000) *
+        local wait = math.min((tonumber(rules.backoff_ms) or 5000) *
                               2 ^ failures,
-                              tonumber(conf.backoff_max_ms) or 600000)
+                              tonumber(rules.backoff_max_ms) or 600000)
         local due = math.floor(now + wait * (0.5 + rand / 2))
         local job = P .. 'job:' .. id
         call('HSET', job, 'state', 'delayed', 'reason', reason,

@@ -22,13 +22,13 @@ end
 
 -- The first lane of all that the worker may take from.
 local function first_lane(has)
+    if has == '' then
+        return call('ZRANGE', P .. 'act:', '0', '0')[1], ''
+    end
     local best, labels, score
-    local top = call('ZRANGE', P .. 'act:', 0, 0, 'WITHSCORES')
+    local top = call('ZRANGE', P .. 'act:', '0', '0', 'WITHSCORES')
     if top[1] then
         best, labels, score = top[1], '', tonumber(top[2])
-    end
-    if has == '' then
-        return best, labels
     end
     for _, set in ipairs(call('SRANDMEMBER', P .. 'labels', 256)) do
         if fits(set, has) then
@@ -126,10 +126,12 @@ local function granted_before(w)
     return nil
 end
 
-local function weight_of(tenant)
+-- How much of its virtual time a job takes.
+local function share_of(tenant)
     local weight = conf.weighted and
-        tonumber(call('HGET', P .. 'conf', 'weight:' .. tenant) or 1) or 1
-    return math.min(weight, 1000) -- beyond, adding 1/weight changes nothing
+        call('HGET', P .. 'conf', 'weight:' .. tenant)
+    -- Beyond a thousand, adding it to the time would not change that.
+    return weight and 1 / math.min(tonumber(weight), 1000) or '1'
 end
 
 -- -> {id, epoch, payload}, or {word}: 'full' (no slot), 'none' (no job), 'more'
@@ -161,7 +163,7 @@ local function grant(w)
             if id then
                 local lease = hand_out(id, w)
                 if lease then
-                    call('ZINCRBY', act, 1 / weight_of(tenant), member)
+                    call('ZINCRBY', act, share_of(tenant), member)
                     return lease
                 end
             elseif full then
