@@ -111,8 +111,9 @@ static void test_many(void **state)
     struct pool *p = *state;
     char id[16];
 
+    configure(p, "max_instances", "200", NULL);
     reap_always(p);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 140; i++) {
         struct given given;
 
         (void)snprintf(id, sizeof(id), "j%d", i);
@@ -120,8 +121,8 @@ static void test_many(void **state)
         given = take(p);
         let_expire(p, &given);
     }
-    reap(p, 32, 0);
-    reap(p, 8, 0);
+    reap(p, 128, 0); /* a bounded time for each round */
+    reap(p, 12, 0);
     expect_sound(p);
 }
 
