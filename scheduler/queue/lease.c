@@ -212,7 +212,7 @@ void queue_renew(struct queue *queue, const char *worker,
     struct queue_request *request =
         queue_request(queue, on_renewed, (void (*)(void))fn, arg);
     struct renewal *renewal =
-        xcalloc(1, sizeof(*renewal) + count * sizeof(renewal->leases[0]));
+        xcalloc(1, sizeof(*renewal) + count * sizeof(void *));
 
     request->data = renewal;
     renewal->count = count;
