@@ -9,7 +9,7 @@ local function load_job(id)
     local f = load(P .. 'job:' .. id, 'state', 'kind', 'epoch', 'nonce',
                    'worker', 'class', 'tenant', 'labels', 'seq', 'pipeline',
                    'group', 'cancel_in_progress', 'group_queue', 'parent',
-                   'index', 'report', 'expires_at_ms', 'cancel',
+                   'report', 'expires_at_ms', 'cancel',
                    'infra_failures', 'infra_retries', 'job_failures',
                    'job_retries')
     f.labels = f.labels or ''
@@ -112,7 +112,7 @@ function end_job(id, f, state, reason, result)
     if f.parent then
         local run = P .. 'run:' .. f.parent
         if call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
-            call('HSET', run, f.index, state)
+            call('HSET', run, call('HGET', job, 'index'), state)
             call('HINCRBY', run, 'rev', 1)
             call('ZADD', P .. 'dirty', stamp, f.parent)
             wake()

@@ -89,15 +89,15 @@ local function take(lane, counts)
 end
 
 -- w: worker, nonce, has (labels), lease_ms, grace_ms
-local function hand_out(id, w)
+local function hand_out(id, tenant, w)
     local job = P .. 'job:' .. id
-    local f = call('HMGET', job, 'state', 'epoch', 'tenant', 'pipeline',
-                   'payload', 'expires_at_ms')
+    local f = call('HMGET', job, 'state', 'epoch', 'pipeline', 'payload',
+                   'expires_at_ms')
     if f[1] ~= 'ready' then
         return nil
     end
-    if f[6] then
-        if tonumber(f[6]) <= now then
+    if f[5] then
+        if tonumber(f[5]) <= now then
             end_job(id, load_job(id), 'failed', 'expired')
             return nil
         end
@@ -108,8 +108,8 @@ local function hand_out(id, w)
     call('HSET', job, 'state', 'running', 'epoch', epoch, 'nonce', w.nonce,
          'worker', w.worker, 'started_at_ms', stamp)
     call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
-         id .. ':' .. epoch .. ':' .. f[3] .. ':' .. f[4])
-    return {id, epoch, f[5]}
+         id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
+    return {id, epoch, f[4]}
 end
 
 -- An earlier request with this nonce was answered, but the answer was lost.
@@ -161,7 +161,7 @@ local function grant(w)
             local id, full = take(P .. 'ready:' .. member .. ':' .. labels,
                                   counts)
             if id then
-                local lease = hand_out(id, w)
+                local lease = hand_out(id, tenant, w)
                 if lease then
                     call('ZINCRBY', act, share_of(tenant), member)
                     return lease

@@ -19,12 +19,19 @@ static void reap_always(struct pool *p)
                     "reap_from_ms", "0");
 }
 
-static void let_expire(struct pool *p, const struct given *given)
+static void expire_at(struct pool *p, const struct given *given, int64_t ms)
 {
     CLEANUP(mem)
     char *slot = xasprintf("%s:%s:none:", given->id, given->epoch);
+    CLEANUP(mem) char *moment = xasprintf("%" PRId64, ms);
 
-    assert_int_equal(redis_num(p, "ZADD", "%slots", "XX", "CH", "1", slot), 1);
+    assert_int_equal(redis_num(p, "ZADD", "%slots", "XX", "CH", moment, slot),
+                     1);
+}
+
+static void let_expire(struct pool *p, const struct given *given)
+{
+    expire_at(p, given, 1);
 }
 
 static void test_expiry(void **state)
@@ -141,6 +148,8 @@ static void test_after_an_outage(void **state)
     (void)redis_num(p, "HSET", "%conf", "reap_from_ms", "0");
     a = take(p);
     b = take(p);
+    expire_at(p, &a, now_ms(p) + 1000);
+    expire_at(p, &b, now_ms(p) + 1000);
     reap(p, 0, 0);
     redis_server_signal(&server, SIGSTOP);
     paused = clock_mono_ms();
