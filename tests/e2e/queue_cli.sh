@@ -92,7 +92,8 @@ run status 'A B'
 like "$status $err" "^1 .*job id 'A B' is not" "an id that can be none"
 
 # ---- jobs that wait -----------------------------------------------------------
-script configure max_instances 2 tcap:acme/busy 1 capped 1 >/dev/null
+script configure max_instances 2 infra_retries 4 tcap:acme/busy 1 capped 1 \
+    >/dev/null
 renew w1 labels ,linux, running 1 capacity 4 state alive >/dev/null
 renew w2 labels ,linux, running 0 capacity 1 refuses 'disk is full' >/dev/null
 about='{"repo":"acme/app","branch":"fix/\u001b[31mred\u202e","change":42}'
@@ -236,7 +237,7 @@ complete plain 2 w2 passed >/dev/null
 is "$(lease w2)" "plain2
 1" "then the next"
 complete plain2 1 w2 failed worker_lost '{}' 1 >/dev/null
-why plain2 "until [0-9:]{8} \(retry 1 of 3 after worker_lost\)
+why plain2 "until [0-9:]{8} \(retry 1 of 4 after worker_lost\)
 "
 like "$out" "^job plain2: delayed: worker_lost
 .*

@@ -22,17 +22,25 @@ struct fixture {
 /* ---- Redis ----------------------------------------------------------------
  */
 
+/* One that has just started may be loading its file still. */
 static void redis(struct fixture *f, const struct redis_words *words)
 {
     const struct redis_options options = {.url = f->server.url};
-    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
-    struct redisReply *reply = NULL;
-    struct err err;
+    int64_t until = clock_mono_ms() + PATIENCE_MS;
+    struct err err = {0};
 
-    if (redis_sync_open(&options, &redis, &err) < 0 ||
-        redis_sync_command(redis, words, &reply, &err) < 0)
-        fail_msg("%s", err.msg);
-    freeReplyObject(reply);
+    while (clock_mono_ms() < until) {
+        CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+        struct redisReply *reply = NULL;
+
+        if (redis_sync_open(&options, &redis, &err) == 0 &&
+            redis_sync_command(redis, words, &reply, &err) == 0) {
+            freeReplyObject(reply);
+            return;
+        }
+        (void)poll(NULL, 0, 20);
+    }
+    fail_msg("%s", err.msg);
 }
 
 /* HSET berth:{default}:<key> <name value …, parted by spaces> */
