@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -298,4 +299,16 @@ char *proc_libexec(const char *name)
         return path;
     free(path);
     return xasprintf("%s/%s", self, name);
+}
+
+bool proc_end_with_parent(void)
+{
+    const char *text = getenv(PROC_PARENT_VARIABLE);
+    long parent = text ? strtol(text, NULL, 10) : 0;
+
+    if (!text)
+        return true;
+    (void)unsetenv(PROC_PARENT_VARIABLE);
+    /* In this order: he may end in between. */
+    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
 }

@@ -56,6 +56,17 @@ MUST_USE int proc_run(const char *const *argv, int64_t timeout_ms,
  */
 uint64_t proc_began(pid_t pid);
 
+/**
+ * Whoever starts one of our daemons and wants it to end with him, even if he is
+ * killed, sets this variable to the number of his process.
+ */
+#define PROC_PARENT_VARIABLE "BERTH_PARENT"
+/**
+ * Get a SIGTERM when the process that PROC_PARENT_VARIABLE names ends; false:
+ * it has ended already. The variable goes. Without it: true.
+ */
+MUST_USE bool proc_end_with_parent(void);
+
 /** Whether `name` is an executable in PATH (or is one, given a '/'). */
 bool proc_in_path(const char *name);
 

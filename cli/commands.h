@@ -28,6 +28,7 @@ extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_scheduler;
 extern const struct command command_submit;
+extern const struct command command_up;
 extern const struct command command_validate;
 extern const struct command command_worker;
 
@@ -50,6 +51,8 @@ extern const struct command command_dead;
 int cmd_run(int argc, char **argv);
 /** Keep a pool going, until it is told to end. */
 int cmd_scheduler(int argc, char **argv);
+/** A scheduler and a worker here, and a Redis, until told to end. */
+int cmd_up(int argc, char **argv);
 /** Put the jobs of a document into a queue. */
 int cmd_submit(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */

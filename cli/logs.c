@@ -1,9 +1,10 @@
 /* cli/logs.c - berth logs: what a job printed, also while it does. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/logs.h"
+
 #include "cli/commands.h"
 #include "cli/job_text.h"
 #include "cli/log_view.h"
-#include "cli/pool.h"
 #include "scheduler/queue/inspect.h"
 #include "scheduler/queue/log.h"
 #include "worker/logs/store.h"
@@ -404,9 +405,27 @@ static int show(struct logs *logs, const char *id, struct err *err)
     json_decref(job);
     if (!is_run)
         return show_job(logs, id, err);
+    if (logs->epoch)
+        return err_set(err, ERR_USER,
+                       "'%s' is a run: --epoch is for one of its jobs", id);
     shown = json_object();
     rc = show_run(logs, id, shown, err);
     json_decref(shown);
+    return rc;
+}
+
+int logs_follow(struct pool *pool, const char *id, struct err *err)
+{
+    struct logs logs = {.pool = pool, .follow = true};
+    const struct log_view_options view = {
+        .out = stdout, .style = pool->style, .step = -1};
+    int rc;
+
+    logs.view = log_view_new(&view);
+    logs.store = open_store(pool->settings);
+    rc = show(&logs, id, err);
+    log_view_free(logs.view);
+    log_store_free(logs.store);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "scheduler/queue/inspect.h"
 #include "scheduler/queue/reply_json.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,6 +96,12 @@ static int call_it(const struct pool_call *call, const struct strv *operands,
     return rc;
 }
 
+/* Who reads has seen enough: `berth ps | head`. */
+static bool is_gone(const struct err *err)
+{
+    return err->kind == ERR_USER && err->sys == EPIPE;
+}
+
 int pool_main(const struct pool_call *call, int argc, char **argv)
 {
     CLEANUP(strv) struct strv operands = {0};
@@ -108,7 +115,7 @@ int pool_main(const struct pool_call *call, int argc, char **argv)
         parsed = call->check(call->options, &operands, &err);
     if (parsed != 0)
         status = options_finish(call->command, parsed, &err);
-    else if (call_it(call, &operands, &status, &err) < 0)
+    else if (call_it(call, &operands, &status, &err) < 0 && !is_gone(&err))
         log_error("%s", err.msg);
     strv_clear(&call->options->settings.sets);
     return status;

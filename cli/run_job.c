@@ -155,6 +155,7 @@ static bool is_nohup(int signo)
 static int watch_signals(struct run *run, struct err *err)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < ARRAY_LEN(cancel_signals); i++)
         if (!is_nohup(cancel_signals[i]) &&
             loop_add_signal(run->loop, cancel_signals[i], on_signal, run, err) <

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/proc.h"
 #include "cli/commands.h"
 #include "cli/embedded.h"
 #include "cli/mirror_uid.h"
@@ -250,7 +251,9 @@ static int open_all(struct daemon *d, struct err *err)
         .pool = d->command->pool ? d->command->pool : s->pool.name,
         .max_instances = (unsigned)s->pool.max_instances,
         .lease_ms = (uint32_t)s->lease.duration_ms,
-        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms};
+        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
+        .wait_replicas = (uint32_t)s->redis.wait_replicas,
+        .wait_ms = (uint32_t)s->redis.wait_timeout_ms};
 
     if (!*s->state_dir)
         return err_set(err, ERR_USER, "there is no state directory");
@@ -320,6 +323,8 @@ int cmd_scheduler(int argc, char **argv)
     log_init("berth", LOG_INFO);
     if (parsed != 0)
         status = options_finish(&command_scheduler, parsed, &err);
+    else if (!proc_end_with_parent())
+        status = EXIT_FAILED;
     else if (run(&daemon, &status, &err) < 0)
         log_error("%s", err.msg);
     close_all(&daemon);

@@ -4,8 +4,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/logs.h"
 #include "cli/mirror_uid.h"
-#include "cli/pool.h"
 #include "cli/report.h"
 #include "cli/source.h"
 #include "scheduler/intake/admit.h"
@@ -30,6 +30,7 @@ struct submit_options {
     struct pool_options pool;
     const char *id;
     bool wait;
+    bool follow;
     struct document_file *file; /* borrowed; no option */
 };
 
@@ -40,6 +41,8 @@ static const struct option_def option_defs[] = {
      OPTION_STRING, FIELD(id)},
     {"wait", 'w', NULL, "wait until all its jobs have ended", OPTION_FLAG,
      FIELD(wait)},
+    {"follow", 'f', NULL, "the same, and print what they print", OPTION_FLAG,
+     FIELD(follow)},
     POOL_OPTION_DEFS(struct submit_options, pool),
 };
 
@@ -55,7 +58,8 @@ const struct command command_submit = {
         "of that id\nwas there), or \"duplicate\" (one of that dedupe "
         "key)}]},\nwith --wait also \"state\" and \"reason\".\n\n"
         "exit status: 0 put in, 2 wrong usage or a wrong document, 3 Redis or\n"
-        "a repository's host is away; with --wait that of the jobs: 0 passed,\n"
+        "a repository's host is away; with --wait and --follow that of the "
+        "jobs: 0 passed,\n"
         "1 one failed, 3 the infrastructure did, 130 cancelled",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
@@ -167,10 +171,14 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
 static int put_in(const struct pool *pool, struct document_file *file,
                   struct submission *s, struct err *err)
 {
+    const struct settings *settings = pool->settings;
     const struct queue_options options = {
-        .url = pool->url, .pool = queue_pool(pool->queue), .max_instances = 1};
-    struct admit_options admit_options = {.state_dir =
-                                              pool->settings->state_dir,
+        .url = pool->url,
+        .pool = queue_pool(pool->queue),
+        .max_instances = 1,
+        .wait_replicas = (uint32_t)settings->redis.wait_replicas,
+        .wait_ms = (uint32_t)settings->redis.wait_timeout_ms};
+    struct admit_options admit_options = {.state_dir = settings->state_dir,
                                           .uid = mirror_uid(),
                                           .read_timeout_ms = READ_TIMEOUT_MS};
     struct admission *admission;
@@ -178,7 +186,7 @@ static int put_in(const struct pool *pool, struct document_file *file,
     int rc = 0;
 
     if (loop_new(&s->loop, err) < 0 ||
-        dir_make(pool->settings->state_dir, 0711, err) < 0 ||
+        dir_make(settings->state_dir, 0711, err) < 0 ||
         queue_open(s->loop, &options, &queue, err) < 0)
         return -1;
     admit_options.loop = s->loop;
@@ -250,7 +258,8 @@ static const char *const words[] = {[QUEUE_QUEUED] = "queued",
                                     [QUEUE_EXISTS] = "exists",
                                     [QUEUE_DUPLICATE] = "duplicate"};
 
-static void print_ids(const struct pool *pool, const struct submission *s)
+static void print_ids(const struct pool *pool, const struct submission *s,
+                      FILE *out)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct queue_answer *answer = &s->answers[i];
@@ -261,20 +270,23 @@ static void print_ids(const struct pool *pool, const struct submission *s)
             log_warn("job '%s' has the same dedupe key: nothing was put in",
                      answer->id);
         if (!pool->json)
-            puts(answer->id);
+            fprintf(out, "%s\n", answer->id);
     }
-    (void)fflush(stdout);
+    (void)fflush(out);
 }
 
 static int finish_one(struct pool *pool, const struct queue_answer *answer,
-                      bool wait, json_t *row, struct err *err)
+                      const struct submit_options *o, json_t *row,
+                      struct err *err)
 {
     CLEANUP(queue_status) struct queue_status *status = NULL;
 
     json_object_set_new(row, "id", json_string(answer->id));
     json_object_set_new(row, "result", json_string(words[answer->what]));
-    if (!wait)
+    if (!o->wait && !o->follow)
         return POOL_OK;
+    if (o->follow && logs_follow(pool, answer->id, err) < 0)
+        return -1;
     if (wait_for(pool, answer->id, &status, err) < 0)
         return -1;
     json_object_set_new(row, "state", json_string(status->state));
@@ -288,16 +300,16 @@ static int finish_one(struct pool *pool, const struct queue_answer *answer,
     return exit_of(status);
 }
 
-static int finish(struct pool *pool, const struct submission *s, bool wait,
-                  struct err *err)
+static int finish(struct pool *pool, const struct submission *s,
+                  const struct submit_options *o, struct err *err)
 {
     json_t *jobs = json_array();
     int status = POOL_OK;
 
-    print_ids(pool, s);
+    print_ids(pool, s, o->follow ? stderr : stdout);
     for (size_t i = 0; i < s->count; i++) {
         json_t *row = json_object();
-        int rc = finish_one(pool, &s->answers[i], wait, row, err);
+        int rc = finish_one(pool, &s->answers[i], o, row, err);
 
         json_array_append_new(jobs, row);
         if (rc < 0) {
@@ -323,7 +335,7 @@ static int submit(struct pool *pool, const void *options,
     set_repos(o->file->batch);
     rc = put_in(pool, o->file, &s, err);
     if (rc == 0)
-        rc = finish(pool, &s, o->wait, err);
+        rc = finish(pool, &s, o, err);
     else if (err->kind == ERR_USER) {
         log_error("%s", err->msg);
         rc = OPTIONS_USAGE;
@@ -338,6 +350,8 @@ static int check(const void *options, const struct strv *operands UNUSED,
 {
     const struct submit_options *o = options;
 
+    if (o->follow && o->pool.json)
+        return err_set(err, ERR_USER, "--follow and --json exclude each other");
     return o->id ? set_id(o->file->batch, o->id, err) : 0;
 }
 

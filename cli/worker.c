@@ -4,17 +4,21 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/proc.h"
+#include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "worker/supervisor/supervisor.h"
 
+#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
+#define KILL_AFTER_MS 120000  /* from the cancellation of all to their kill */
+#define EXPIRE_MS     3600000 /* how often old logs are looked for */
 
 struct worker_options {
     struct settings_options settings;
@@ -48,7 +52,8 @@ struct worker {
     struct loop *loop;                      /* owned */
     struct notify *notify;                  /* owned; uses the loop */
     struct queue *queue;                    /* owned; uses the loop */
-    struct supervisor *supervisor;          /* owned; uses loop and queue */
+    struct log_store *logs;                 /* owned */
+    struct supervisor *supervisor;          /* owned; uses all three */
     struct loop_source *patience;           /* borrowed; of this stage */
     enum stage stage;
     bool connected;     /* Redis answered once */
@@ -80,6 +85,7 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .poll_ms = (uint32_t)settings->worker.poll_ms,
         .min_disk_bytes = (uint64_t)settings->worker.min_disk_bytes,
         .min_memory_bytes = (uint64_t)settings->worker.min_memory_bytes,
+        .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
     };
 }
 
@@ -250,6 +256,29 @@ static void tell_status(struct worker *worker)
 /* ---- its life
  * ------------------------------------------------------------------ */
 
+/* A wrong password shows here: later it is one more reason to wait. Blocks for
+ * some seconds at most. */
+static int try_redis(const struct settings *settings, struct err *err)
+{
+    const struct redis_options redis_options = {.url = settings->redis.url,
+                                                .connect_timeout_ms = 3000,
+                                                .command_timeout_ms = 3000};
+    static const char *const ping[] = {"PING"};
+    const struct redis_words words = {ping, NULL, ARRAY_LEN(ping)};
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    struct redisReply *reply = NULL;
+
+    if (redis_sync_open(&redis_options, &redis, err) == 0 &&
+        redis_sync_command(redis, &words, &reply, err) == 0) {
+        freeReplyObject(reply);
+        return 0;
+    }
+    if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
+        return err_wrap(err, "Redis refuses this worker");
+    log_warn("Redis is away: %s", err->msg);
+    return 0;
+}
+
 static int open_queue(struct worker *worker, struct err *err)
 {
     const struct settings *s = worker->settings;
@@ -264,6 +293,8 @@ static int open_queue(struct worker *worker, struct err *err)
     if (!*s->redis.url)
         return err_set(err, ERR_USER,
                        "a worker needs a Redis: set redis.url (BERTH_REDIS)");
+    if (try_redis(s, err) < 0)
+        return -1;
     return queue_open(worker->loop, &queue, &worker->queue, err);
 }
 
@@ -277,6 +308,7 @@ static int make_supervisor(struct worker *worker, struct err *err)
         .limits = limits_of(s, labels),
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
+        .log_store = worker->logs,
     };
     const struct supervisor_events events = {.on_started = on_started,
                                              .on_ended = on_ended,
@@ -286,6 +318,35 @@ static int make_supervisor(struct worker *worker, struct err *err)
 
     return supervisor_new(worker->loop, worker->queue, &supervisor, &events,
                           &worker->supervisor, err);
+}
+
+static void expire_logs(void *arg)
+{
+    struct worker *worker = arg;
+    const struct log_retention retention = {
+        .max_age_ms = worker->settings->log.keep_ms,
+        .max_bytes = (uint64_t)worker->settings->log.keep_bytes};
+    struct log_removed removed = {0, 0};
+    struct err err = {0};
+
+    if (log_store_expire(worker->logs, &retention, clock_wall_ms(), &removed,
+                         &err) < 0)
+        log_warn("old logs: %s", err.msg);
+    if (removed.logs)
+        log_info("removed %llu old logs", (unsigned long long)removed.logs);
+    loop_add_timer(worker->loop, clock_mono_ms() + EXPIRE_MS, expire_logs,
+                   worker);
+}
+
+static int open_logs(struct worker *worker, struct err *err)
+{
+    CLEANUP(mem)
+    char *address = xasprintf("dir:%s", worker->settings->log.store);
+
+    if (log_store_open(address, &worker->logs, err) < 0)
+        return -1;
+    loop_add_timer(worker->loop, clock_mono_ms(), expire_logs, worker);
+    return 0;
 }
 
 /* run-job finds the state where we have it. */
@@ -306,7 +367,7 @@ static int start(struct worker *worker, struct err *err)
     (void)signal(SIGXFSZ, SIG_IGN);
     if (make_state(worker->settings, err) < 0 || open_queue(worker, err) < 0 ||
         notify_new(worker->loop, &worker->notify, err) < 0 ||
-        make_supervisor(worker, err) < 0)
+        open_logs(worker, err) < 0 || make_supervisor(worker, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
         if (loop_add_signal(worker->loop, signals[i], on_signal, worker, err) <
@@ -353,6 +414,7 @@ static int run(const struct settings_options *given)
     else
         log_info("worker %s: ended", worker.settings->worker.name);
     supervisor_free(worker.supervisor);
+    log_store_free(worker.logs);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);
@@ -372,6 +434,8 @@ int cmd_worker(int argc, char **argv)
     log_init("berth", LOG_INFO);
     if (parsed != 0)
         status = options_finish(&command_worker, parsed, &err);
+    else if (!proc_end_with_parent())
+        status = 1;
     else
         status = run(&opts.settings);
     strv_clear(&opts.settings.sets);

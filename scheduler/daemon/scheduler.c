@@ -51,7 +51,7 @@ static void note_away(struct scheduler *s, const struct err *err)
     if (err && !s->away)
         log_warn("Redis is away: %s; waiting for it", err->msg);
     else if (!err && s->away)
-        log_warn("Redis is back");
+        log_info("Redis is back");
     s->away = err != NULL;
 }
 

@@ -123,9 +123,6 @@ struct queue_request *queue_request(struct queue *queue,
 /** Run a script of the pool; the arguments are copied. */
 void queue_send(struct queue_request *request, enum queue_script script,
                 const struct queue_args *args);
-/** The same with a key of its own. */
-void queue_send_at(struct queue_request *request, enum queue_script script,
-                   const char *key, const struct queue_args *args);
 /** Run a command on the main connection. */
 void queue_send_command(struct queue_request *request,
                         const struct queue_args *args);

@@ -53,7 +53,10 @@ MUST_USE struct lease *lease_adopt(struct queue *queue, const char *job_id,
 
 /* ---- keeping them -------------------------------------------------------- */
 
-/** A name and a value, for people (berth ps, berth queue); borrowed. */
+/**
+ * A name and a value, for people (berth ps, berth queue); borrowed. `labels`,
+ * as in a wish, is read by the queue too: which bells are for this worker.
+ */
 struct worker_fact {
     const char *name;
     const char *value;

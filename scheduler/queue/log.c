@@ -5,55 +5,248 @@
 #include "scheduler/queue/impl.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define KEEP_MS    604800000
+#define PAGE       "16" /* blocks read at a time */
 #define HEAD_BYTES ((int64_t)256 << 10)
 #define TAIL_BYTES ((int64_t)1 << 20)
-/* About what Redis needs for an entry besides its data. */
-#define OVERHEAD 64
 
-static char *log_prefix(const struct queue *queue, const char *id,
-                        uint64_t epoch)
+static char *log_key(const struct queue *queue, const char *id, uint64_t epoch)
 {
-    return xasprintf("berth:log:{%s:%s:%" PRIu64 "}:", queue->pool, id, epoch);
+    return queue_key(queue, "log:%s:%" PRIu64, id, epoch);
 }
 
 char *lease_log_stream(const struct lease *lease)
 {
-    return log_prefix(lease->queue, lease->job_id, lease->epoch);
+    return log_key(lease->queue, lease->job_id, lease->epoch);
 }
 
 /* ---- writing ------------------------------------------------------------ */
 
 static void on_logged(struct queue_request *request,
-                      const struct redisReply *reply UNUSED,
-                      const struct err *err)
+                      const struct redisReply *reply, const struct err *err)
 {
-    ((lease_logged_fn *)request->fn)(request->arg, err);
+    lease_logged_fn *fn = (lease_logged_fn *)request->fn;
+    const struct lease *lease = request->lease;
+    struct err lost;
+
+    if (reply && reply->type == REDIS_REPLY_STRING &&
+        strcmp(reply->str, "ok") != 0) {
+        (void)err_set(&lost, ERR_LOST,
+                      "the lease of job %s (epoch %" PRIu64 ") is lost",
+                      lease->job_id, lease->epoch);
+        err = &lost;
+    }
+    fn(request->arg, err);
 }
 
-void lease_log(struct lease *lease, uint64_t batch,
-               const struct queue_log_entry *entries, size_t count,
-               lease_logged_fn *fn, void *arg)
+/* Stops at what is no whole block: that is the caller's mistake. */
+static void add_blocks(struct queue_args *args, const char *blocks, size_t len)
+{
+    struct log_block block;
+    int64_t size;
+
+    while (len && (size = log_block_parse(blocks, len, &block)) > 0) {
+        queue_args_num(args, (int64_t)block.first_seq);
+        queue_args_num(args, (int64_t)log_block_last_seq(&block) + 1);
+        queue_args_num(args, (int64_t)block.offset);
+        queue_args_num(args, (int64_t)block.bytes);
+        queue_args_mem(args, blocks, (size_t)size);
+        blocks += size;
+        len -= (size_t)size;
+    }
+}
+
+void lease_log(struct lease *lease, uint64_t budget_bytes, const void *blocks,
+               size_t len, lease_logged_fn *fn, void *arg)
 {
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
-    CLEANUP(mem)
-    char *key = log_prefix(lease->queue, lease->job_id, lease->epoch);
     struct queue_request *request =
         queue_request(lease->queue, on_logged, (void (*)(void))fn, arg);
 
     request->lease = lease;
-    queue_args_num(&args, (int64_t)batch);
+    queue_args_str(&args, lease->job_id);
+    queue_args_num(&args, (int64_t)lease->epoch);
+    queue_args_str(&args, lease->nonce);
+    queue_args_num(&args, (int64_t)budget_bytes);
     queue_args_num(&args, HEAD_BYTES);
     queue_args_num(&args, TAIL_BYTES);
-    queue_args_num(&args, OVERHEAD);
-    queue_args_num(&args, KEEP_MS);
-    for (size_t i = 0; i < count && i < LEASE_LOG_MAX_ENTRIES; i++) {
-        queue_args_num(&args, entries[i].step);
-        queue_args_str(&args, entries[i].stream);
-        queue_args_mem(&args, entries[i].data ? entries[i].data : "",
-                       entries[i].len);
-        queue_args_num(&args, (int64_t)entries[i].gap_bytes);
+    add_blocks(&args, blocks, len);
+    queue_send(request, SCRIPT_LOG, &args);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+struct log_read {
+    struct redis_sync *redis;    /* borrowed */
+    struct log_decoder *decoder; /* owned */
+    queue_log_fn *fn;
+    void *arg;
+    uint64_t next_seq; /* of the next entry to be told */
+    uint64_t offset;   /* of output before it; UINT64_MAX: not known */
+};
+
+static int command(struct log_read *read, const char *const *list, size_t count,
+                   redisReply **out_reply, struct err *err)
+{
+    struct redis_words words = {list, NULL, count};
+
+    if (redis_sync_command(read->redis, &words, out_reply, err) < 0)
+        return err_wrap(err, "cannot read '%s'", list[1]);
+    return 0;
+}
+
+static void tell_gap(struct log_read *read, uint64_t next_seq, uint64_t offset)
+{
+    const struct log_entry gap = {.seq = read->next_seq,
+                                  .stream = LOG_GAP,
+                                  .data = "",
+                                  .gap_bytes = read->offset != UINT64_MAX &&
+                                                       offset > read->offset
+                                                   ? offset - read->offset
+                                                   : 0};
+
+    read->fn(read->arg, &gap);
+    read->next_seq = next_seq;
+}
+
+/* {id, {offset O bytes B block D}}; `last`: only its end is of interest. */
+static int take_block(struct log_read *read, const redisReply *entry, bool last,
+                      struct err *err)
+{
+    const redisReply *fields = entry->elements == 2 ? entry->element[1] : NULL;
+    struct log_block block;
+    struct log_entry told;
+
+    if (!fields || !queue_reply_str(fields, 5) ||
+        log_block_parse(fields->element[5]->str, fields->element[5]->len,
+                        &block) <= 0)
+        return err_set(err, ERR_USER, "a block of the log is damaged");
+    if (last || log_block_last_seq(&block) < read->next_seq) {
+        if (log_block_last_seq(&block) + 1 == read->next_seq)
+            read->offset = block.offset + block.bytes;
+        return 0;
     }
-    queue_send_at(request, SCRIPT_LOG, key, &args);
+    if (block.first_seq > read->next_seq)
+        tell_gap(read, block.first_seq, block.offset);
+    if (log_decoder_open(read->decoder, &block, err) < 0)
+        return -1;
+    while (log_decoder_next(read->decoder, &told))
+        if (told.seq >= read->next_seq)
+            read->fn(read->arg, &told);
+    read->next_seq = log_block_last_seq(&block) + 1;
+    read->offset = block.offset + block.bytes;
+    return 0;
+}
+
+/* The last block that begins at or before `seq`: where to go on, and, if it
+ * ends right there, how much output is before. NULL: none does. */
+static int find_block(struct log_read *read, const char *key, char **out_from,
+                      struct err *err)
+{
+    CLEANUP(mem) char *seq = xasprintf("%" PRIu64 "-0", read->next_seq);
+    const char *const list[] = {"XREVRANGE", key, seq, "-", "COUNT", "1"};
+    redisReply *reply = NULL;
+    int rc = 0;
+
+    if (command(read, list, ARRAY_LEN(list), &reply, err) < 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements) {
+        rc = take_block(read, reply->element[0], true, err);
+        if (!rc)
+            *out_from = xstrdup(queue_reply_str(reply->element[0], 0));
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+/* One page; `*from` becomes where the next begins, NULL after the last. */
+static int read_page(struct log_read *read, const char *key, char **from,
+                     struct err *err)
+{
+    const char *const list[] = {"XRANGE", key, *from, "+", "COUNT", PAGE};
+    redisReply *reply = NULL;
+    char *next = NULL;
+    int rc = 0;
+
+    if (command(read, list, ARRAY_LEN(list), &reply, err) < 0)
+        return -1;
+    for (size_t i = 0;
+         !rc && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const char *id = queue_reply_str(reply->element[i], 0);
+
+        rc = take_block(read, reply->element[i], false, err);
+        free(next);
+        next = id ? xasprintf("(%s", id) : NULL;
+    }
+    freeReplyObject(reply);
+    free(*from);
+    *from = next;
+    return rc;
+}
+
+static int read_stream(struct log_read *read, const char *key, struct err *err)
+{
+    CLEANUP(mem) char *from = NULL;
+
+    if (read->next_seq > 1 && find_block(read, key, &from, err) < 0)
+        return -1;
+    if (!from)
+        from = xstrdup("-");
+    while (from)
+        if (read_page(read, key, &from, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* Where the log ends; before the blocks are read, so that none is missed. */
+static int read_end(struct log_read *read, const char *key, uint64_t *out_seq,
+                    uint64_t *out_offset, struct err *err)
+{
+    const char *const list[] = {"HMGET", key, "next_seq", "offset"};
+    redisReply *reply = NULL;
+
+    if (command(read, list, ARRAY_LEN(list), &reply, err) < 0)
+        return -1;
+    *out_seq = (uint64_t)queue_reply_num(reply, 0);
+    *out_offset = (uint64_t)queue_reply_num(reply, 1);
+    freeReplyObject(reply);
+    return 0;
+}
+
+static int read_all(struct log_read *read, const char *key, struct err *err)
+{
+    CLEANUP(mem) char *head = xasprintf("%s:head", key);
+    CLEANUP(mem) char *tail = xasprintf("%s:tail", key);
+    uint64_t end_seq, end_offset;
+
+    if (read_end(read, key, &end_seq, &end_offset, err) < 0 ||
+        read_stream(read, head, err) < 0 || read_stream(read, tail, err) < 0)
+        return -1;
+    if (end_seq > read->next_seq)
+        tell_gap(read, end_seq, end_offset);
+    return 0;
+}
+
+int queue_log(struct queue *queue, const char *id, uint64_t epoch,
+              uint64_t from_seq, queue_log_fn *fn, void *arg,
+              uint64_t *out_next_seq, struct err *err)
+{
+    CLEANUP(mem) char *key = NULL;
+    struct log_read read = {.fn = fn,
+                            .arg = arg,
+                            .next_seq = from_seq ? from_seq : 1,
+                            .offset = from_seq > 1 ? UINT64_MAX : 0};
+    int rc;
+
+    if (queue_check_id(id, err) < 0 || queue_sync(queue, &read.redis, err) < 0)
+        return -1;
+    key = log_key(queue, id, epoch);
+    read.decoder = log_decoder_new();
+    rc = read_all(&read, key, err);
+    log_decoder_free(read.decoder);
+    if (rc == 0 && out_next_seq)
+        *out_next_seq = read.next_seq;
+    return rc;
 }

@@ -6,53 +6,39 @@
 #include "scheduler/queue/lease.h"
 #include "scheduler/queue/log_block.h"
 
-/** A piece of a job's log, in order. */
-struct queue_log_entry {
-    unsigned step;      /* index of the step */
-    const char *stream; /* "stdout", "stderr", "note", or "gap" */
-    const char *data;   /* not NUL-terminated; empty for a gap */
-    size_t len;
-    uint64_t gap_bytes; /* of a gap: bytes of output that were dropped here */
-};
-
-/* ---- reading ------------------------------------------------------------- */
-
-/** An entry, valid during the call; LOG_GAP: output that is not in Redis. */
 typedef void queue_log_fn(void *arg, const struct log_entry *entry);
 
 /**
  * Tell what Redis holds of the log of lease `epoch` of a job, from entry
- * `from_seq` (1: the first) on: its head, a gap if something is missing, its
- * tail. `*out_next_seq` is the number to go on with. None is fine. On failure
- * `fn` may have been told a part of it. Blocks. ERR_USER: a block is damaged.
+ * `from_seq` (1: the first) on: its head (256 KiB), a gap where blocks are not
+ * there (any more), its tail (1 MiB). None is fine. A gap has the number of the
+ * first entry it stands for; `gap_bytes` is 0 where it is not known how much is
+ * missing. `*out_next_seq` is what to go on with. ERR_USER: a malformed id, a
+ * damaged block; ERR_TRANSIENT. Blocks.
  */
 MUST_USE int queue_log(struct queue *queue, const char *id, uint64_t epoch,
                        uint64_t from_seq, queue_log_fn *fn, void *arg,
                        uint64_t *out_next_seq, struct err *err);
 
-/* ---- writing ------------------------------------------------------------- */
-
-/** Where the log of a lease is: the common part of its keys. Owned by the
- * caller. */
+/** Where the log of a lease is: what its keys begin with. Owned by the caller.
+ */
 MUST_USE char *lease_log_stream(const struct lease *lease);
 
 /**
- * `err` NULL: stored. ERR_LOST: the lease is lost. ERR_TRANSIENT, ERR_TIMEOUT:
- * try again.
+ * `err` NULL: stored, or left out for want of room. ERR_LOST: the lease is
+ * lost. ERR_TRANSIENT, ERR_TIMEOUT: try again.
  */
 typedef void lease_logged_fn(void *arg, const struct err *err);
 
 /**
- * Append some entries to the job's log (log.lua), dropping the oldest of the
- * tail to stay within bounds. At most LEASE_LOG_MAX_ENTRIES and
- * LEASE_LOG_MAX_BYTES. `batch` (1, 2, 3…) is the caller's number of this call:
- * one that was stored already is a success, so that a repeat adds nothing
- * twice.
+ * Append whole blocks (log.lua), one behind the other as log_block_put() makes
+ * them, in the order of their numbers; at most LEASE_LOG_MAX_BYTES. What is
+ * there already is passed over: a repeat adds nothing. All logs of the pool
+ * together take `budget_bytes` at most: above it the oldest logs of jobs that
+ * do not run go first, then the tail of this one.
  */
-#define LEASE_LOG_MAX_ENTRIES 64
-#define LEASE_LOG_MAX_BYTES   ((size_t)256 << 10)
-void lease_log(struct lease *lease, uint64_t batch,
-               const struct queue_log_entry *entries, size_t count,
-               lease_logged_fn *fn, void *arg);
+#define LEASE_LOG_MAX_BYTES ((size_t)256 << 10)
+void lease_log(struct lease *lease, uint64_t budget_bytes, const void *blocks,
+               size_t len, lease_logged_fn *fn, void *arg);
 
 #endif

@@ -160,9 +160,9 @@ static int check_options(const struct queue_options *o, struct err *err)
 
 /* What somebody relies on once it is answered; all else can be done again. */
 static const bool is_durable[SCRIPT_COUNT] = {
-    [SCRIPT_SUBMIT] = true,  [SCRIPT_LEASE] = true, [SCRIPT_COMPLETE] = true,
-    [SCRIPT_CANCEL] = true,  [SCRIPT_RETRY] = true, [SCRIPT_FIRE] = true,
-    [SCRIPT_ADVANCE] = true,
+    [SCRIPT_SUBMIT] = true,  [SCRIPT_LEASE] = true,  [SCRIPT_COMPLETE] = true,
+    [SCRIPT_CANCEL] = true,  [SCRIPT_RETRY] = true,  [SCRIPT_FIRE] = true,
+    [SCRIPT_ADVANCE] = true, [SCRIPT_REJECT] = true,
 };
 
 static struct redis_options redis_options(const struct queue *queue)
@@ -324,23 +324,17 @@ static void on_reply(void *arg, const struct redisReply *reply,
     request_clear(request);
 }
 
-void queue_send_at(struct queue_request *request, enum queue_script script,
-                   const char *key, const struct queue_args *args)
+void queue_send(struct queue_request *request, enum queue_script script,
+                const struct queue_args *args)
 {
     struct redis_words words = queue_args_words(args);
 
     if (is_durable[script])
-        redis_eval_durable(request->queue->redis, script, key, &words, on_reply,
-                           request);
+        redis_eval_durable(request->queue->redis, script,
+                           request->queue->prefix, &words, on_reply, request);
     else
-        redis_eval(request->queue->redis, script, key, &words, on_reply,
-                   request);
-}
-
-void queue_send(struct queue_request *request, enum queue_script script,
-                const struct queue_args *args)
-{
-    queue_send_at(request, script, request->queue->prefix, args);
+        redis_eval(request->queue->redis, script, request->queue->prefix,
+                   &words, on_reply, request);
 }
 
 void queue_send_command(struct queue_request *request,

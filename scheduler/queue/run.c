@@ -48,6 +48,8 @@ struct advance {
     struct plan_facts facts; /* borrow from the payload */
     enum run_state states[DOCUMENT_MAX_ROWS];
     struct run_decision decision;
+    bool again; /* there is more to decide once that is done */
+    bool asked; /* jobs were cancelled: those that run take their time */
 };
 
 static void clear_look(struct advance *a)
@@ -190,7 +192,7 @@ static void on_advanced(struct queue_request *request,
         finish(a, false, err);
     else if (!strcmp(word, "lost"))
         finish(a, true, NULL);
-    else if (!strcmp(word, "ok"))
+    else if (!strcmp(word, "ok") && !a->again)
         finish(a, a->decision.outcome != PLAN_PENDING, NULL);
     else if (++a->tries < MAX_TRIES)
         look(a);
@@ -249,7 +251,7 @@ static void add_child(const struct advance *a, struct queue_args *args,
 /* The children that are to begin, as far as they are not too much at once.
  * `payloads` keeps them until the arguments were sent. */
 static int add_children(struct advance *a, struct queue_args *args,
-                        struct strv *payloads, bool *out_more, struct err *err)
+                        struct strv *payloads, struct err *err)
 {
     const json_t *common = json_object_get(a->payload, "common");
     size_t bytes = 0;
@@ -259,7 +261,7 @@ static int add_children(struct advance *a, struct queue_args *args,
         CLEANUP(mem) char *payload = NULL;
 
         if (bytes > MAX_BATCH_BYTES) {
-            *out_more = true;
+            a->again = true;
             break;
         }
         if (json_is_object(common))
@@ -299,6 +301,7 @@ static void send_invalid(struct advance *a, const struct err *err)
                        strtoll(a->fields[LOOK_STARTED], NULL, 10), &result);
     run_decision_clear(&a->decision);
     a->decision.outcome = PLAN_FAILURE;
+    a->again = false;
     send_end(a, &result);
 }
 
@@ -308,17 +311,18 @@ static void send_decision(struct advance *a)
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
     CLEANUP(strv) struct strv payloads = {0};
     const struct run_decision *d = &a->decision;
-    bool more = d->more;
     struct err err = {0};
 
+    a->again = d->more || (d->cancel_count && !a->asked);
+    a->asked = a->asked || d->cancel_count;
     children.arena = arena_new();
-    if (add_children(a, &children, &payloads, &more, &err) < 0) {
+    if (add_children(a, &children, &payloads, &err) < 0) {
         send_invalid(a, &err);
         return;
     }
     queue_args_str(&args, a->id);
     queue_args_str(&args, a->rev);
-    queue_args_num(&args, !more);
+    queue_args_num(&args, !a->again);
     add_indices(&args, d->skip, d->skip_count);
     add_indices(&args, d->cancel, d->cancel_count);
     for (size_t i = 0; i < 3; i++)
@@ -374,6 +378,7 @@ static void on_rows(struct queue_request *request,
                                         .started_at_ms = strtoll(
                                             a->fields[LOOK_STARTED], NULL, 10)},
                     &result);
+    a->again = false;
     send_end(a, &result);
 }
 

@@ -20,7 +20,7 @@ EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
 EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
 EMBED_FILES(queue_lua_renew, ENDING LUA("renew"));
 EMBED_FILES(queue_lua_complete, GRANT LUA("complete"));
-EMBED_FILES(queue_lua_log, LUA("log"));
+EMBED_FILES(queue_lua_log, LOGS LUA("log"));
 EMBED_FILES(queue_lua_cancel, ENDING LUA("cancel"));
 EMBED_FILES(queue_lua_retry, ENDING LUA("retry"));
 EMBED_FILES(queue_lua_drain, READY LUA("drain"));

@@ -92,7 +92,8 @@ run status 'A B'
 like "$status $err" "^1 .*job id 'A B' is not" "an id that can be none"
 
 # ---- jobs that wait -----------------------------------------------------------
-script configure max_instances 2 tcap:acme/busy 1 capped 1 >/dev/null
+script configure max_instances 2 infra_retries 4 tcap:acme/busy 1 capped 1 \
+    >/dev/null
 renew w1 labels ,linux, running 1 capacity 4 state alive >/dev/null
 renew w2 labels ,linux, running 0 capacity 1 refuses 'disk is full' >/dev/null
 about='{"repo":"acme/app","branch":"fix/\u001b[31mred\u202e","change":42}'
@@ -236,7 +237,7 @@ complete plain 2 w2 passed >/dev/null
 is "$(lease w2)" "plain2
 1" "then the next"
 complete plain2 1 w2 failed worker_lost '{}' 1 >/dev/null
-why plain2 "until [0-9:]{8} \(retry 1 of 3 after worker_lost\)
+why plain2 "until [0-9:]{8} \(retry 1 of 4 after worker_lost\)
 "
 like "$out" "^job plain2: delayed: worker_lost
 .*
@@ -369,5 +370,41 @@ fi
 is "$?|$(<err)" \
     "1|berth: cannot write to standard output: No space left on device" \
     "a full disk is told"
+exec 3> >(:)
+wait "$!"
+"$BERTH_BIN" ps -a >&3 2>err
+is "$?|$(<err)" "1|" "a reader that has gone is told nothing"
+exec 3>&-
+
+# ---- the Redis of a berth that runs here ----------------------------------------
+unset BERTH_REDIS
+mkdir -p "$BERTH_STATE_DIR/redis"
+(
+    cd "$BERTH_STATE_DIR/redis" || exit 1
+    printf '%s' "$PWD/redis.sock" >socket
+    exec redis-server --port 0 --unixsocket redis.sock --dir "$PWD" \
+        --pidfile "$PWD/redis.pid" --save '' --logfile log
+) &
+embedded=$!
+trap 'redis_stop; kill "$embedded" 2>/dev/null' EXIT
+for _ in $(seq 400); do
+    run ps
+    [ "$status" -eq 0 ] && break
+    sleep 0.05
+done
+is "$status|$out" "0|there are no such jobs" "it is found without being named"
+redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" HSET "${pool}job:mine" \
+    state running kind job epoch 1 >/dev/null
+"$BERTH_BIN" logs -f mine >followed 2>&1 &
+follower=$!
+sleep 1
+ok "logs -f follows a job of it" kill -0 "$follower"
+kill "$embedded"
+wait "$embedded"
+wait "$follower"
+is "$?|$(<followed)" "3|berth: the berth that ran this Redis has ended" \
+    "and ends with it"
+run ps
+like "$status $err" "^3 .*no Redis is configured" "it is gone"
 is "$(script audit 10)" "" "the queue is whole"
 done_testing

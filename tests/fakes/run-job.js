@@ -2,6 +2,7 @@
 // tests/fakes/run-job.js - a stand-in that does what its job's inputs.fake says.
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
+const crypto = require('crypto');
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
@@ -109,6 +110,37 @@ const behaviours = {
         for (let i = 0; i < 64; i++)
             send(FRAME.STDOUT, Buffer.alloc(128 << 10, 97 + i % 26));
         end('passed', null);
+    },
+    noise() { // 3 MiB that cannot be compressed below 3/4
+        for (let i = 0; i < 48; i++)
+            send(FRAME.STDOUT, crypto.randomBytes(48 << 10).toString('base64'));
+        end('passed', null);
+    },
+    chatter() { // 400 numbered lines in 4 s
+        let n = 0;
+        const timer = setInterval(() => {
+            for (let i = 0; i < 2; i++)
+                send(n % 3 ? FRAME.STDOUT : FRAME.STDERR, `line ${n++}\n`);
+            if (n >= 400) {
+                clearInterval(timer);
+                end('passed', null);
+            }
+        }, 20);
+    },
+    leaky() { // its secret in pieces, on both streams, in a note, in the result
+        const secret = job.env.API_TOKEN;
+        const half = secret.length >> 1;
+        for (const type of [FRAME.STDOUT, FRAME.STDERR]) {
+            send(type, `<${secret.slice(0, half)}`);
+            send(FRAME.NOTE, 'between\n');
+            send(type, `${secret.slice(half)}>\n`);
+        }
+        for (const c of `[${secret}]`)
+            send(FRAME.STDOUT, c);
+        send(FRAME.NOTE, `note ${secret}\n`);
+        send(FRAME.STDOUT, Buffer.from(secret).toString('base64'));
+        send(FRAME.STDOUT, 'x' + secret.slice(0, 5), 1); // and no more of it
+        end('failed', 'step_failed', { message: `it said ${secret}!` });
     },
     sleep() { setTimeout(() => behaviours.pass(), 1500); },
 };

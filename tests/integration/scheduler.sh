@@ -6,43 +6,31 @@ set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
-lua=$tap_root/scheduler/queue/lua
+# shellcheck source=../lib/queue.sh
+. "$(dirname "$0")/../lib/queue.sh"
+
 sock=$TEST_TMP/s
-pool='berth:{it}:'
 export BERTH_REDIS=unix://$sock BERTH_STATE_DIR=$TEST_TMP/state
 unset BERTH_CONFIG
 started=()
 
-redis() {
-    redis-cli -s "$sock" "$@"
-}
-start_redis() {
-    redis-server --port 0 --unixsocket "$sock" --dir "$TEST_TMP" --save '' \
-        --appendonly yes --appendfsync always --loglevel warning \
-        >>"$TEST_TMP/redis.log" 2>&1 &
-    server=$!
-    for _ in $(seq 200); do
-        redis ping >"$TEST_TMP/ping" 2>&1 && grep -q PONG "$TEST_TMP/ping" &&
-            break
-        sleep 0.05
-    done
-}
 cleanup() {
     local pid
-    for pid in "${started[@]}" "$server"; do
+    for pid in "${started[@]}"; do
         kill -9 "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
+    redis_stop
 }
 trap cleanup EXIT
-start_redis
+redis_start
 
 berth() {
     "$BERTH_BIN" "$@"
 }
 # scheduler NAME [OPTION…]: sets pid
 scheduler() {
-    "$BERTH_BIN" scheduler --pool it --name "$1" "${@:2}" \
+    "$BERTH_BIN" scheduler --name "$1" "${@:2}" \
         >>"$TEST_TMP/$1.log" 2>&1 &
     pid=$!
     started+=("$pid")
@@ -113,10 +101,10 @@ ok "a wrong one changes nothing" wait_for 1 \
 is "$(redis HGET "${pool}conf" max_instances)" 9 "and it goes on"
 
 # ---- Redis goes away ---------------------------------------------------------
-kill -9 "$server"
-wait "$server" 2>/dev/null
+kill -9 "$redis_pid"
+wait "$redis_pid" 2>/dev/null
 sleep 12 # what was asked meanwhile is given up after 10 s
-start_redis
+redis_start
 put <<<'{id: after, pipeline: {steps: [{run: ls}]}}'
 ok "Redis comes back, and so does it" wait_for ready state_of after
 is "$(grep -c 'Redis is away' "$TEST_TMP/s1.log")" 1 "it said so once"
@@ -141,24 +129,15 @@ like "$(redis HGET "${pool}job:fleet-1" payload)" \
     "\"commit\": ?\"$(git -C "$TEST_TMP/repo" rev-parse HEAD)\"" \
     "its commit is pinned"
 
-# script NAME ARG…: with what stands before it (scheduler/queue/scripts.c)
-script() {
-    redis --eval "$TEST_TMP/$1.lua" "$pool" , "${@:2}"
-}
-for name in lease complete; do
-    cat "$lua"/lib/{pool,ready,ending,grant}.lua "$lua/$name.lua" \
-        >"$TEST_TMP/$name.lua"
-done
-# work ID STATE: take a job, which is that one, and end it
+# work ID STATE [REASON]: take a job, which is that one, and end it
 work() {
-    local lease
-    mapfile -t lease < <(script lease w "n-$1" 0 '' 9 60000 1000 0)
-    [ "${lease[0]}" = "$1" ] || {
-        echo "took ${lease[0]}"
+    local job
+    mapfile -t job < <(lease "w-$1")
+    [ "${job[0]}" = "$1" ] || {
+        echo "took ${job[0]}"
         return 1
     }
-    [ "$(script complete "$1" "${lease[1]}" "n-$1" "$2" "${3:-}" '{}' 0 0.5 w |
-        head -n 1)" = ok ]
+    [ "$(complete "$1" "${job[1]}" "w-$1" "$2" "${3:-}" | head -n 1)" = ok ]
 }
 ok "build passes" work fleet-1 passed
 ok "then its siblings are due" wait_for ready state_of fleet-3
@@ -187,6 +166,7 @@ for n in 1 2; do
     wait "$pid" 2>/dev/null
 done
 scheduler dying1
+second=$pid
 ok "one of the same name takes it over at once" wait_for running \
     state_of orphan1
 scheduler s3
@@ -194,6 +174,28 @@ third=$pid
 ok "another one a while later" wait_for running state_of orphan2
 is "$(redis EXISTS "${pool}inbox" "${pool}inbox:dying1" \
     "${pool}inbox:dying2")" 0 "and no document is left"
+
+# Killed again and again while documents come in: none is lost, none is twice.
+kill -TERM "$second" "$third"
+wait "$second" "$third"
+for round in 1 2 3 4 5; do
+    scheduler x
+    killed=$pid
+    scheduler y
+    for _ in $(seq 40); do
+        echo "LPUSH ${pool}inbox '{pipeline: {name: bulk, steps: [{run: ls}]}}'"
+    done | redis >"$TEST_TMP/put"
+    sleep "0.$((round * 2))"
+    kill -9 "$killed" "$pid"
+    wait "$killed" "$pid" 2>/dev/null
+done
+scheduler x
+scheduler y
+third=$pid
+ok "in the end no document waits" wait_for 0 \
+    redis EXISTS "${pool}inbox" "${pool}inbox:x" "${pool}inbox:y"
+is "$(redis --scan --pattern "${pool}job:bulk-*" | sort -u | wc -l)" 200 \
+    "and each became one job"
 
 # ---- schedules ---------------------------------------------------------------
 cat >"$TEST_TMP/cron.yml" <<'EOF'
@@ -218,24 +220,24 @@ is "$(redis EXISTS "${pool}inbox")" 0 "and no document came twice"
 
 # ---- berth submit ------------------------------------------------------------
 cd "$TEST_TMP/repo" || exit 1
-is "$(berth submit --pool it --id mine - <<<'pipeline: ci')" mine \
+is "$(berth submit --id mine - <<<'pipeline: ci')" mine \
     "submit prints the id"
 ok "it is a run, of the repository that one is in" wait_for \
     "$TEST_TMP/repo" sh -c \
     "redis-cli -s '$sock' HGET '${pool}job:mine' payload |
         sed 's/.*\"common\":{\"repo\":\"\([^\"]*\)\".*/\1/'"
-berth submit --pool it - <<<'pipeline: cj' >"$TEST_TMP/out" 2>&1
+berth submit - <<<'pipeline: cj' >"$TEST_TMP/out" 2>&1
 is $? 2 "a wrong document is wrong usage"
 like "$(cat "$TEST_TMP/out")" "no file .berth/cj.yml" "and it says why"
-berth submit --redis unix:///nowhere --pool it - <<<'kind: tset' \
+berth submit --redis unix:///nowhere - <<<'kind: tset' \
     >"$TEST_TMP/out" 2>&1
 is $? 2 "it is checked before Redis is looked for"
 like "$(cat "$TEST_TMP/out")" "^<stdin>:1:7: 'tset'" "with its place"
-is "$(berth submit --pool it --json - \
+is "$(berth submit --json - \
     <<<'{id: mine, pipeline: {steps: [{run: ls}]}}' 2>/dev/null |
     tr -d ' \n')" '{"jobs":[{"id":"mine","result":"exists"}]}' \
     "the same id is the same job"
-berth submit --pool it --wait - \
+berth submit --wait - \
     <<<'{id: awaited, priority: urgent, pipeline: {steps: [{run: ls}]}}' \
     >"$TEST_TMP/out" 2>&1 &
 waiting=$!

@@ -12,6 +12,7 @@
 #   complete ID EPOCH WORKER STATE [REASON [RESULT [INFRA]]]
 #   renew WORKER NAME VALUE…   a worker is there and says so
 
+# shellcheck disable=SC2154 # of tap.sh
 queue_lua=$tap_root/scheduler/queue/lua
 pool='berth:{default}:'
 
@@ -41,7 +42,8 @@ script_parts() {
     submit | advance) echo pool ready ending accept ;;
     lease | complete | configure | promote | why) echo pool ready ending grant ;;
     drain) echo pool ready ;;
-    watch | fire | reject | worker | rejected | forget) echo pool ;;
+    reject | giveback) echo pool refuse ;;
+    watch | fire | worker | rejected | forget | look | ends) echo pool ;;
     list | depths | audit) echo pool lanes ;;
     trim) echo pool logs ;;
     *) echo pool ready ending ;;

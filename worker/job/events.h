@@ -32,6 +32,7 @@ enum job_frame {
  * { "job_id": "…", "epoch": N, "pipeline": <normalised document>,
  *   "repo": "URL or absolute path", "repo_name": "acme/app",
  *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
+ *   "branch": "", "matrix": {"k": "v"},
  *   "base": "", "change": "", "trust": "member",
  *   "username": "", "password": "", for an http(s) repo; never stored,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,

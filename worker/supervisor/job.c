@@ -5,11 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "scheduler/queue/log.h"
 #include "worker/job/events.h"
 #include "worker/supervisor/held.h"
 #include "worker/supervisor/job_log.h"
 #include "worker/supervisor/runner.h"
+#include "worker/supervisor/secrets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct job {
     struct job_spec spec;
     struct lease *lease;          /* owned */
     struct job_log *log;          /* owned; NULL: there is no run-job */
+    struct mask *mask;            /* owned; NULL: nothing is secret */
     struct runner *runner;        /* owned; NULL: none runs */
     struct loop_source *deadline; /* borrowed */
     struct loop_source *retry;    /* borrowed */
@@ -175,10 +176,12 @@ static void on_log_stored(void *arg)
     struct job *job = arg;
     CLEANUP(mem) char *stream = lease_log_stream(job->lease);
 
+    secrets_mask_result(job->mask, job->verdict->document);
     job->state = xstrdup(job->verdict->state);
     job->reason = (enum reason)reason_find(job->verdict->reason);
     job->json =
-        job_verdict_write(job->verdict, stream, job_log_dropped(job->log));
+        job_verdict_write(job->verdict, stream, job_log_stored(job->log),
+                          job_log_lost_bytes(job->log));
     store(job);
 }
 
@@ -195,13 +198,17 @@ static void begin_store(struct job *job)
 
 static void add_to_log(struct job *job, const struct frame *frame)
 {
-    static const char *const streams[] = {[JOB_FRAME_STDOUT] = "stdout",
-                                          [JOB_FRAME_STDERR] = "stderr",
-                                          [JOB_FRAME_NOTE] = "note"};
+    static const struct {
+        enum job_frame frame;
+        enum log_stream stream;
+    } streams[] = {{JOB_FRAME_STDOUT, LOG_STDOUT},
+                   {JOB_FRAME_STDERR, LOG_STDERR},
+                   {JOB_FRAME_NOTE, LOG_NOTE}};
 
-    if (frame->type < ARRAY_LEN(streams) && streams[frame->type])
-        job_log_add(job->log, frame->id, streams[frame->type], frame->data,
-                    frame->len);
+    for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+        if (frame->type == streams[i].frame)
+            job_log_add(job->log, frame->id, streams[i].stream, frame->data,
+                        frame->len);
 }
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -265,9 +272,18 @@ static void start_runner(struct job *job)
                                      .events = {.on_frame = on_frame,
                                                 .on_over = on_runner_over,
                                                 .arg = job}};
+    struct job_log_spec log = {.loop = job->spec.loop,
+                               .lease = job->lease,
+                               .state_dir = options->state_dir,
+                               .store = options->log_store,
+                               .budget_bytes =
+                                   &options->limits.log_budget_bytes};
     const struct supervisor_events *events = job->spec.events;
 
-    job->log = job_log_new(job->spec.loop, job->lease);
+    job->mask =
+        secrets_mask(id_of(job), lease_payload(job->lease), options->secrets);
+    log.mask = job->mask;
+    job->log = job_log_new(&log);
     runner_start(&spec, &job->runner, &job->verdict);
     if (!job->runner) {
         job->retry = loop_add_timer(job->spec.loop, 0, begin_store_later, job);
@@ -348,6 +364,7 @@ void job_free(struct job *job)
     loop_remove(job->deadline);
     loop_remove(job->retry);
     job_log_free(job->log);
+    mask_free(job->mask);
     lease_free(job->lease);
     job_verdict_free(job->verdict);
     free(job->state);

@@ -1,73 +1,61 @@
-/* worker/supervisor/job_log.c - a job's output on its way to Redis. */
+/* worker/supervisor/job_log.c - a job's output on its way to Redis and disk. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/supervisor/job_log.h"
 
 #include "base/clock.h"
-#include "base/strbuf.h"
+#include "base/log.h"
+#include "worker/logs/spool.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define GATHER_MS   20
-#define RETRY_MS    500
-#define ENTRY_BYTES ((size_t)16 << 10)
-#define ENTRY_COST                                                             \
-    64 /* counted for each entry, so that tiny ones are bound                  \
-        */
-
-struct piece {
-    TAILQ_ENTRY(piece) link;
-    unsigned step;
-    const char *stream; /* static */
-    struct strbuf data;
-    uint64_t gap_bytes; /* of a gap */
-};
-
-TAILQ_HEAD(piece_list, piece);
+#define GATHER_MS 50
+#define RETRY_MS  500
+#define MAX_AGE_S ((int64_t)7 * 24 * 3600)
+/* A masked chunk: frames are cut into some that are no larger. */
+#define CHUNK_BYTES ((size_t)64 << 10)
 
 struct job_log {
-    struct loop *loop;   /* borrowed */
-    struct lease *lease; /* borrowed */
-    struct piece_list waiting;
-    struct piece_list sent; /* the batch under way, or to be sent again */
-    size_t pending_bytes;   /* of both, with ENTRY_COST */
-    uint64_t batch;         /* number of the batch in `sent` */
-    uint64_t dropped_bytes;
+    struct job_log_spec spec;
+    struct mask_stream *streams[LOG_STREAMS]; /* owned; of `step`; or NULL */
+    unsigned step;
+    struct log_builder *builder; /* owned */
+    struct spool *spool;         /* owned; NULL: there is none */
+    struct log_reader *reader;   /* owned; of the spool; NULL: not yet */
+    struct strbuf batch;         /* blocks that Redis has not taken yet */
+    uint64_t lost_bytes;         /* for want of a spool */
     bool under_way;
-    struct loop_source *timer;  /* borrowed: gather, or try again */
+    bool refused;               /* Redis will never take it */
+    struct loop_source *gather; /* borrowed: finish a block */
+    struct loop_source *retry;  /* borrowed: send again */
     struct loop_source *limit;  /* borrowed: of job_log_finish() */
     job_log_done_fn *on_finish; /* NULL: not finishing */
     void *arg;
+    char *stored; /* owned */
 };
 
-static void send_next(void *arg);
+static void pump(struct job_log *log);
 
-static size_t cost(const struct piece *piece)
-{
-    return piece->data.len + ENTRY_COST;
-}
-
-static void clear(struct job_log *log, struct piece_list *list)
-{
-    struct piece *piece;
-
-    while ((piece = TAILQ_FIRST(list))) {
-        TAILQ_REMOVE(list, piece, link);
-        log->pending_bytes -= cost(piece);
-        strbuf_clear(&piece->data);
-        free(piece);
-    }
-}
-
-struct job_log *job_log_new(struct loop *loop, struct lease *lease)
+struct job_log *job_log_new(const struct job_log_spec *spec)
 {
     struct job_log *log = xcalloc(1, sizeof(*log));
+    CLEANUP(mem) char *dir = xasprintf("%s/spool", spec->state_dir);
+    const struct spool_options options = {.dir = dir,
+                                          .id = lease_job_id(spec->lease),
+                                          .epoch = lease_epoch(spec->lease)};
+    struct err err;
 
-    log->loop = loop;
-    log->lease = lease;
-    TAILQ_INIT(&log->waiting);
-    TAILQ_INIT(&log->sent);
+    log->spec = *spec;
+    log->batch = (struct strbuf)STRBUF_MAX(LEASE_LOG_MAX_BYTES);
+    for (size_t i = 0; spec->mask && i < LOG_STREAMS; i++)
+        log->streams[i] = mask_stream_new(spec->mask);
+    if (spool_open(&options, &log->spool, &err) < 0)
+        log_warn("job %s: its log is not kept: %s", options.id, err.msg);
+    log->builder = log_builder_new(log->spool ? spool_next_seq(log->spool) : 1,
+                                   log->spool ? spool_offset(log->spool) : 0);
     return log;
 }
 
@@ -75,195 +63,267 @@ void job_log_free(struct job_log *log)
 {
     if (!log)
         return;
-    clear(log, &log->waiting);
-    clear(log, &log->sent);
-    loop_remove(log->timer);
+    loop_remove(log->gather);
+    loop_remove(log->retry);
     loop_remove(log->limit);
+    for (size_t i = 0; i < LOG_STREAMS; i++)
+        mask_stream_free(log->streams[i]);
+    log_reader_free(log->reader);
+    log_builder_free(log->builder);
+    spool_free(log->spool);
+    strbuf_clear(&log->batch);
+    free(log->stored);
     free(log);
 }
 
-/* ---- sending ------------------------------------------------------------ */
-
-static void send_later(struct job_log *log, int64_t wait_ms)
-{
-    if (!log->timer)
-        log->timer = loop_add_timer(log->loop, clock_mono_ms() + wait_ms,
-                                    send_next, log);
-}
+/* ---- to Redis --------------------------------------------------------------
+ */
 
 static void finished(struct job_log *log)
 {
-    job_log_done_fn *fn = log->on_finish;
+    job_log_done_fn *fn = STEAL(log->on_finish);
+    const char *id = lease_job_id(log->spec.lease);
+    uint64_t epoch = lease_epoch(log->spec.lease);
+    struct err err;
 
-    log->on_finish = NULL;
     loop_remove(log->limit);
-    log->limit = NULL;
-    if (fn)
-        fn(log->arg);
+    loop_remove(log->retry);
+    log->limit = log->retry = NULL;
+    if (log->spool && log->spec.store) {
+        if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
+                          &err) < 0)
+            log_warn("job %s: its log stays in the spool: %s", id, err.msg);
+        else
+            log->stored = log_store_name(log->spec.store, id, epoch);
+    } else if (log->spool) {
+        (void)unlink(spool_path(log->spool));
+    }
+    fn(log->arg);
 }
 
-static void on_stored(void *arg, const struct err *err)
+static void on_retry(void *arg)
+{
+    struct job_log *log = arg;
+
+    log->retry = NULL;
+    pump(log);
+}
+
+static void on_logged(void *arg, const struct err *err)
 {
     struct job_log *log = arg;
 
     log->under_way = false;
     if (err && (err->kind == ERR_TRANSIENT || err->kind == ERR_TIMEOUT)) {
-        send_later(log, RETRY_MS);
+        log->retry = loop_add_timer(log->spec.loop, clock_mono_ms() + RETRY_MS,
+                                    on_retry, log);
         return;
     }
-    if (err) { /* refused for good: no use to send it again */
-        struct piece *piece;
-
-        TAILQ_FOREACH (piece, &log->sent, link)
-            log->dropped_bytes += piece->data.len + piece->gap_bytes;
-    }
-    clear(log, &log->sent);
-    send_next(log);
+    if (err) /* the supervisor learns from its renewal what is wrong */
+        log->refused = true;
+    strbuf_cut(&log->batch, 0);
+    pump(log);
 }
 
-/* The next batch: a failed one goes out again as it was. */
-static void gather_batch(struct job_log *log)
+static bool open_reader(struct job_log *log)
 {
-    struct piece *piece;
-    size_t count = 0;
-    size_t bytes = 0;
+    struct err err;
 
-    if (!TAILQ_EMPTY(&log->sent))
+    if (!log->spool)
+        return false;
+    if (!log->reader && spool_read(log->spool, 1, &log->reader, &err) < 0)
+        log_warn("job %s: %s", lease_job_id(log->spec.lease), err.msg);
+    return log->reader != NULL;
+}
+
+/* As many blocks as are there, and as surely fit. */
+static void fill_batch(struct job_log *log)
+{
+    struct log_block block;
+    struct err err;
+    int rc = 1;
+
+    if (!open_reader(log))
         return;
-    log->batch++;
-    while ((piece = TAILQ_FIRST(&log->waiting)) &&
-           count < LEASE_LOG_MAX_ENTRIES &&
-           bytes + piece->data.len <= LEASE_LOG_MAX_BYTES) {
-        TAILQ_REMOVE(&log->waiting, piece, link);
-        TAILQ_INSERT_TAIL(&log->sent, piece, link);
-        bytes += piece->data.len;
-        count++;
+    while (rc > 0 &&
+           log->batch.len + LOG_BLOCK_MAX_SIZE <= LEASE_LOG_MAX_BYTES) {
+        rc = log_reader_next_block(log->reader, &block, &err);
+        if (rc > 0)
+            log_block_put(&block, &log->batch);
+    }
+    if (rc < 0) {
+        log_warn("job %s: its spool: %s", lease_job_id(log->spec.lease),
+                 err.msg);
+        log->refused = true;
     }
 }
 
-static void transmit(struct job_log *log)
+static void pump(struct job_log *log)
 {
-    struct queue_log_entry entries[LEASE_LOG_MAX_ENTRIES];
-    struct piece *piece;
-    size_t count = 0;
-
-    TAILQ_FOREACH (piece, &log->sent, link)
-        entries[count++] = (struct queue_log_entry){
-            .step = piece->step,
-            .stream = piece->stream,
-            .data = piece->data.data,
-            .len = piece->data.len,
-            .gap_bytes = piece->gap_bytes,
-        };
-    log->under_way = true;
-    lease_log(log->lease, log->batch, entries, count, on_stored, log);
+    if (log->under_way || log->retry)
+        return;
+    if (!log->batch.len && !log->refused)
+        fill_batch(log);
+    if (log->batch.len && !log->refused) {
+        log->under_way = true;
+        lease_log(log->spec.lease, *log->spec.budget_bytes, log->batch.data,
+                  log->batch.len, on_logged, log);
+    } else if (log->on_finish) {
+        finished(log);
+    }
 }
 
-static void send_next(void *arg)
+/* ---- into blocks ------------------------------------------------------------
+ */
+
+/* Redis may have it later: from the spool. Without one: now or never. */
+static void cut_block(struct job_log *log)
+{
+    struct log_block block;
+
+    loop_remove(log->gather);
+    log->gather = NULL;
+    if (!log_builder_finish(log->builder, &block))
+        return;
+    if (log->spool)
+        spool_append(log->spool, &block);
+    else if (!log->under_way && !log->retry && !log->batch.len)
+        log_block_put(&block, &log->batch);
+    else
+        log->lost_bytes += block.bytes;
+}
+
+static void on_gather(void *arg)
 {
     struct job_log *log = arg;
 
-    loop_remove(log->timer);
-    log->timer = NULL;
-    if (log->under_way)
-        return;
-    if (TAILQ_EMPTY(&log->waiting) && TAILQ_EMPTY(&log->sent)) {
-        finished(log);
-        return;
+    log->gather = NULL;
+    cut_block(log);
+    pump(log);
+}
+
+static void add_text(struct job_log *log, enum log_stream stream,
+                     const char *data, size_t len)
+{
+    while (len) {
+        struct log_entry entry = {
+            .at_ms = clock_wall_ms(),
+            .step = log->step,
+            .stream = stream,
+            .data = data,
+            .len = len < LOG_ENTRY_MAX_DATA ? len : LOG_ENTRY_MAX_DATA};
+
+        if (!log_builder_add(log->builder, &entry)) {
+            cut_block(log);
+            pump(log);
+            continue;
+        }
+        data += entry.len;
+        len -= entry.len;
     }
-    gather_batch(log);
-    transmit(log);
+    if (log_builder_pending(log->builder) && !log->gather)
+        log->gather = loop_add_timer(
+            log->spec.loop, clock_mono_ms() + GATHER_MS, on_gather, log);
 }
 
-/* ---- adding ------------------------------------------------------------- */
-
-static struct piece *append(struct job_log *log, unsigned step,
-                            const char *stream)
+/* What was held back because a secret might begin in it. */
+static void flush_streams(struct job_log *log)
 {
-    struct piece *piece = xcalloc(1, sizeof(*piece));
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
 
-    piece->step = step;
-    piece->stream = stream;
-    piece->data = (struct strbuf)STRBUF_MAX(ENTRY_BYTES);
-    TAILQ_INSERT_TAIL(&log->waiting, piece, link);
-    log->pending_bytes += ENTRY_COST;
-    return piece;
+    for (size_t i = 0; log->spec.mask && i < LOG_STREAMS; i++) {
+        strbuf_cut(&text, 0);
+        mask_stream_flush(log->streams[i], &text);
+        add_text(log, (enum log_stream)i, text.data, text.len);
+    }
 }
 
-static void add_gap(struct job_log *log, unsigned step, uint64_t bytes)
-{
-    struct piece *piece = TAILQ_LAST(&log->waiting, piece_list);
-
-    if (!piece || !piece->gap_bytes)
-        piece = append(log, step, "gap");
-    piece->gap_bytes += bytes;
-    log->dropped_bytes += bytes;
-}
-
-static size_t add_part(struct job_log *log, unsigned step, const char *stream,
-                       const char *data, size_t len)
-{
-    struct piece *piece = TAILQ_LAST(&log->waiting, piece_list);
-
-    if (!piece || piece->step != step || piece->gap_bytes ||
-        strcmp(piece->stream, stream) != 0 || piece->data.len == ENTRY_BYTES)
-        piece = append(log, step, stream);
-    if (len > ENTRY_BYTES - piece->data.len)
-        len = ENTRY_BYTES - piece->data.len;
-    strbuf_add(&piece->data, data, len);
-    log->pending_bytes += len;
-    return len;
-}
-
-void job_log_add(struct job_log *log, unsigned step, const char *stream,
+void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
                  const void *data, size_t len)
 {
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     const char *p = data;
 
-    while (len && log->pending_bytes + ENTRY_COST < JOB_LOG_MAX_PENDING) {
-        size_t room = JOB_LOG_MAX_PENDING - log->pending_bytes - ENTRY_COST;
-        size_t n = add_part(log, step, stream, p, len < room ? len : room);
+    if (step != log->step)
+        flush_streams(log); /* steps do not overlap */
+    log->step = step;
+    if (!log->spec.mask) {
+        add_text(log, stream, p, len);
+        return;
+    }
+    while (len) {
+        size_t n = len < CHUNK_BYTES ? len : CHUNK_BYTES;
 
+        strbuf_cut(&text, 0);
+        mask_stream_feed(log->streams[stream], p, n, &text);
+        /* A line of berth's own is whole: it does not wait for the next. */
+        if (stream == LOG_NOTE && n == len)
+            mask_stream_flush(log->streams[stream], &text);
+        add_text(log, stream, text.data, text.len);
         p += n;
         len -= n;
     }
-    if (len)
-        add_gap(log, step, len);
-    if (!log->under_way)
-        send_later(log, GATHER_MS);
 }
 
-/* ---- the end ------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------ */
 
 static void on_limit(void *arg)
 {
     struct job_log *log = arg;
-    uint64_t bytes = 0;
-    struct piece *piece;
 
     log->limit = NULL;
-    TAILQ_FOREACH (piece, &log->waiting, link)
-        bytes += piece->data.len + piece->gap_bytes;
-    clear(log, &log->waiting);
-    if (bytes)
-        add_gap(log, 0, bytes);
+    log->refused = true; /* what is under way may come or not */
     finished(log);
+}
+
+/* Not from inside of job_log_finish(). */
+static void on_last(void *arg)
+{
+    struct job_log *log = arg;
+
+    log->gather = NULL;
+    pump(log);
 }
 
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg)
 {
+    flush_streams(log);
+    cut_block(log);
+    if (log->spool && !spool_finish(log->spool))
+        log_warn("job %s: the end of its log is missing",
+                 lease_job_id(log->spec.lease));
     log->on_finish = fn;
     log->arg = arg;
-    log->limit =
-        loop_add_timer(log->loop, clock_mono_ms() + limit_ms, on_limit, log);
-    if (!log->under_way && TAILQ_EMPTY(&log->sent)) {
-        loop_remove(log->timer);
-        log->timer = loop_add_timer(log->loop, 0, send_next, log);
-    }
+    log->limit = loop_add_timer(log->spec.loop, clock_mono_ms() + limit_ms,
+                                on_limit, log);
+    log->gather = loop_add_timer(log->spec.loop, 0, on_last, log);
 }
 
-uint64_t job_log_dropped(const struct job_log *log)
+uint64_t job_log_lost_bytes(const struct job_log *log)
 {
-    return log->dropped_bytes;
+    return log->lost_bytes + (log->spool ? spool_lost_bytes(log->spool) : 0);
+}
+
+const char *job_log_stored(const struct job_log *log)
+{
+    return log->stored;
+}
+
+void job_log_clean(const char *state_dir)
+{
+    CLEANUP(mem) char *spool = xasprintf("%s/spool", state_dir);
+    int64_t oldest = clock_wall_ms() / 1000 - MAX_AGE_S;
+    DIR *dir = opendir(spool);
+    struct dirent *entry;
+    struct stat st;
+
+    while (dir && (entry = readdir(dir)))
+        if (log_file_is_name(entry->d_name) &&
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtime < oldest)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        (void)closedir(dir);
 }

@@ -1,41 +1,61 @@
-/* worker/supervisor/job_log.h - a job's output on its way to Redis. */
+/* worker/supervisor/job_log.h - a job's output on its way to Redis and disk. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_SUPERVISOR_JOB_LOG_H
 #define WORKER_SUPERVISOR_JOB_LOG_H
 
 #include "base/loop.h"
 #include "scheduler/queue/log.h"
+#include "worker/logs/mask.h"
+#include "worker/logs/store.h"
 
 /*
- * Output is gathered for some milliseconds and sent in batches, one at a
- * time, each until Redis has it. While Redis is slow or away at most
- * JOB_LOG_MAX_PENDING bytes wait; what comes then is dropped, and a gap with
- * their number stands in its place.
+ *   frames ─▶ mask ─▶ blocks ─▶ spool (a file) ─▶ Redis
+ *                                     └─▶ log store, when the job has ended
+ *
+ * Output is masked, gathered for some milliseconds, and appended to the spool;
+ * from there it goes to Redis, one batch at a time, each until Redis has it. So
+ * memory stays bounded, and nothing is lost while Redis is away, up to the
+ * spool's bound. Without a spool (no disk) what Redis does not take at once is
+ * lost; the numbers of bytes tell it to readers.
  */
 struct job_log;
 
-#define JOB_LOG_MAX_PENDING ((size_t)1 << 20)
+/** All borrowed; they must outlive the log. */
+struct job_log_spec {
+    struct loop *loop;
+    struct lease *lease;
+    const char *state_dir;   /* the spool is <state_dir>/spool */
+    struct log_store *store; /* NULL: the file goes when the job has ended */
+    const struct mask *mask; /* NULL: nothing is secret */
+    const uint64_t *budget_bytes; /* of the pool's logs in Redis; may change */
+};
 
-/** Both borrowed; they must outlive it. */
-struct job_log *job_log_new(struct loop *loop, struct lease *lease);
-/** What is not stored yet is lost. NULL is fine. */
+struct job_log *job_log_new(const struct job_log_spec *spec);
+/** What is not stored yet stays in the spool, if anywhere. NULL is fine. */
 void job_log_free(struct job_log *log);
 OWNER(job_log)
 
-/** Add output of a step; `stream` is "stdout", "stderr" or "note" (static). */
-void job_log_add(struct job_log *log, unsigned step, const char *stream,
+/** Add output of a step. */
+void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
                  const void *data, size_t len);
 
 typedef void job_log_done_fn(void *arg);
 /**
- * Call `fn` once, from the loop, when all is stored, or after `limit_ms`: then
- * the rest is given up and a gap sent in its place. Nothing may be added after
- * it.
+ * Call `fn` once, from the loop, when Redis has all, or after `limit_ms`; the
+ * whole log is in the store by then. Nothing may be added after it.
  */
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg);
 
-/** Bytes dropped so far. */
-uint64_t job_log_dropped(const struct job_log *log);
+/** Bytes that are neither in the store nor, all the more, in Redis. */
+uint64_t job_log_lost_bytes(const struct job_log *log);
+/** Where the store has it (log_store_name); borrowed. NULL: nowhere. */
+const char *job_log_stored(const struct job_log *log);
+
+/**
+ * Remove what processes that were killed left in the spool of `state_dir` over
+ * a week ago.
+ */
+void job_log_clean(const char *state_dir);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "scheduler/queue/lease.h"
+#include "scheduler/queue/log.h"
 #include "worker/supervisor/held.h"
 #include "worker/supervisor/result.h"
 
@@ -16,11 +16,10 @@
 
 /* They go one after the other: there are few, and nobody waits for them. */
 struct leftovers {
-    struct loop *loop;   /* borrowed */
-    struct queue *queue; /* borrowed */
-    char *state_dir;     /* owned */
-    char *worker;        /* owned */
-    struct held *list;   /* owned, all in one */
+    struct loop *loop;                        /* borrowed */
+    struct queue *queue;                      /* borrowed */
+    const struct supervisor_options *options; /* borrowed */
+    struct held *list;                        /* owned, all in one */
     size_t count;
     size_t at;                 /* the one that is being released */
     struct lease *lease;       /* owned; of that one */
@@ -34,15 +33,15 @@ struct leftovers {
 static void release_next(struct leftovers *l);
 
 struct leftovers *leftovers_new(struct loop *loop, struct queue *queue,
-                                const char *state_dir, const char *worker)
+                                const struct supervisor_options *options)
 {
     struct leftovers *l = xcalloc(1, sizeof(*l));
 
     l->loop = loop;
     l->queue = queue;
-    l->state_dir = xstrdup(state_dir);
-    l->worker = xstrdup(worker);
-    l->count = held_list(state_dir, queue_pool(queue), worker, &l->list);
+    l->options = options;
+    l->count = held_list(options->state_dir, queue_pool(queue), options->worker,
+                         &l->list);
     return l;
 }
 
@@ -54,8 +53,6 @@ void leftovers_free(struct leftovers *l)
     lease_free(l->lease);
     free(l->json);
     free(l->list);
-    free(l->state_dir);
-    free(l->worker);
     free(l);
 }
 
@@ -125,7 +122,7 @@ static void on_completed(void *arg, struct lease *next UNUSED,
                  held->job_id);
     else if (err->kind != ERR_LOST)
         log_warn("job %s: %s", held->job_id, err->msg);
-    held_remove(l->state_dir, held->job_id, held->epoch);
+    held_remove(l->options->state_dir, held->job_id, held->epoch);
     lease_free(STEAL(l->lease));
     free(STEAL(l->json));
     l->at++;
@@ -139,25 +136,50 @@ static void complete(void *arg)
         .state = "failed", .reason = REASON_WORKER_LOST, .json = l->json};
 
     l->timer = NULL;
-    lease_complete(l->lease, l->worker, &result, NULL, on_completed, l);
+    lease_complete(l->lease, l->options->worker, &result, NULL, on_completed,
+                   l);
+}
+
+/* What it printed until then. Its name in the store, owned; NULL: none. */
+static char *store_log(const struct leftovers *l, const struct held *held)
+{
+    char file[LOG_FILE_NAME_SIZE];
+    CLEANUP(mem) char *path = NULL;
+
+    if (!l->options->log_store ||
+        log_file_name(held->job_id, held->epoch, file, NULL) < 0)
+        return NULL;
+    path = xasprintf("%s/spool/%s", l->options->state_dir, file);
+    if (log_store_put(l->options->log_store, path, held->job_id, held->epoch,
+                      NULL) < 0)
+        return NULL;
+    return log_store_name(l->options->log_store, held->job_id, held->epoch);
+}
+
+static char *make_result(const struct leftovers *l, const struct held *held,
+                         const struct lease *lease)
+{
+    const struct job_verdict_spec spec = {.job_id = held->job_id,
+                                          .epoch = held->epoch,
+                                          .reason = REASON_WORKER_LOST,
+                                          .message = "its worker was killed",
+                                          .started_at_ms = held->started_at_ms,
+                                          .ended_at_ms = clock_wall_ms()};
+    CLEANUP(job_verdict) struct job_verdict *verdict = job_verdict_make(&spec);
+    CLEANUP(mem) char *stream = lease_log_stream(lease);
+    CLEANUP(mem) char *stored = store_log(l, held);
+
+    return job_verdict_write(verdict, stream, stored, 0);
 }
 
 static void release_next(struct leftovers *l)
 {
-    CLEANUP(job_verdict) struct job_verdict *verdict = NULL;
     const struct held *held = &l->list[l->at];
-    struct job_verdict_spec spec = {.reason = REASON_WORKER_LOST,
-                                    .message = "its worker was killed",
-                                    .ended_at_ms = clock_wall_ms()};
 
     if (l->at == l->count)
         return;
-    spec.job_id = held->job_id;
-    spec.epoch = held->epoch;
-    spec.started_at_ms = held->started_at_ms;
-    verdict = job_verdict_make(&spec);
-    l->json = job_verdict_write(verdict, "", 0);
     l->lease = lease_adopt(l->queue, held->job_id, held->epoch, held->nonce);
+    l->json = make_result(l, held, l->lease);
     complete(l);
 }
 

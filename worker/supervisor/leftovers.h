@@ -3,10 +3,7 @@
 #ifndef WORKER_SUPERVISOR_LEFTOVERS_H
 #define WORKER_SUPERVISOR_LEFTOVERS_H
 
-#include "base/loop.h"
-#include "scheduler/queue/queue.h"
-
-#include <stdbool.h>
+#include "worker/supervisor/supervisor.h"
 
 /*
  * A slot may be freed before its lease expires only when nothing of the job is
@@ -16,9 +13,9 @@
  */
 struct leftovers;
 
-/** What `worker` left in `state_dir` (held.h). All but strings borrowed. */
+/** What options->worker left in options->state_dir (held.h). All borrowed. */
 struct leftovers *leftovers_new(struct loop *loop, struct queue *queue,
-                                const char *state_dir, const char *worker);
+                                const struct supervisor_options *options);
 /** No callback comes after it. NULL is fine. */
 void leftovers_free(struct leftovers *leftovers);
 OWNER(leftovers)
@@ -33,7 +30,8 @@ void leftovers_await(struct leftovers *leftovers, loop_timer_fn *fn, void *arg);
 
 /**
  * Complete each as failed, worker_lost: the queue tries them again. Goes on
- * until Redis has taken, or refused, each.
+ * until Redis has taken, or refused, each. Their logs go from the spool to the
+ * store.
  */
 void leftovers_release(struct leftovers *leftovers);
 /** Leases that are still to be released. */

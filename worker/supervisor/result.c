@@ -138,7 +138,7 @@ struct job_verdict *job_verdict_make(const struct job_verdict_spec *spec)
 }
 
 char *job_verdict_write(struct job_verdict *result, const char *log_stream,
-                        uint64_t dropped_bytes)
+                        const char *log_stored, uint64_t lost_bytes)
 {
     json_t *log = json_object_get(result->document, "log");
     json_int_t dropped =
@@ -148,8 +148,10 @@ char *job_verdict_write(struct job_verdict *result, const char *log_stream,
     if (json_is_object(log)) {
         (void)json_object_set_new(log, "stream", json_string(log_stream));
         (void)json_object_set_new(
+            log, "stored", log_stored ? json_string(log_stored) : json_null());
+        (void)json_object_set_new(
             log, "dropped_bytes",
-            json_integer(dropped + (json_int_t)dropped_bytes));
+            json_integer(dropped + (json_int_t)lost_bytes));
     }
     json = json_dumps(result->document, JSON_COMPACT);
     if (!json)

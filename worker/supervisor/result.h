@@ -37,12 +37,13 @@ struct job_verdict_spec {
 struct job_verdict *job_verdict_make(const struct job_verdict_spec *spec);
 
 /**
- * Write the document, with where its log is and how much of that was dropped
- * on the way to Redis, besides what run-job counted. Owned by the caller.
+ * Write the document, with where its log is: the key in Redis, and what the log
+ * store calls it (NULL: it has none); `lost_bytes` of it are nowhere, besides
+ * what run-job left out. Owned by the caller.
  */
 MUST_USE char *job_verdict_write(struct job_verdict *result,
-                                 const char *log_stream,
-                                 uint64_t dropped_bytes);
+                                 const char *log_stream, const char *log_stored,
+                                 uint64_t lost_bytes);
 
 void job_verdict_free(struct job_verdict *result);
 OWNER(job_verdict)

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "worker/supervisor/impl.h"
+#include "worker/supervisor/job_log.h"
 #include "worker/supervisor/run_job.h"
 
 #include <stdlib.h>
@@ -34,6 +35,8 @@ static void take_limits(struct supervisor *s,
     s->options.limits.labels = s->labels = labels;
     if (!s->options.limits.poll_ms)
         s->options.limits.poll_ms = 5000;
+    if (!s->options.limits.log_budget_bytes)
+        s->options.limits.log_budget_bytes = (uint64_t)256 << 20;
     s->health.looked_mono_ms = 0;
 }
 
@@ -208,11 +211,11 @@ int supervisor_start(struct supervisor *s, struct err *err)
 
     if (!err)
         err = &ignored;
+    job_log_clean(s->state_dir);
     if (!s->options.one_shot) {
         if (lock_name(s, err) < 0)
             return -1;
-        s->leftovers =
-            leftovers_new(s->loop, s->queue, s->state_dir, s->worker);
+        s->leftovers = leftovers_new(s->loop, s->queue, &s->options);
     }
     if (s->leftovers && leftovers_are_alive(s->leftovers)) {
         leftovers_await(s->leftovers, on_quiet, s);
@@ -285,7 +288,8 @@ unsigned supervisor_running(const struct supervisor *s)
 
 bool supervisor_is_drained(const struct supervisor *s)
 {
-    return s->draining && !s->running && !s->asking;
+    /* A job that Redis gives us while it is away is lost with its answer. */
+    return s->draining && !s->running && (!s->asking || s->away);
 }
 
 bool supervisor_is_connected(const struct supervisor *s)

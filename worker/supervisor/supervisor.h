@@ -6,6 +6,7 @@
 #include "base/frame.h"
 #include "base/loop.h"
 #include "scheduler/queue/lease.h"
+#include "worker/logs/store.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -45,6 +46,8 @@ struct supervisor_limits {
                            says when there is something; 0: 5000 */
     uint64_t min_disk_bytes;   /* with less free where the state is, or */
     uint64_t min_memory_bytes; /* less available, no job is taken; 0: any */
+    uint64_t log_budget_bytes; /* of all logs of the pool in Redis; 0: 256 MiB
+                                */
 };
 
 #define SUPERVISOR_MAX_CAPACITY 1000
@@ -79,6 +82,8 @@ struct supervisor_options {
      * outlive the supervisor. For who submits its own job to its own pool.
      */
     const json_t *secrets;
+    struct log_store *log_store;    /* where whole logs go; NULL: nowhere.
+                                       Borrowed; must outlive the supervisor */
     supervisor_execute_fn *execute; /* NULL: run-job */
     void *execute_arg;
 };

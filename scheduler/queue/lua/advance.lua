@@ -4,7 +4,9 @@
 -- for each child to begin its index and what accept.lua takes
 -- -> 'ok'; 'stale': the run moved since `rev` was read, or is to end while a
 -- child does not: decide again; 'lost'
--- `done`: 1, nothing is left to be decided until a child ends.
+-- `done`: 1, nothing is left to be decided until a child ends. What one that is
+-- cancelled here, and ends at once, makes due was not known then: the run stays
+-- among those to be decided.
 local id, rev = ARGV[1], ARGV[2]
 local run = P .. 'run:' .. id
 local f = load_job(id)
@@ -51,7 +53,6 @@ for _, index in ipairs(list()) do
     call('HSET', run, index, 'skipped')
 end
 for _, index in ipairs(list()) do
-    -- One that was not begun ends at once, and others may be due now.
     moved = cancel(id .. '-' .. text(index + 1), f.cancel or 'cancelled') ==
         'cancelled' or moved
 end
@@ -59,9 +60,10 @@ local state, reason, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
 for child = at + 3, #ARGV, JOB_ARGS + 1 do
     local what = replace(ARGV[child + 1])
     call('HSET', run, ARGV[child], what == 'failed' and what or 'active')
-    moved = moved or what == 'failed'
     if what == 'new' then
         accept(child + 1, f.seq + ARGV[child], id, ARGV[child])
+    elseif what == 'failed' then
+        moved = true -- nothing else would tell
     end
 end
 call('HINCRBY', run, 'rev', 1)
@@ -72,9 +74,7 @@ if state ~= '' then
         end
     end
     end_job(id, f, state, reason, result)
-elseif moved then
-    return 'moved'
-else
+elseif not moved then
     call('ZREM', P .. 'dirty', id)
 end
 return 'ok'

@@ -6,7 +6,10 @@
 -- A repeat after a lost answer is 'ok'. `infra`: 1, the infrastructure is to
 -- blame, which has a budget of its own; `rand` in [0, 1) spreads retries.
 local id, epoch, nonce = ARGV[1], ARGV[2], ARGV[3]
-local f = load_job(id)
+-- Most pass, and few of these fields are wanted then.
+local f = ARGV[4] ~= 'passed' and load_job(id) or
+    load(P .. 'job:' .. id, 'state', 'epoch', 'nonce', 'tenant', 'pipeline',
+         'group', 'parent', 'index', 'report')
 local answer = {'ok'}
 
 if not f.state or f.epoch ~= epoch or f.nonce ~= nonce then
@@ -23,8 +26,8 @@ if ARGV[10] then
     for i, value in ipairs(grant_or_wait(wanted(ARGV[9], 10))) do
         answer[i + 1] = value
     end
-elseif f.labels then
-    sweep(f.labels)
+elseif f.state then
+    sweep(call('HGET', P .. 'job:' .. id, 'labels') or '')
 end
 -- Somebody else may have use for the slot that is free now, or for what waited
 -- behind a cap.

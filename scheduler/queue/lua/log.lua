@@ -1,74 +1,102 @@
--- log.lua - append to a job's log: its head stays, its tail is a ring.
--- KEYS[1] berth:log:{pool:id:epoch}:
--- ARGV batch head_max tail_max overhead keep_ms, then step stream data gap …
--- -> 1 stored, 0 this batch is stored already
--- Sizes count `overhead` bytes an entry, so that tiny ones are bounded too.
-local log = KEYS[1]
-local batch, head_max = tonumber(ARGV[1]), tonumber(ARGV[2])
-local tail_max, overhead = tonumber(ARGV[3]), tonumber(ARGV[4])
-local head, tail, meta = log .. 'head', log .. 'tail', log .. 'meta'
-local PAGE, PAGES = 64, 128 -- entries dropped at a time, and times
-local f = redis.call('HMGET', meta, 'batch', 'head_bytes', 'tail_bytes',
-                     'dropped_bytes')
-local head_bytes, tail_bytes = tonumber(f[2]) or 0, tonumber(f[3]) or 0
-local dropped = tonumber(f[4]) or 0
+-- log.lua - append blocks to the log of a lease: its head stays, its tail is
+-- a ring. Each entry's id is the number of its first line, so that a repeat
+-- adds nothing.
+-- ARGV id epoch nonce budget head_max tail_max, then for each block
+-- first_seq next_seq offset bytes data
+-- -> 'ok', or 'lost'
+-- Above the pool's budget whole logs of ended jobs go first, then the tail of
+-- this one; what finds no room is not stored, which readers see by the offsets.
+local OVERHEAD = 64 -- about what Redis needs for an entry besides its data
+local id, epoch = ARGV[1], ARGV[2]
+local budget = tonumber(ARGV[4])
+local head_max, tail_max = tonumber(ARGV[5]), tonumber(ARGV[6])
+local name = id .. ':' .. epoch
+local meta = P .. 'log:' .. name
+local job = load(P .. 'job:' .. id, 'state', 'epoch', 'nonce')
 
-if batch <= (tonumber(f[1]) or 0) then
-    return 0
+if job.state ~= 'running' or job.epoch ~= epoch or job.nonce ~= ARGV[3] then
+    return 'lost'
 end
+local m = load(meta, 'next_seq', 'head_bytes', 'tail_bytes', 'offset')
+local next_seq = tonumber(m.next_seq) or 1
+local head_bytes = tonumber(m.head_bytes) or 0
+local tail_bytes = tonumber(m.tail_bytes) -- nil: the head is still open
+local total = tonumber(call('HGET', P .. 'log_sizes', 'total')) or 0
 
-local function add(key, i)
-    if ARGV[i + 3] ~= '0' then
-        redis.call('XADD', key, '*', 'step', ARGV[i], 'stream', ARGV[i + 1],
-                   'data', ARGV[i + 2], 'gap', ARGV[i + 3])
-    else
-        redis.call('XADD', key, '*', 'step', ARGV[i], 'stream', ARGV[i + 1],
-                   'data', ARGV[i + 2])
-    end
-end
-
--- Drop the oldest page of the tail, or as much of it as is too much.
+-- Drop the oldest block of the tail. -> false if there is none
 local function shrink()
-    local page = redis.call('XRANGE', tail, '-', '+', 'COUNT', PAGE)
-
-    if #page == 0 then
-        tail_bytes = 0
+    local first = call('XRANGE', meta .. ':tail', '-', '+', 'COUNT', 1)[1]
+    if not first then
+        return false
     end
-    for _, entry in ipairs(page) do
-        if tail_bytes <= tail_max then
-            return
-        end
-        local fields = entry[2]
-        local size = string.len(fields[6])
-
-        redis.call('XDEL', tail, entry[1])
-        tail_bytes = tail_bytes - size - overhead
-        dropped = dropped + size + (tonumber(fields[8]) or 0)
-    end
+    local cost = string.len(first[2][6]) + OVERHEAD
+    call('XDEL', meta .. ':tail', first[1])
+    tail_bytes = tail_bytes - cost
+    total = grow_log(name, -cost)
+    return true
 end
 
-for i = 6, #ARGV, 4 do
-    local cost = string.len(ARGV[i + 2]) + overhead
+-- The oldest log of a job that does not run. -> false if there is none
+local function evict()
+    for _, other in ipairs(call('ZRANGE', P .. 'logs', 0, 15)) do
+        local of = load(P .. 'job:' .. string.match(other, '^[^:]*'), 'state')
+        if other ~= name and of.state ~= 'running' then
+            drop_log(other)
+            total = tonumber(call('HGET', P .. 'log_sizes', 'total')) or 0
+            return true
+        end
+    end
+    return false
+end
 
-    -- Once the tail has begun the head is closed: order is kept.
-    if tail_bytes == 0 and dropped == 0 and head_bytes + cost <= head_max then
-        add(head, i)
+local function make_room(cost)
+    for _ = 1, 64 do
+        if total + cost <= budget then
+            return true
+        end
+        if not evict() and not (tail_bytes and shrink()) then
+            return false
+        end
+    end
+    return false
+end
+
+local function add(at)
+    local cost = string.len(ARGV[at + 4]) + OVERHEAD
+    local part = ':tail'
+
+    if not make_room(cost) then
+        tail_bytes = tail_bytes or 0 -- order is kept: the head is closed
+        return
+    end
+    if not tail_bytes and head_bytes + cost <= head_max then
+        part = ':head'
         head_bytes = head_bytes + cost
     else
-        add(tail, i)
-        tail_bytes = tail_bytes + cost
+        tail_bytes = (tail_bytes or 0) + cost
+    end
+    call('XADD', meta .. part, ARGV[at] .. '-0', 'offset', ARGV[at + 2],
+         'bytes', ARGV[at + 3], 'block', ARGV[at + 4])
+    total = grow_log(name, cost)
+    while tail_bytes and tail_bytes > tail_max and shrink() do
     end
 end
-for _ = 1, PAGES do
-    if tail_bytes > tail_max then
-        shrink()
+
+for at = 7, #ARGV, 5 do
+    if tonumber(ARGV[at]) >= next_seq then
+        add(at)
+        next_seq = tonumber(ARGV[at + 1])
+        m.offset = text(ARGV[at + 2] + ARGV[at + 3])
     end
 end
-redis.call('HSET', meta, 'batch', string.format('%.0f', batch),
-           'head_bytes', string.format('%.0f', head_bytes),
-           'tail_bytes', string.format('%.0f', tail_bytes),
-           'dropped_bytes', string.format('%.0f', dropped))
-for _, key in ipairs({head, tail, meta}) do
-    redis.call('PEXPIRE', key, ARGV[5])
+call('HSET', meta, 'next_seq', text(next_seq), 'head_bytes',
+     text(head_bytes), 'offset', m.offset or '0')
+if tail_bytes then
+    call('HSET', meta, 'tail_bytes', text(tail_bytes))
 end
-return 1
+call('ZADD', P .. 'logs', stamp, name)
+for _, key in ipairs({meta, meta .. ':head', meta .. ':tail', P .. 'logs',
+                      P .. 'log_sizes'}) do
+    call('PEXPIRE', key, keep_ms)
+end
+return 'ok'

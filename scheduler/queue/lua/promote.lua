@@ -4,7 +4,7 @@
 -- Delayed jobs that are due begin. Jobs that were not started by their
 -- deadline end as expired. What has waited for aging_ms rises a class, and
 -- again after the next. Lanes that were set aside come back.
-local LIMIT, LANES, HEADS = 64, 64, 16
+local LIMIT, LANES, HEADS = 256, 64, 16
 local aging_ms, rand = tonumber(ARGV[1]), tonumber(ARGV[2])
 local begun, expired, aged = 0, 0, 0
 

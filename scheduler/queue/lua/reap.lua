@@ -4,7 +4,7 @@
 -- Leases cannot be renewed while Redis is away: after a pause in which nobody
 -- called this, all holders get one lease to come back.
 local lease_ms, tick_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
-local LIMIT = 32
+local LIMIT = 128
 local last = load(P .. 'conf', 'reaped_at_ms', 'reap_from_ms')
 local from = tonumber(last.reap_from_ms) or 0
 local answer = {0, 0}

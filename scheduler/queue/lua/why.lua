@@ -43,7 +43,7 @@ if f.state == 'delayed' then
     local due = call('ZSCORE', P .. 'delayed', id) or '0'
     say('until', due)
     say('infra', f.infra_failures or 0,
-        f.infra_retries or conf.infra_retries or 3)
+        f.infra_retries or call('HGET', P .. 'conf', 'infra_retries') or 3)
     say('job', f.job_failures or 0, f.job_retries or 0)
 elseif f.state == 'blocked' then
     say('group', f.group, call('HGET', P .. 'groups', f.group) or '',

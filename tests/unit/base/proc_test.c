@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -281,6 +282,24 @@ static void beginnings(void **state UNUSED)
     assert_int_equal(proc_began(0), 0);
 }
 
+/* A daemon of ours is told whose end is its own. */
+static void test_end_with_parent(void **state)
+{
+    char number[24];
+
+    (void)state;
+    assert_int_equal(unsetenv(PROC_PARENT_VARIABLE), 0);
+    assert_true(proc_end_with_parent());
+    (void)snprintf(number, sizeof(number), "%d", (int)getppid());
+    assert_int_equal(setenv(PROC_PARENT_VARIABLE, number, 1), 0);
+    assert_true(proc_end_with_parent());
+    assert_null(getenv(PROC_PARENT_VARIABLE));
+    (void)snprintf(number, sizeof(number), "%d", (int)getpid());
+    assert_int_equal(setenv(PROC_PARENT_VARIABLE, number, 1), 0);
+    assert_false(proc_end_with_parent());
+    assert_null(getenv(PROC_PARENT_VARIABLE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +316,7 @@ int main(void)
         cmocka_unit_test(wait_needs_a_child),
         cmocka_unit_test(looks_in_path),
         cmocka_unit_test(beginnings),
+        cmocka_unit_test(test_end_with_parent),
         cmocka_unit_test(libexec_is_beside_us),
     };
 

@@ -9,7 +9,7 @@ local function load_job(id)
     local f = load(P .. 'job:' .. id, 'state', 'kind', 'epoch', 'nonce',
                    'worker', 'class', 'tenant', 'labels', 'seq', 'pipeline',
                    'group', 'cancel_in_progress', 'group_queue', 'parent',
-                   'index', 'report', 'expires_at_ms', 'cancel',
+                   'report', 'expires_at_ms', 'cancel',
                    'infra_failures', 'infra_retries', 'job_failures',
                    'job_retries')
     f.labels = f.labels or ''
@@ -80,18 +80,17 @@ end
 -- and who is to be told finds it in the outbox: all in this one script.
 function end_job(id, f, state, reason, result)
     local job = P .. 'job:' .. id
-    local set = {'state', state, 'ended_at_ms', stamp}
+    if result then
+        call('HSET', job, 'state', state, 'ended_at_ms', stamp, 'result',
+             result)
+    else
+        call('HSET', job, 'state', state, 'ended_at_ms', stamp)
+    end
     if reason and reason ~= '' then
-        set[#set + 1] = 'reason'
-        set[#set + 1] = reason
+        call('HSET', job, 'reason', reason)
     else
         call('HDEL', job, 'reason') -- of an earlier attempt
     end
-    if result then
-        set[#set + 1] = 'result'
-        set[#set + 1] = result
-    end
-    call('HSET', job, unpack(set))
     if state == 'passed' or state == 'skipped' or f.parent then
         call('HDEL', job, 'payload') -- others may be tried again
     end
@@ -113,7 +112,7 @@ function end_job(id, f, state, reason, result)
     if f.parent then
         local run = P .. 'run:' .. f.parent
         if call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
-            call('HSET', run, f.index, state)
+            call('HSET', run, call('HGET', job, 'index'), state)
             call('HINCRBY', run, 'rev', 1)
             call('ZADD', P .. 'dirty', stamp, f.parent)
             wake()
@@ -195,18 +194,24 @@ end
 -- -> 'retry' or 'ended'
 local function end_attempt(id, f, state, reason, result, infra, rand)
     local which = infra and 'infra' or 'job'
-    local failures = tonumber(f[which .. '_failures']) or 0
-    local budget = tonumber(f[which .. '_retries']) or
-        (infra and tonumber(conf.infra_retries) or infra and 3 or 0)
 
     leave(id, f)
+    if state ~= 'failed' then
+        end_job(id, f, state, reason, result)
+        return 'ended'
+    end
+    local rules = load(P .. 'conf', 'infra_retries', 'backoff_ms',
+                       'backoff_max_ms')
+    local failures = tonumber(f[which .. '_failures']) or 0
+    local budget = tonumber(f[which .. '_retries']) or
+        (infra and tonumber(rules.infra_retries or 3)) or 0
     if state == 'failed' and infra and f.cancel then
         state, reason = 'cancelled', f.cancel
     end
     if state == 'failed' and not f.cancel and failures < budget then
-        local wait = math.min((tonumber(conf.backoff_ms) or 5000) *
+        local wait = math.min((tonumber(rules.backoff_ms) or 5000) *
                               2 ^ failures,
-                              tonumber(conf.backoff_max_ms) or 600000)
+                              tonumber(rules.backoff_max_ms) or 600000)
         local due = math.floor(now + wait * (0.5 + rand / 2))
         local job = P .. 'job:' .. id
         call('HSET', job, 'state', 'delayed', 'reason', reason,

@@ -22,13 +22,13 @@ end
 
 -- The first lane of all that the worker may take from.
 local function first_lane(has)
+    if has == '' then
+        return call('ZRANGE', P .. 'act:', '0', '0')[1], ''
+    end
     local best, labels, score
-    local top = call('ZRANGE', P .. 'act:', 0, 0, 'WITHSCORES')
+    local top = call('ZRANGE', P .. 'act:', '0', '0', 'WITHSCORES')
     if top[1] then
         best, labels, score = top[1], '', tonumber(top[2])
-    end
-    if has == '' then
-        return best, labels
     end
     for _, set in ipairs(call('SRANDMEMBER', P .. 'labels', 256)) do
         if fits(set, has) then
@@ -89,15 +89,15 @@ local function take(lane, counts)
 end
 
 -- w: worker, nonce, has (labels), lease_ms, grace_ms
-local function hand_out(id, w)
+local function hand_out(id, tenant, w)
     local job = P .. 'job:' .. id
-    local f = call('HMGET', job, 'state', 'epoch', 'tenant', 'pipeline',
-                   'payload', 'expires_at_ms')
+    local f = call('HMGET', job, 'state', 'epoch', 'pipeline', 'payload',
+                   'expires_at_ms')
     if f[1] ~= 'ready' then
         return nil
     end
-    if f[6] then
-        if tonumber(f[6]) <= now then
+    if f[5] then
+        if tonumber(f[5]) <= now then
             end_job(id, load_job(id), 'failed', 'expired')
             return nil
         end
@@ -108,8 +108,8 @@ local function hand_out(id, w)
     call('HSET', job, 'state', 'running', 'epoch', epoch, 'nonce', w.nonce,
          'worker', w.worker, 'started_at_ms', stamp)
     call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
-         id .. ':' .. epoch .. ':' .. f[3] .. ':' .. f[4])
-    return {id, epoch, f[5]}
+         id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
+    return {id, epoch, f[4]}
 end
 
 -- An earlier request with this nonce was answered, but the answer was lost.
@@ -126,10 +126,12 @@ local function granted_before(w)
     return nil
 end
 
-local function weight_of(tenant)
+-- How much of its virtual time a job takes.
+local function share_of(tenant)
     local weight = conf.weighted and
-        tonumber(call('HGET', P .. 'conf', 'weight:' .. tenant) or 1) or 1
-    return math.min(weight, 1000) -- beyond, adding 1/weight changes nothing
+        call('HGET', P .. 'conf', 'weight:' .. tenant)
+    -- Beyond a thousand, adding it to the time would not change that.
+    return weight and 1 / math.min(tonumber(weight), 1000) or '1'
 end
 
 -- -> {id, epoch, payload}, or {word}: 'full' (no slot), 'none' (no job), 'more'
@@ -159,9 +161,9 @@ local function grant(w)
             local id, full = take(P .. 'ready:' .. member .. ':' .. labels,
                                   counts)
             if id then
-                local lease = hand_out(id, w)
+                local lease = hand_out(id, tenant, w)
                 if lease then
-                    call('ZINCRBY', act, 1 / weight_of(tenant), member)
+                    call('ZINCRBY', act, share_of(tenant), member)
                     return lease
                 end
             elseif full then

@@ -13,17 +13,17 @@ end
 
 -- Some fields of a hash by name; what it does not have is nil.
 local function load(key, ...)
-    local names, f = {...}, {}
-    for i, value in ipairs(call('HMGET', key, ...)) do
-        f[names[i]] = value or nil
+    local values, f = call('HMGET', key, ...), {}
+    for i = 1, #values do
+        f[select(i, ...)] = values[i] or nil
     end
     return f
 end
 
 -- What `berth scheduler` set for the pool (configure.lua), or the defaults.
+-- What is for failures only is read there.
 local conf = load(P .. 'conf', 'max_instances', 'keep_ms', 'dead_keep_ms',
-                  'backoff_ms', 'backoff_max_ms', 'infra_retries', 'weighted',
-                  'capped')
-local keep_ms = tonumber(conf.keep_ms) or 604800000
-local dead_ms = tonumber(conf.dead_keep_ms) or 2592000000
-local longest_ms = math.max(keep_ms, dead_ms)
+                  'weighted', 'capped')
+local keep_ms = conf.keep_ms or '604800000' -- as text
+local dead_ms = conf.dead_keep_ms or '2592000000'
+local longest_ms = tonumber(dead_ms) > tonumber(keep_ms) and dead_ms or keep_ms

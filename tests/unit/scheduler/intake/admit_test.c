@@ -55,7 +55,6 @@ static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
                                           .scheduler = scheduler,
                                           .now_ms = at_ms};
     struct result r = {.done = false};
-    CLEANUP(admission)
     struct admission *admission = admit(&options, &request, on_admitted, &r);
     int64_t until = clock_mono_ms() + 60000;
 
@@ -63,6 +62,7 @@ static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
     while (!r.done && clock_mono_ms() < until)
         assert_int_equal(loop_step(p->loop, 100, NULL), 0);
     assert_true(r.done);
+    admission_free(admission);
     return r;
 }
 

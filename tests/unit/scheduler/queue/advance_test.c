@@ -1,5 +1,4 @@
-/* tests/unit/scheduler/queue/advance_test.c - runs, as decisions change them.
- */
+/* tests/unit/scheduler/queue/advance_test.c - decisions change runs. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/job_args.h"
 #include "tests/unit/scheduler/queue/pool.h"

@@ -128,12 +128,77 @@ static void test_limit(void **state)
     freeReplyObject(reply);
 }
 
+/* What people are shown agrees with it. */
+static void test_views(void **state)
+{
+    struct pool *p = *state;
+    static const struct {
+        const char *which, *id;
+        size_t rows;
+    } lists[] = {
+        {"running", "running", 2}, {"ready", "ready", 1},
+        {"delayed", "delayed", 1}, {"blocked", "blocked", 1},
+        {"done", "ended", 1},
+    };
+    redisReply *reply;
+
+    (void)fill(p);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        reply = script(p, SCRIPT_LIST, lists[i].which, "10", NULL);
+        assert_int_equal(reply->elements, lists[i].rows);
+        assert_string_equal(queue_reply_str(reply->element[0], 0), lists[i].id);
+        freeReplyObject(reply);
+    }
+    reply = script(p, SCRIPT_LIST, "id", "ready", "none", "ended", NULL);
+    assert_int_equal(reply->elements, 2);
+    freeReplyObject(reply);
+    assert_string_equal(word_of(p, SCRIPT_WHY, "none", "1000"), "none");
+    reply = script(p, SCRIPT_WHY, "blocked", "1000", NULL);
+    assert_string_equal(queue_reply_str(reply, 2), "g");
+    assert_string_equal(queue_reply_str(reply, 3), "running");
+    freeReplyObject(reply);
+    reply = script(p, SCRIPT_WHY, "delayed", "1000", NULL);
+    assert_string_equal(queue_reply_str(reply, 2), "9999999999999");
+    freeReplyObject(reply);
+    reply = script(p, SCRIPT_DEPTHS, NULL);
+    assert_string_equal(queue_reply_str(reply->element[0], 4), "delayed");
+    assert_string_equal(queue_reply_str(reply->element[0], 5), "1");
+    freeReplyObject(reply);
+}
+
+/* A lane that is set aside is one of the ready ones, and only once. */
+static void test_views_of_parked(void **state)
+{
+    struct pool *p = *state;
+    redisReply *reply;
+
+    configure(p, "capped", "1", "tcap:a", "1", "max_instances", "9", NULL);
+    (void)submit(p, "a1", JOB(.tenant = "a"));
+    (void)submit(p, "a2", JOB(.tenant = "a"));
+    (void)take(p);
+    assert_string_equal(take(p).word, "none");
+    reply = script(p, SCRIPT_WHY, "a2", "1000", NULL);
+    assert_int_equal(reply->elements, 13);
+    assert_string_equal(queue_reply_str(reply, 6), "tenant");
+    assert_string_equal(queue_reply_str(reply, 9), "1");
+    freeReplyObject(reply);
+    for (int i = 0; i < 2; i++) {
+        reply = script(p, SCRIPT_LIST, "ready", "10", NULL);
+        assert_int_equal(reply->elements, 1 + i);
+        freeReplyObject(reply);
+        (void)submit(p, "a3", JOB(.tenant = "a")); /* in line as well */
+    }
+    expect_sound(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_states), POOL_TEST(test_places), POOL_TEST(test_slots),
-        POOL_TEST(test_groups), POOL_TEST(test_runs),   POOL_TEST(test_lanes),
+        POOL_TEST(test_states), POOL_TEST(test_places),
+        POOL_TEST(test_slots),  POOL_TEST(test_groups),
+        POOL_TEST(test_runs),   POOL_TEST(test_lanes),
         POOL_TEST(test_logs),   POOL_TEST(test_limit),
+        POOL_TEST(test_views),  POOL_TEST(test_views_of_parked),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

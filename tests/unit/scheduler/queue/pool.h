@@ -209,8 +209,8 @@ UNUSED static void read_given(const redisReply *reply, size_t at,
     (void)snprintf(out->epoch, sizeof(out->epoch), "%s", epoch ? epoch : "");
 }
 
-/* A lease of 400 ms and 600 ms of grace, as the options have it. */
-#define LEASE_MS "400", "600"
+/* A lease and its grace: none ends by itself, however slow the machine is. */
+#define LEASE_MS "600000", "600"
 
 /** Take a job; labels "" or ",a,"; it waits for a bell for `idle_ms`. */
 UNUSED static struct given take_as(struct pool *p, const char *worker,

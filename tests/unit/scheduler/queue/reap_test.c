@@ -19,12 +19,19 @@ static void reap_always(struct pool *p)
                     "reap_from_ms", "0");
 }
 
-static void let_expire(struct pool *p, const struct given *given)
+static void expire_at(struct pool *p, const struct given *given, int64_t ms)
 {
     CLEANUP(mem)
     char *slot = xasprintf("%s:%s:none:", given->id, given->epoch);
+    CLEANUP(mem) char *moment = xasprintf("%" PRId64, ms);
 
-    assert_int_equal(redis_num(p, "ZADD", "%slots", "XX", "CH", "1", slot), 1);
+    assert_int_equal(redis_num(p, "ZADD", "%slots", "XX", "CH", moment, slot),
+                     1);
+}
+
+static void let_expire(struct pool *p, const struct given *given)
+{
+    expire_at(p, given, 1);
 }
 
 static void test_expiry(void **state)
@@ -111,8 +118,9 @@ static void test_many(void **state)
     struct pool *p = *state;
     char id[16];
 
+    configure(p, "max_instances", "200", NULL);
     reap_always(p);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 140; i++) {
         struct given given;
 
         (void)snprintf(id, sizeof(id), "j%d", i);
@@ -120,8 +128,8 @@ static void test_many(void **state)
         given = take(p);
         let_expire(p, &given);
     }
-    reap(p, 32, 0);
-    reap(p, 8, 0);
+    reap(p, 128, 0); /* a bounded time for each round */
+    reap(p, 12, 0);
     expect_sound(p);
 }
 
@@ -140,6 +148,8 @@ static void test_after_an_outage(void **state)
     (void)redis_num(p, "HSET", "%conf", "reap_from_ms", "0");
     a = take(p);
     b = take(p);
+    expire_at(p, &a, now_ms(p) + 1000);
+    expire_at(p, &b, now_ms(p) + 1000);
     reap(p, 0, 0);
     redis_server_signal(&server, SIGSTOP);
     paused = clock_mono_ms();

@@ -105,6 +105,40 @@ static void wait_state(struct fixture *f, const char *id, const char *wanted)
 /* ---- tests ------------------------------------------------------------------
  */
 
+/* What a killed worker had of a log goes to the store. */
+static void test_log_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *address = xasprintf("dir:%s/logs", f->dir);
+    CLEANUP(mem) char *spooled = xasprintf("%s/spool/abc-1.log", f->dir);
+    CLEANUP(mem) char *kept = xasprintf("%s/logs/ab/abc-1.log", f->dir);
+    struct supervisor_options options = usual(f, 1, 4000);
+    CLEANUP(queue_status) struct queue_status *status = NULL;
+    struct log_store *store;
+    struct stat st = {0};
+    pid_t pid;
+
+    submit(f, "abc", "hang"); /* no retries: it ends so */
+    pid = fork_supervisor(f, 50000);
+    for (int i = 0; i < 1500 && st.st_size == 0; i++) {
+        (void)poll(NULL, 0, 20);
+        (void)stat(spooled, &st);
+    }
+    assert_true(st.st_size > 0);
+    kill_supervisor(pid);
+    assert_int_equal(log_store_open(address, &store, NULL), 0);
+    options.log_store = store;
+    start_with(f, &options);
+    wait_state(f, "abc", "failed");
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(access(spooled, F_OK), -1);
+    assert_int_equal(queue_status(f->queue, "abc", &status, NULL), 0);
+    assert_string_equal(status->reason, "worker_lost");
+    assert_non_null(strstr(status->result, "dir:ab/abc-1.log"));
+    supervisor_free(STEAL(f->supervisor));
+    log_store_free(store);
+}
+
 /* Killed with two jobs: its successor gives both back, and runs them again. */
 static void test_given_back(void **state)
 {
@@ -337,9 +371,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_given_back),       TEST(test_not_while_it_runs),
-        TEST(test_not_unless_swept), TEST(test_others_are_left_alone),
-        TEST(test_one_of_a_name),    TEST(test_zombie),
+        TEST(test_log_is_kept),
+        TEST(test_given_back),
+        TEST(test_not_while_it_runs),
+        TEST(test_not_unless_swept),
+        TEST(test_others_are_left_alone),
+        TEST(test_one_of_a_name),
+        TEST(test_zombie),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

@@ -78,9 +78,10 @@ static void test_write(void **state UNUSED)
 
     assert_int_equal(
         job_verdict_read("a", text, sizeof(text) - 1, &result, NULL), 0);
-    json = job_verdict_write(result, "berth:log:x", 37);
+    json = job_verdict_write(result, "berth:log:x", "dir:ab/ab-1.log", 37);
     assert_non_null(strstr(json, "\"stream\":\"berth:log:x\""));
     assert_non_null(strstr(json, "\"dropped_bytes\":42"));
+    assert_non_null(strstr(json, "\"stored\":\"dir:ab/ab-1.log\""));
 }
 
 static void test_make(void **state UNUSED)
@@ -92,7 +93,7 @@ static void test_make(void **state UNUSED)
                                     .started_at_ms = 1000,
                                     .ended_at_ms = 1500};
     CLEANUP(job_verdict) struct job_verdict *failed = job_verdict_make(&spec);
-    CLEANUP(mem) char *json = job_verdict_write(failed, "s", 0);
+    CLEANUP(mem) char *json = job_verdict_write(failed, "s", NULL, 0);
     CLEANUP(job_verdict) struct job_verdict *again = NULL;
     CLEANUP(job_verdict) struct job_verdict *cancelled = NULL;
 

@@ -287,7 +287,7 @@ struct log_text {
     unsigned entries;
 };
 
-UNUSED static void on_entry(void *arg, const struct queue_log_entry *e)
+UNUSED static void on_entry(void *arg, const struct log_entry *e)
 {
     struct log_text *log = arg;
 
@@ -305,7 +305,8 @@ UNUSED static void read_log(struct fixture *f, const char *id,
                             struct log_text *log)
 {
     memset(log, 0, sizeof(*log));
-    assert_int_equal(queue_log(f->queue, id, 1, on_entry, log, NULL), 0);
+    assert_int_equal(queue_log(f->queue, id, 1, 1, on_entry, log, NULL, NULL),
+                     0);
 }
 
 /* Every object has exactly the members that the schema asks for. */

@@ -82,23 +82,6 @@ static void test_no_run_job(void **state)
     (void)setenv("BERTH_LIBEXEC", libexec, 1);
 }
 
-/* 8 MiB in one go: head and tail are kept, and what is lost is counted. */
-static void test_flood(void **state)
-{
-    struct fixture *f = *state;
-    struct log_text log;
-
-    start_supervisor(f, 1, 4000);
-    submit(f, "a", "flood");
-    run_until(f, &f->seen.ended, 1);
-    expect(f, "a", "passed", "");
-    assert_true(f->seen.frames[JOB_FRAME_STDOUT] >= 64);
-    read_log(f, "a", &log);
-    assert_int_equal(log.bytes + log.gap_bytes, 8U << 20);
-    assert_in_range(log.bytes, 1U << 19, (256U << 10) + (1U << 20));
-    assert_true(log.gap_bytes > 0);
-}
-
 static void test_capacity(void **state)
 {
     struct fixture *f = *state;
@@ -309,7 +292,6 @@ int main(void)
         TEST(test_log),
         TEST(test_bad_payload),
         TEST(test_no_run_job),
-        TEST(test_flood),
         TEST(test_capacity),
         TEST(test_cancel_through_redis),
         TEST(test_dies_of_cancel),

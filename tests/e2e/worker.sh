@@ -1,0 +1,144 @@
+#!/bin/bash
+# tests/e2e/worker.sh - `berth worker` with real sandboxes, killed and stopped.
+# SPDX-License-Identifier: Apache-2.0
+# timeout 240
+set -u
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=../lib/job.sh
+. "$tap_root/tests/lib/job.sh"
+cd "$TEST_TMP" || exit 1
+
+socket=$TEST_TMP/redis.sock
+redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
+    >/dev/null 2>&1 &
+redis_pid=$!
+worker_pid=
+trap 'kill -9 "$redis_pid" $worker_pid 2>/dev/null' EXIT
+for _ in $(seq 100); do
+    redis-cli -s "$socket" ping >/dev/null 2>&1 && break
+    sleep 0.05
+done
+mkdir -p "$repo"
+echo one >"$repo/file.txt"
+make_repo "$repo"
+
+# ---- jobs: what `berth run` queued, queued again for the worker -----------------
+lua=$tap_root/scheduler/queue/lua
+cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
+# payload NAME: of the pipeline on standard input, which must fail in a run
+payload() {
+    local key
+    { echo "sandbox: { instance_type: lite }"; cat; } >"$1.yml"
+    "$BERTH_BIN" run --quiet --repo "$repo" --redis "unix://$socket" \
+        --input hurry=1 "$1.yml" >/dev/null 2>&1
+    key=$(redis-cli -s "$socket" --scan --pattern '*:job:run-*' | head -n 1)
+    redis-cli -s "$socket" hget "$key" payload | sed 's/"hurry":"1"/"hurry":"0"/' \
+        >"$1.json"
+    redis-cli -s "$socket" flushall >/dev/null
+}
+payload fails <<'Y'
+name: fails
+steps:
+  - checkout:
+  - run: cat file.txt; echo of the worker; exit 3
+Y
+payload waits <<'Y'
+name: waits
+steps:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      echo waiting; sleep 3171
+Y
+submit() { # submit ID NAME
+    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
+        "$1" "$(cat "$2.json")" job none p 2 '' 0 0 '' 0 '' '' '' 0 3 '' '' \
+        >/dev/null
+    echo "$1" >>"$TEST_TMP/job-ids"
+}
+field() { # field ID NAME
+    redis-cli -s "$socket" hget "berth:{default}:job:$1" "$2"
+}
+wait_field() { # wait_field ID NAME VALUE
+    for _ in $(seq 200); do
+        [ "$(field "$1" "$2")" = "$3" ] && return
+        sleep 0.1
+    done
+    field "$1" "$2"
+    return 1
+}
+sleeps() {
+    pgrep -x -f "sleep 3171" >/dev/null
+}
+wait_sleeps() {
+    for _ in $(seq 200); do
+        sleeps && return
+        sleep 0.1
+    done
+    return 1
+}
+
+cat >berth.yml <<Y
+redis: { url: "unix://$socket" }
+pool: { max_instances: 10 }
+lease: { duration: 60s, renew: 1s, kill_after: 4s }
+worker: { name: w1, capacity: 2, min_disk: 1KiB, min_memory: 1KiB }
+Y
+start_worker() {
+    "$BERTH_BIN" worker --config berth.yml >worker.log 2>&1 &
+    worker_pid=$!
+}
+ended() {
+    status=0
+    wait "$worker_pid" || status=$?
+    worker_pid=
+}
+
+# ---- a job, for real ---------------------------------------------------------------
+start_worker
+submit one fails
+ok "a job runs to its end" wait_field one state failed
+is "$(field one reason)" step_failed "which its step decided"
+field one result >result.json
+is_valid_result "its result is a valid one"
+is "$(result .steps[1].exit_code)" 3 "with the step's exit code"
+stored=$(result .log.stored)
+is "$stored" "dir:on/one-1.log" "its log is in the store"
+ok "where it was said to be" test -s "$BERTH_STATE_DIR/logs/${stored#dir:}"
+
+# ---- the worker is killed -------------------------------------------------------------
+submit two waits
+ok "another one runs" wait_sleeps
+kill -9 "$worker_pid"
+ended 2>/dev/null
+start_worker
+ok "the next worker gives it back" wait_field two reason worker_lost
+is "$(field two state)" delayed "to be tried again"
+not_ok "nothing of it runs any more" sleeps
+is "$(traces | grep -v -e " worker --config")" "" "and nothing of it is left"
+is "$(find "$BERTH_STATE_DIR/leases" -type f)" "" "nor its lease"
+
+# ---- the worker stands still -----------------------------------------------------------
+submit three waits
+ok "one more runs" wait_sleeps
+kill -STOP "$worker_pid"
+for _ in $(seq 80); do
+    sleeps || break
+    sleep 0.1
+done
+not_ok "it is gone by the lease's deadline" sleeps
+kill -CONT "$worker_pid"
+for _ in $(seq 100); do
+    grep -q "job three: given up" worker.log && break
+    sleep 0.1
+done
+ok "the worker gives it up: its lease will expire" \
+    grep -q "job three: given up" worker.log
+submit four fails
+ok "and takes the next" wait_field four state failed
+kill -TERM "$worker_pid"
+ended
+is "$status" 0 "the worker ends when told to"
+is "$(traces)" "" "and leaves nothing behind"
+done_testing

@@ -1,0 +1,102 @@
+/* tests/unit/worker/supervisor/secrets_test.c - what is masked of a job. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/unit.h"
+#include "worker/supervisor/secrets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char payload[] =
+    "{\"pipeline\":{\"env\":{\"NPM_TOKEN\":\"of-the-pipeline\",\"HOME_TOWN\":"
+    "\"paris-france\"},\"steps\":[{\"env\":{\"DB_PASSWORD\":\"of-the-step\"}},"
+    "{\"run\":\"true\"}]},\"env\":{\"API_KEY\":\"of-the-job\",\"EMPTY_TOKEN\":"
+    "\"\",\"SHORT_TOKEN\":\"ab\"}}";
+
+static void expect(const struct mask *mask, const char *text,
+                   const char *wanted)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    mask_string(mask, text, strlen(text), &out);
+    assert_string_equal(out.data, wanted);
+}
+
+static void test_environments(void **state)
+{
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", payload, NULL);
+
+    (void)state;
+    assert_non_null(mask);
+    expect(mask, "of-the-pipeline of-the-step of-the-job", "*** *** ***");
+    expect(mask, "paris-france ab", "paris-france ab");
+}
+
+static void test_secrets(void **state)
+{
+    json_t *secrets = json_pack("{s:s, s:s, s:{s:s, s:s}}", "username",
+                                "somebody", "password", "wordpass", "env",
+                                "A_TOKEN", "swordfish", "WHO", "the-world");
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", "{}", secrets);
+
+    (void)state;
+    expect(mask, "wordpass swordfish", "*** ***");
+    expect(mask, "somebody the-world", "somebody the-world");
+    json_decref(secrets);
+}
+
+/* https://token@host: the user's name alone is the secret. */
+static void test_token(void **state)
+{
+    json_t *secrets =
+        json_pack("{s:s, s:s}", "username", "ghp_123456", "password", "");
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", "{}", secrets);
+
+    (void)state;
+    expect(mask, "ghp_123456", "***");
+    json_decref(secrets);
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    assert_null(secrets_mask("a", "{}", NULL));
+    assert_null(secrets_mask("a", "nonsense", NULL));
+    assert_null(secrets_mask("a", "[1]", NULL));
+}
+
+/* Words of ours stay, even if somebody chose one as a password. */
+static void test_results(void **state)
+{
+    json_t *secrets = json_pack("{s:s}", "password", "step_failed");
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", "{}", secrets);
+    json_t *result =
+        json_pack("{s:s, s:s, s:i, s:[{s:s, s:s, s:s}], s:{s:s}}", "reason",
+                  "step_failed", "message", "it is step_failed.", "n", 1,
+                  "steps", "name", "say step_failed", "reason", "step_failed",
+                  "outcome", "failed", "sandbox", "image", "/step_failed/x");
+    CLEANUP(mem) char *json = NULL;
+
+    (void)state;
+    secrets_mask_result(NULL, result);
+    assert_string_equal(json_string_value(json_object_get(result, "message")),
+                        "it is step_failed.");
+    secrets_mask_result(mask, result);
+    json = json_dumps(result, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(
+        json, "{\"message\":\"it is ***.\",\"n\":1,\"reason\":\"step_failed\","
+              "\"sandbox\":{\"image\":\"/***/x\"},\"steps\":[{\"name\":\"say "
+              "***\",\"outcome\":\"failed\",\"reason\":\"step_failed\"}]}");
+    json_decref(result);
+    json_decref(secrets);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_environments), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_token),        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_results),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

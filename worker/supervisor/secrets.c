@@ -1,0 +1,120 @@
+/* worker/supervisor/secrets.c - what has to be masked of a job. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/supervisor/secrets.h"
+
+#include "base/log.h"
+
+#include <stdint.h>
+#include <string.h>
+
+struct gathering {
+    const char *job_id; /* borrowed */
+    struct needles *needles;
+};
+
+static void add_env(const struct gathering *g, const json_t *env)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)env, name, value)
+    {
+        const char *text = json_string_value(value);
+
+        if (text && !needles_add_env(g->needles, name, text))
+            log_warn("job %s: the value of '%s' is too short or too common to "
+                     "be masked",
+                     g->job_id, name);
+    }
+}
+
+/* https://token@host has a user and no password. */
+static void add_credential(const struct gathering *g, const json_t *object)
+{
+    const char *user = json_string_value(json_object_get(object, "username"));
+    const char *password =
+        json_string_value(json_object_get(object, "password"));
+    const char *secret = password && *password ? password : user;
+
+    if (secret && *secret && !needles_add(g->needles, secret, strlen(secret)))
+        log_warn("job %s: the credential of its repository is too short or too "
+                 "common to be masked",
+                 g->job_id);
+}
+
+static void add_object(const struct gathering *g, const json_t *object)
+{
+    add_credential(g, object);
+    add_env(g, json_object_get(object, "env"));
+}
+
+static void add_pipeline(const struct gathering *g, const json_t *pipeline)
+{
+    const json_t *step;
+    size_t i;
+
+    add_env(g, json_object_get(pipeline, "env"));
+    json_array_foreach(json_object_get(pipeline, "steps"), i, step)
+        add_env(g, json_object_get(step, "env"));
+}
+
+struct mask *secrets_mask(const char *job_id, const char *payload,
+                          const json_t *secrets)
+{
+    CLEANUP(needles) struct needles *needles = needles_new();
+    const struct gathering g = {job_id, needles};
+    json_t *start = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
+
+    add_object(&g, start);
+    add_pipeline(&g, json_object_get(start, "pipeline"));
+    if (secrets)
+        add_object(&g, secrets);
+    json_decref(start);
+    return needles_count(needles) ? mask_new(needles) : NULL;
+}
+
+/* ---- results ---------------------------------------------------------------
+ */
+
+static bool is_ours(const char *key)
+{
+    static const char *const ours[] = {
+        "id",     "state",  "reason", "kind",   "outcome",
+        "commit", "driver", "stream", "stored", "instance_type"};
+
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (strcmp(key, ours[i]) == 0)
+            return true;
+    return false;
+}
+
+static void mask_value(const struct mask *mask, json_t *value)
+{
+    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
+    const char *text = json_string_value(value);
+
+    if (!text)
+        return;
+    mask_string(mask, text, strlen(text), &masked);
+    /* A needle may be a part of a character. */
+    if (strcmp(masked.data, text) != 0 &&
+        json_string_set(value, masked.data) < 0)
+        (void)json_string_set(value, "***");
+}
+
+void secrets_mask_result(const struct mask *mask, json_t *document)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (!mask)
+        return;
+    mask_value(mask, document);
+    json_array_foreach(document, i, value) secrets_mask_result(mask, value);
+    json_object_foreach(document, key, value)
+    {
+        if (!is_ours(key))
+            secrets_mask_result(mask, value);
+    }
+}

@@ -1,0 +1,26 @@
+/* worker/supervisor/secrets.h - what has to be masked of a job. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SUPERVISOR_SECRETS_H
+#define WORKER_SUPERVISOR_SECRETS_H
+
+#include "worker/logs/mask.h"
+
+#include <jansson.h>
+
+/**
+ * The mask of a job's output and result: the password of its repository (the
+ * user name, where it stands alone: a token), and of its environment and that
+ * of the steps each value whose name says that it is secret. `secrets` is
+ * supervisor_options.secrets, or NULL. What cannot be masked is told to the
+ * log. Owned by the caller; NULL: there is nothing to mask.
+ */
+MUST_USE struct mask *secrets_mask(const char *job_id, const char *payload,
+                                   const json_t *secrets);
+
+/**
+ * Mask all texts of a result in place; words of ours (states, reasons, kinds)
+ * stay. `mask` may be NULL.
+ */
+void secrets_mask_result(const struct mask *mask, json_t *document);
+
+#endif
