@@ -7,8 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-/* ---- a supervisor in a process of its own ---------------------------------
- */
+/* ---- a supervisor in a process of its own -------------------------------- */
 
 /* It inherits nothing of ours that it uses: neither loop nor connection. */
 static void be_supervisor(const struct fixture *f, uint32_t kill_ms)
@@ -102,8 +101,7 @@ static void wait_state(struct fixture *f, const char *id, const char *wanted)
     fail_msg("job %s did not become %s", id, wanted);
 }
 
-/* ---- tests ------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------- */
 
 /* What a killed worker had of a log goes to the store. */
 static void test_log_is_kept(void **state)
@@ -286,8 +284,7 @@ static void test_one_of_a_name(void **state)
     assert_non_null(strstr(err.msg, "'w1'"));
 }
 
-/* ---- a supervisor that stands still
- * ------------------------------------------ */
+/* ---- a supervisor that stands still -------------------------------------- */
 
 static pid_t find_process(const char *argument)
 {
