@@ -96,6 +96,7 @@ PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
 # Embedded files: the compiler does not see what .incbin reads.
 $(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(BUILD)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
+$(BUILD)/obj/cli/doctor_rights.o: deploy/redis-acl.conf
 
 define room_rule
 $(call room_lib,$(1)): $(call objs,$(call room_src,$(1)))
