@@ -263,9 +263,12 @@ static bool redirect(struct redis_lane *lane, struct redis_call *call,
         leave(redis, REDIS_LEAVE_AWAY, text);
     if (redis->url->kind != REDIS_CLUSTER)
         return false;
-    if ((is_moved || is_ask) && ++call->hops > REDIS_MAX_HOPS)
+    if ((is_moved || (is_ask && !call->is_eval)) &&
+        ++call->hops > REDIS_MAX_HOPS)
         return false;
-    if (is_ask && asked(redis, lane, text)) {
+    /* A slot on its way is on two nodes: a script would see but the keys that
+     * came already, and take all others for gone. It waits for the rest. */
+    if (is_ask && !call->is_eval && asked(redis, lane, text)) {
         redis_lane_give(&redis->ask, call);
         return true;
     }

@@ -158,11 +158,20 @@ static int check_options(const struct queue_options *o, struct err *err)
     return 0;
 }
 
+/* What somebody relies on once it is answered; all else can be done again. */
+static const bool is_durable[SCRIPT_COUNT] = {
+    [SCRIPT_SUBMIT] = true,  [SCRIPT_LEASE] = true, [SCRIPT_COMPLETE] = true,
+    [SCRIPT_CANCEL] = true,  [SCRIPT_RETRY] = true, [SCRIPT_FIRE] = true,
+    [SCRIPT_ADVANCE] = true,
+};
+
 static struct redis_options redis_options(const struct queue *queue)
 {
     return (struct redis_options){.url = queue->url,
                                   .scripts = queue_scripts,
-                                  .script_count = SCRIPT_COUNT};
+                                  .script_count = SCRIPT_COUNT,
+                                  .wait_replicas = queue->options.wait_replicas,
+                                  .wait_ms = queue->options.wait_ms};
 }
 
 int queue_open(struct loop *loop, const struct queue_options *options,
@@ -266,8 +275,11 @@ int queue_run(struct queue *queue, enum queue_script script,
 
     if (queue_sync(queue, &redis, err) < 0)
         return -1;
-    return redis_sync_eval(redis, script, queue->prefix, &words, out_reply,
-                           err);
+    return is_durable[script]
+               ? redis_sync_eval_durable(redis, script, queue->prefix, &words,
+                                         out_reply, err)
+               : redis_sync_eval(redis, script, queue->prefix, &words,
+                                 out_reply, err);
 }
 
 int queue_command(struct queue *queue, const char *const *list, size_t count,
@@ -317,7 +329,12 @@ void queue_send_at(struct queue_request *request, enum queue_script script,
 {
     struct redis_words words = queue_args_words(args);
 
-    redis_eval(request->queue->redis, script, key, &words, on_reply, request);
+    if (is_durable[script])
+        redis_eval_durable(request->queue->redis, script, key, &words, on_reply,
+                           request);
+    else
+        redis_eval(request->queue->redis, script, key, &words, on_reply,
+                   request);
 }
 
 void queue_send(struct queue_request *request, enum queue_script script,
