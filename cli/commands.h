@@ -29,6 +29,7 @@ extern const struct command command_run;
 extern const struct command command_scheduler;
 extern const struct command command_submit;
 extern const struct command command_validate;
+extern const struct command command_worker;
 
 /** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
 int cmd_config(int argc, char **argv);
@@ -53,6 +54,8 @@ int cmd_scheduler(int argc, char **argv);
 int cmd_submit(int argc, char **argv);
 /** Check pipeline files: 0 all valid, 1 any invalid, 2 wrong usage. */
 int cmd_validate(int argc, char **argv);
+/** Run jobs until told to end. Exit status: see command_worker.details. */
+int cmd_worker(int argc, char **argv);
 
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
 int cmd_cancel(int argc, char **argv);

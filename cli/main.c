@@ -39,7 +39,7 @@ static const struct {
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},
-    {"daemons", {&command_scheduler}},
+    {"daemons", {&command_scheduler, &command_worker}},
     {"berth itself", {&command_version, &command_help}},
 };
 

@@ -1,5 +1,4 @@
-/* scheduler/queue/control.h - telling the queue what to do; all of it blocks.
- */
+/* scheduler/queue/control.h - tell the queue what to do; all of it blocks. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SCHEDULER_QUEUE_CONTROL_H
 #define SCHEDULER_QUEUE_CONTROL_H

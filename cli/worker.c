@@ -1,0 +1,379 @@
+/* cli/worker.c - `berth worker`: takes jobs off the queue and runs them. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "cli/commands.h"
+#include "cli/settings.h"
+#include "worker/supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
+
+struct worker_options {
+    struct settings_options settings;
+};
+
+static const struct option_def options[] = {
+    SETTINGS_OPTION_DEFS(struct worker_options, settings),
+};
+
+const struct command command_worker = {
+    .name = "worker",
+    .operands = "",
+    .summary = "Take jobs off the queue and run them, until told to end.",
+    .details =
+        "TERM: take no further job, let those that run end (for\n"
+        "worker.drain_timeout at most), then end. A second TERM, or INT: "
+        "cancel\n"
+        "them. One more: kill them. HUP: read the configuration again.\n\n"
+        "exit status: 0 it was told to end, 1 it could not go on, 2 wrong "
+        "usage",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .main = cmd_worker,
+};
+
+enum stage { TAKING, DRAINING, CANCELLING, KILLING };
+
+struct worker {
+    const struct settings_options *options; /* borrowed */
+    struct settings *settings;              /* owned */
+    struct loop *loop;                      /* owned */
+    struct notify *notify;                  /* owned; uses the loop */
+    struct queue *queue;                    /* owned; uses the loop */
+    struct supervisor *supervisor;          /* owned; uses loop and queue */
+    struct loop_source *patience;           /* borrowed; of this stage */
+    enum stage stage;
+    bool connected;     /* Redis answered once */
+    bool failed;        /* `failure` says why we cannot go on */
+    struct err failure; /* of Redis */
+    char status[160];   /* as the service manager was told */
+};
+
+/* ---- from the configuration ------------------------------------------------
+ */
+
+/* ",a,b,", or "". Owned by the caller. */
+static char *join_labels(const struct strv *labels)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    for (size_t i = 0; i < labels->count; i++)
+        strbuf_addf(&out, "%s%s,", i ? "" : ",", labels->items[i]);
+    return strbuf_take(&out);
+}
+
+/* The labels are borrowed. */
+static struct supervisor_limits limits_of(const struct settings *settings,
+                                          const char *labels)
+{
+    return (struct supervisor_limits){
+        .capacity = (unsigned)settings->worker.capacity,
+        .labels = labels,
+        .poll_ms = (uint32_t)settings->worker.poll_ms,
+        .min_disk_bytes = (uint64_t)settings->worker.min_disk_bytes,
+        .min_memory_bytes = (uint64_t)settings->worker.min_memory_bytes,
+    };
+}
+
+static int load(const struct settings_options *given,
+                const struct settings *before, struct strv *kept,
+                struct settings **out_settings)
+{
+    CLEANUP(settings_errors)
+    struct settings_errors *errors = settings_errors_new();
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    struct config_option sets[OPTION_LIST_MAX];
+    const struct settings_from from = {.file = given->file,
+                                       .environ = environ,
+                                       .options = sets,
+                                       .option_count = given->sets.count,
+                                       .before = before,
+                                       .kept = kept};
+
+    for (size_t i = 0; i < given->sets.count; i++)
+        sets[i] = (struct config_option){.given = "--set",
+                                         .value = given->sets.items[i]};
+    if (settings_load(&from, errors, out_settings) == 0)
+        return 0;
+    settings_errors_render(errors, &text);
+    fputs(text.data, stderr);
+    return -1;
+}
+
+static void reload(struct worker *worker)
+{
+    CLEANUP(strv) struct strv kept = {0};
+    CLEANUP(mem) char *labels = NULL;
+    struct settings *settings = NULL;
+    struct supervisor_limits limits;
+    struct err err = {0};
+
+    notify_reloading(worker->notify);
+    if (load(worker->options, worker->settings, &kept, &settings) == 0) {
+        for (size_t i = 0; i < kept.count; i++)
+            log_warn("%s", kept.items[i]);
+        settings_free(worker->settings);
+        worker->settings = settings;
+        labels = join_labels(&settings->worker.labels);
+        limits = limits_of(settings, labels);
+        if (supervisor_set_limits(worker->supervisor, &limits, &err) < 0)
+            log_warn("%s", err.msg);
+        log_info("the configuration was read again");
+    } else {
+        log_warn("the configuration stays as it was");
+    }
+    notify_ready(worker->notify);
+}
+
+/* ---- how it ends ------------------------------------------------------------
+ */
+
+static void go_on_to(struct worker *worker, enum stage stage);
+
+static void on_patience(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker->patience = NULL;
+    go_on_to(worker, worker->stage + 1);
+}
+
+static void go_on_to(struct worker *worker, enum stage stage)
+{
+    int64_t patience_ms = stage == DRAINING
+                              ? worker->settings->worker.drain_timeout_ms
+                              : KILL_AFTER_MS;
+
+    if (worker->stage == TAKING) {
+        notify_stopping(worker->notify);
+        supervisor_drain(worker->supervisor);
+    }
+    worker->stage = stage;
+    loop_remove(worker->patience);
+    worker->patience = NULL;
+    if (stage == DRAINING)
+        log_info("draining: %u running",
+                 supervisor_running(worker->supervisor));
+    if (stage == CANCELLING) {
+        log_info("cancelling what runs");
+        supervisor_cancel(worker->supervisor, "cancelled");
+    }
+    if (stage == KILLING)
+        log_warn("killing what runs");
+    else
+        worker->patience = loop_add_timer(
+            worker->loop, clock_mono_ms() + patience_ms, on_patience, worker);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    struct worker *worker = arg;
+
+    if (signo == SIGHUP)
+        reload(worker);
+    else if (signo == SIGINT && worker->stage == TAKING)
+        go_on_to(worker, CANCELLING);
+    else if (worker->stage != KILLING)
+        go_on_to(worker, worker->stage + 1);
+}
+
+/* ---- what the supervisor says
+ * ------------------------------------------------ */
+
+static void on_started(void *arg, const char *job_id)
+{
+    struct worker *worker = arg;
+
+    log_info("job %s: started", job_id);
+    if (worker->stage >= CANCELLING) /* it was on its way to us */
+        supervisor_cancel(worker->supervisor, "cancelled");
+}
+
+static void on_ended(void *arg, const char *job_id, const char *state,
+                     const char *result_json)
+{
+    (void)arg, (void)result_json;
+    log_info("job %s: %s", job_id, state);
+}
+
+static void on_failed(void *arg, const char *job_id, const struct err *err)
+{
+    (void)arg;
+    log_warn("job %s: given up: %s", job_id, err->msg);
+}
+
+/* Once it worked, it may do so again: what runs is not given up. */
+static void on_refused(void *arg, const struct err *err)
+{
+    struct worker *worker = arg;
+
+    if (worker->connected || worker->failed)
+        return;
+    worker->failed = true;
+    worker->failure = *err;
+}
+
+static void tell_status(struct worker *worker)
+{
+    static const char *const stages[] = {
+        [DRAINING] = "draining: ", [CANCELLING] = "cancelling: "};
+    const char *stage = worker->stage == DRAINING || worker->stage == CANCELLING
+                            ? stages[worker->stage]
+                            : "";
+    const char *refuses = supervisor_refuses(worker->supervisor);
+    char status[sizeof(worker->status)];
+
+    worker->connected |= supervisor_is_connected(worker->supervisor);
+    if (!supervisor_is_connected(worker->supervisor))
+        (void)snprintf(status, sizeof(status),
+                       "%swaiting for Redis; %u jobs run", stage,
+                       supervisor_running(worker->supervisor));
+    else
+        (void)snprintf(status, sizeof(status), "%s%u of %lld jobs run%s%s",
+                       stage, supervisor_running(worker->supervisor),
+                       (long long)worker->settings->worker.capacity,
+                       *refuses ? "; " : "", refuses);
+    if (strcmp(status, worker->status) == 0)
+        return;
+    (void)snprintf(worker->status, sizeof(worker->status), "%s", status);
+    notify_status(worker->notify, status);
+}
+
+/* ---- its life
+ * ------------------------------------------------------------------ */
+
+static int open_queue(struct worker *worker, struct err *err)
+{
+    const struct settings *s = worker->settings;
+    const struct queue_options queue = {
+        .url = s->redis.url,
+        .pool = s->pool.name,
+        .max_instances = (unsigned)s->pool.max_instances,
+        .lease_ms = (uint32_t)s->lease.duration_ms,
+        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
+    };
+
+    if (!*s->redis.url)
+        return err_set(err, ERR_USER,
+                       "a worker needs a Redis: set redis.url (BERTH_REDIS)");
+    return queue_open(worker->loop, &queue, &worker->queue, err);
+}
+
+static int make_supervisor(struct worker *worker, struct err *err)
+{
+    const struct settings *s = worker->settings;
+    CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
+    const struct supervisor_options supervisor = {
+        .worker = s->worker.name,
+        .state_dir = s->state_dir,
+        .limits = limits_of(s, labels),
+        .renew_ms = (uint32_t)s->lease.renew_ms,
+        .kill_ms = (uint32_t)s->lease.kill_after_ms,
+    };
+    const struct supervisor_events events = {.on_started = on_started,
+                                             .on_ended = on_ended,
+                                             .on_failed = on_failed,
+                                             .on_refused = on_refused,
+                                             .arg = worker};
+
+    return supervisor_new(worker->loop, worker->queue, &supervisor, &events,
+                          &worker->supervisor, err);
+}
+
+/* run-job finds the state where we have it. */
+static int make_state(const struct settings *settings, struct err *err)
+{
+    if (!*settings->state_dir)
+        return err_set(err, ERR_USER, "set state_dir: there is no default");
+    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set BERTH_STATE_DIR");
+    return dir_make(settings->state_dir, 0711, err);
+}
+
+static int start(struct worker *worker, struct err *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (make_state(worker->settings, err) < 0 || open_queue(worker, err) < 0 ||
+        notify_new(worker->loop, &worker->notify, err) < 0 ||
+        make_supervisor(worker, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        if (loop_add_signal(worker->loop, signals[i], on_signal, worker, err) <
+            0)
+            return -1;
+    return supervisor_start(worker->supervisor, err);
+}
+
+static int live(struct worker *worker, struct err *err)
+{
+    const struct settings *s = worker->settings;
+
+    log_info("worker %s: pool %s, %lld jobs at a time", s->worker.name,
+             s->pool.name, (long long)s->worker.capacity);
+    notify_ready(worker->notify);
+    while (worker->stage != KILLING &&
+           !supervisor_is_drained(worker->supervisor)) {
+        tell_status(worker);
+        if (loop_step(worker->loop, -1, err) < 0)
+            return -1;
+        if (worker->failed) {
+            *err = worker->failure;
+            return err_wrap(err, "Redis refuses this worker");
+        }
+    }
+    return 0;
+}
+
+static int run(const struct settings_options *given)
+{
+    struct worker worker = {.options = given};
+    struct err err = {0};
+    int rc = -1;
+
+    if (load(given, NULL, NULL, &worker.settings) < 0)
+        return 1;
+    rc = loop_new(&worker.loop, &err);
+    if (!rc)
+        rc = start(&worker, &err);
+    if (!rc)
+        rc = live(&worker, &err);
+    if (rc < 0)
+        log_error("%s", err.msg);
+    else
+        log_info("worker %s: ended", worker.settings->worker.name);
+    supervisor_free(worker.supervisor);
+    queue_free(worker.queue);
+    notify_free(worker.notify);
+    loop_free(worker.loop);
+    settings_free(worker.settings);
+    return rc < 0;
+}
+
+int cmd_worker(int argc, char **argv)
+{
+    CLEANUP(strv) struct strv operands = {0};
+    struct worker_options opts = {0};
+    struct err err = {0};
+    int parsed =
+        options_parse(&command_worker, argc, argv, &opts, &operands, &err);
+    int status;
+
+    log_init("berth", LOG_INFO);
+    if (parsed != 0)
+        status = options_finish(&command_worker, parsed, &err);
+    else
+        status = run(&opts.settings);
+    strv_clear(&opts.settings.sets);
+    return status;
+}

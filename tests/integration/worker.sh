@@ -1,0 +1,190 @@
+#!/bin/bash
+# tests/integration/worker.sh - `berth worker`: signals, configuration, Redis.
+# SPDX-License-Identifier: Apache-2.0
+# timeout 150
+set -u
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=../lib/fake_job.sh
+. "$(dirname "$0")/../lib/fake_job.sh"
+cd "$TEST_TMP" || exit 1
+
+# ---- Redis, and jobs in it ---------------------------------------------------
+socket=$TEST_TMP/redis.sock
+start_redis() { # start_redis [PASSWORD]
+    redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
+        --requirepass "${1:-}" >/dev/null 2>&1 &
+    redis_pid=$!
+    for _ in $(seq 100); do
+        redis-cli -s "$socket" ping >/dev/null 2>&1 && return
+        sleep 0.05
+    done
+}
+stop_redis() {
+    kill -9 "$redis_pid" 2>/dev/null
+    wait "$redis_pid" 2>/dev/null
+}
+trap 'stop_redis; kill -9 "${worker_pid:-}" 2>/dev/null' EXIT
+
+# submit ID BEHAVIOUR: as queue_submit() does it
+lua=$tap_root/scheduler/queue/lua
+cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
+submit() {
+    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
+        "$1" "{\"pipeline\":{\"name\":\"p\"},\"inputs\":{\"fake\":\"$2\"}}" \
+        job none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' >/dev/null
+}
+state() {
+    redis-cli -s "$socket" hget "berth:{default}:job:$1" state
+}
+# wait_state ID STATE
+wait_state() {
+    for _ in $(seq 100); do
+        [ "$(state "$1")" = "$2" ] && return
+        sleep 0.1
+    done
+    return 1
+}
+
+# ---- the worker ----------------------------------------------------------------
+cat >berth.yml <<Y
+state_dir: $BERTH_STATE_DIR
+redis: { url: "unix://$socket" }
+pool: { max_instances: 10 }
+worker: { name: w1, capacity: 1, min_disk: 1KiB, min_memory: 1KiB }
+Y
+start_worker() {
+    BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml \
+        >worker.log 2>&1 &
+    worker_pid=$!
+}
+# ended: its exit status in $status
+ended() {
+    status=0
+    wait "$worker_pid" || status=$?
+    worker_pid=
+}
+# wait_log REGEX
+wait_log() {
+    for _ in $(seq 100); do
+        grep -Eq -e "$1" worker.log && return
+        sleep 0.1
+    done
+    cat worker.log
+    return 1
+}
+
+# ---- what is wrong from the start ----------------------------------------------
+echo "worker: { capacity: 0 }" >wrong.yml
+not_ok "a wrong configuration" "$BERTH_BIN" worker --config wrong.yml
+like "$(cat .tap)" "wrong.yml:1:" "says where it is wrong"
+not_ok "no Redis at all" "$BERTH_BIN" worker --set "state_dir=$TEST_TMP/x"
+like "$(cat .tap)" "set redis.url" "says what to set"
+start_redis secret
+start_worker
+ended
+is "$status" 1 "a missing password ends it"
+like "$(cat worker.log)" "Redis refuses this worker: .*NOAUTH" "it says so"
+stop_redis
+
+# ---- Redis is away at first ------------------------------------------------------
+start_worker
+ok "it waits for Redis" wait_log "worker w1: pool default, 1 jobs at a time"
+sleep 1
+ok "and does not end" kill -0 "$worker_pid"
+start_redis
+submit one pass
+ok "a job is taken and passes" wait_state one passed
+ok "which the log says" wait_log "job one: passed"
+
+# ---- a second one of the name ------------------------------------------------------
+BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml >second.log 2>&1
+is "$?" 1 "a second worker of the name does not start"
+like "$(cat second.log)" "another worker called 'w1' runs on this host" \
+    "and says why"
+
+# ---- its configuration changes --------------------------------------------------------
+submit two hang
+ok "one job runs" wait_log "job two: started"
+submit three hang
+sleep 0.5
+is "$(state three)" ready "there is room for one"
+sed -i 's/capacity: 1/capacity: 2/; s/max_instances: 10/max_instances: 0/' berth.yml
+kill -HUP "$worker_pid"
+ok "a wrong configuration is not taken" \
+    wait_log "the configuration stays as it was"
+sed -i 's/max_instances: 0/max_instances: 10/; s/name: w1/name: w9/' berth.yml
+kill -HUP "$worker_pid"
+ok "another name needs a restart" wait_log "'worker.name' stays 'w1'"
+ok "another capacity does not" wait_log "job three: started"
+sed -i 's/name: w9/name: w1/' berth.yml
+
+# ---- how it ends -------------------------------------------------------------------------
+kill -TERM "$worker_pid"
+ok "TERM drains" wait_log "draining: 2 running"
+submit four pass
+sleep 0.5
+is "$(state four)" ready "no further job is taken"
+is "$(redis-cli -s "$socket" hget 'berth:{default}:worker:w1' state)" draining \
+    "which others can see"
+kill -TERM "$worker_pid"
+ended
+is "$status" 0 "a second TERM cancels what runs, then it ends"
+is "$(state two) $(state three)" "cancelled cancelled" "as the jobs say"
+
+start_worker
+ok "its successor takes the next" wait_state four passed
+submit five sleep
+ok "and another" wait_log "job five: started"
+kill -TERM "$worker_pid"
+ended
+is "$status" 0 "a drained worker ends"
+is "$(state five)" passed "its job has run to its end"
+
+start_worker
+submit six stubborn
+ok "a job that takes two cancellations" wait_log "job six: started"
+kill -INT "$worker_pid"
+ok "INT cancels at once" wait_log "cancelling what runs"
+sleep 0.5
+ok "it does not end by that" kill -0 "$worker_pid"
+kill -INT "$worker_pid"
+ended
+is "$status" 0 "once more kills"
+is "$(pgrep -f "$fake_libexec/run-job")" "" "no run-job is left"
+is "$(state six)" running "that job has no result"
+redis-cli -s "$socket" config resetstat >/dev/null
+start_worker
+for _ in $(seq 100); do
+    [ "$(state six)" = running ] || break
+    sleep 0.1
+done
+is "$(redis-cli -s "$socket" hget 'berth:{default}:job:six' reason)" \
+    worker_lost "the next worker gives it back"
+kill -TERM "$worker_pid"
+ended
+
+# ---- how the service manager sees it ---------------------------------------------------------
+perl -MIO::Socket::UNIX -MSocket -e '
+    my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die;
+    $| = 1;
+    while (defined $s->recv(my $m, 4096)) { print "$m\n" }
+' "$TEST_TMP/notify" >notified 2>/dev/null &
+listener=$!
+for _ in $(seq 100); do
+    [ -S notify ] && break
+    sleep 0.05
+done
+NOTIFY_SOCKET=$TEST_TMP/notify start_worker
+for _ in $(seq 100); do
+    grep -q "STATUS=0 of" notified && break
+    sleep 0.1
+done
+kill -TERM "$worker_pid"
+ended
+sleep 0.2
+kill "$listener" 2>/dev/null
+like "$(cat notified)" "READY=1" "it says that it is up"
+like "$(cat notified)" "STATUS=0 of 2 jobs run" "and what it does"
+like "$(cat notified)" "STOPPING=1" "and that it ends"
+done_testing
