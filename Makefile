@@ -53,8 +53,8 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 PROGRAMS := berth run-job checkout launch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
-               scheduler/queue pipelines base
-PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson
+               worker/logs scheduler/queue pipelines base
+PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp

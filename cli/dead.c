@@ -72,7 +72,7 @@ static int print(const struct pool *pool, const json_t *rows, struct err *err)
     size_t i;
 
     json_array_foreach(json_object_get(rows, "jobs"), i, row)
-        job_table_add(table, row, job_number(rows, "now_ms"), false, NULL);
+        job_table_add(table, row, job_number(rows, "now_ms"), false);
     if (i)
         table_add(table, &pool->style, pool->columns, &text);
     else

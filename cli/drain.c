@@ -86,10 +86,9 @@ static int wait_until_idle(const struct pool *pool, const char *name,
             json_decref(*worker);
             *worker = next;
             attempt = 0;
-        } else if (err->kind == ERR_USER) {
+        } else if (err->kind == ERR_USER ||
+                   pool_back_off(pool, &attempt, err) < 0) {
             return -1;
-        } else {
-            pool_back_off(&attempt, err);
         }
     }
     return 0;

@@ -51,7 +51,7 @@ struct table *job_table_new(void)
 {
     static const char *const heads[] = {"id",         "state",  "pipeline",
                                         "repository", "branch", "age",
-                                        "worker",     "why",    NULL};
+                                        "worker",     NULL};
 
     return table_new(heads);
 }
@@ -104,13 +104,14 @@ static int64_t since(const json_t *row)
 }
 
 void job_table_add(struct table *table, const json_t *row, int64_t now_ms,
-                   bool is_child, const char *why)
+                   bool is_child)
 {
     const json_t *about = json_object_get(row, "about");
     CLEANUP(strbuf) struct strbuf id = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf state = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf branch = STRBUF_INIT;
     int tint = job_state_tint(job_string(row, "state"));
+    bool waits = tint < 0; /* its last worker has nothing to do with it */
     char age[FORMAT_SIZE] = "";
 
     strbuf_addf(&id, "%s%s", is_child ? "  " : "", job_string(row, "id"));
@@ -127,8 +128,7 @@ void job_table_add(struct table *table, const json_t *row, int64_t now_ms,
     table_cell(table, is_child ? "" : repo_of(row, about));
     table_cell(table, is_child ? "" : branch.data);
     table_cell(table, age);
-    table_cell(table, job_string(row, "worker"));
-    table_cell(table, why);
+    table_cell(table, waits ? "" : job_string(row, "worker"));
     table_end_row(table);
 }
 

@@ -17,10 +17,9 @@ int64_t job_number(const json_t *object, const char *key);
 
 /** A table of jobs: id, state, pipeline, repository, branch, age, worker. */
 MUST_USE struct table *job_table_new(void);
-/** Add a job to it; `is_child`: below its run; `why` (NULL: none) at the end.
- */
+/** Add a job to it; `is_child`: below its run. */
 void job_table_add(struct table *table, const json_t *row, int64_t now_ms,
-                   bool is_child, const char *why);
+                   bool is_child);
 
 /** Add "failed: step_failed", "running, to be cancelled" … */
 void job_add_state(const json_t *row, struct strbuf *out);

@@ -61,6 +61,7 @@ static int open_pool(struct pool *pool, const struct pool_options *options,
     *out_status = OPTIONS_USAGE;
     if (load_settings(options, &pool->settings) < 0)
         return err_set(err, ERR_USER, "the configuration is invalid");
+    pool->embedded = !options->redis && !*pool->settings->redis.url;
     pool->url = find_url(options, pool->settings);
     if (!pool->url) {
         *out_status = POOL_INFRASTRUCTURE;
@@ -133,16 +134,24 @@ int pool_print_json(json_t *json, struct err *err)
     return 0;
 }
 
-void pool_back_off(unsigned *attempt, const struct err *err)
+int pool_back_off(const struct pool *pool, unsigned *attempt, struct err *err)
 {
     int wait = BACK_OFF_MS;
 
+    if (pool->embedded) {
+        CLEANUP(mem) char *url = embedded_find(pool->settings->state_dir);
+
+        if (!url)
+            return err_set(err, ERR_TRANSIENT,
+                           "the berth that ran this Redis has ended");
+    }
     if (!*attempt)
         log_warn("%s; trying again", err->msg);
     for (unsigned i = 0; i < *attempt && wait < BACK_OFF_MAX_MS; i++)
         wait *= 2;
     ++*attempt;
     (void)poll(NULL, 0, wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS);
+    return 0;
 }
 
 int pool_limit(const char *text, unsigned fallback, unsigned *out,

@@ -53,6 +53,7 @@ struct pool {
     struct queue *queue;       /* owned; for blocking calls */
     struct style style;        /* of standard output */
     size_t columns;            /* of it */
+    bool embedded;             /* it is the Redis of a berth that runs here */
     bool json;
 };
 
@@ -84,9 +85,11 @@ MUST_USE int pool_print_json(json_t *json, struct err *err);
 
 /**
  * Wait before Redis is asked again: longer each time (`*attempt` counts), 5 s
- * at most; says so once on standard error.
+ * at most; says so once on standard error. -1 with ERR_TRANSIENT: it makes no
+ * sense, a private Redis has ended with the berth that ran it.
  */
-void pool_back_off(unsigned *attempt, const struct err *err);
+MUST_USE int pool_back_off(const struct pool *pool, unsigned *attempt,
+                           struct err *err);
 
 /**
  * Do something with each of `ids`, all of them: `fn` sets `*out_word`, for

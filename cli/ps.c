@@ -186,7 +186,7 @@ static int print_jobs(const struct listing *listing, struct err *err)
 
     json_array_foreach(listing->jobs, i, row)
         job_table_add(table, row, listing->now_ms,
-                      is_listed(listing, job_string(row, "parent")), NULL);
+                      is_listed(listing, job_string(row, "parent")));
     if (i)
         table_add(table, &pool->style, pool->columns, &text);
     else

@@ -161,15 +161,16 @@ static char *trim_labels(const char *labels)
 static const char *worker_state(const struct pool *pool, const json_t *worker,
                                 int64_t ago_ms)
 {
-    const char *state = job_string(worker, "state");
+    bool drains = job_number(worker, "drain") ||
+                  strcmp(job_string(worker, "state"), "draining") == 0;
 
     if (ago_ms > pool->settings->lease.duration_ms)
         return "lost";
-    if (job_number(worker, "drain"))
+    if (drains)
         return job_number(worker, "running") ? "draining" : "drained";
     if (*job_string(worker, "refuses"))
         return "refuses";
-    return *state ? state : "alive";
+    return "alive";
 }
 
 static void add_worker(const struct pool *pool, struct table *table,
@@ -229,7 +230,8 @@ static void add_jobs(const struct pool *pool, const json_t *depths,
         CLEANUP(strbuf) struct strbuf why = STRBUF_INIT;
 
         job_add_why(row, json_object_get(row, "why"), now_ms, &why);
-        job_table_add(table, row, now_ms, false, why.data);
+        job_table_add(table, row, now_ms, false);
+        table_note(table, why.data);
     }
     if (!i)
         return;

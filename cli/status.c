@@ -178,7 +178,7 @@ static void add_children(struct view *view, const json_t *children)
     if (!json_array_size(children))
         return;
     json_array_foreach(children, i, row)
-        job_table_add(table, row, view->now_ms, true, NULL);
+        job_table_add(table, row, view->now_ms, true);
     strbuf_addc(&view->text, '\n');
     table_add(table, &view->pool->style, view->pool->columns, &view->text);
 }

@@ -17,6 +17,7 @@
 
 struct cell {
     char *text; /* owned; clean */
+    char *note; /* owned; clean; of a row's last cell only; or NULL */
     int tint;   /* -1: none */
 };
 
@@ -42,8 +43,10 @@ void table_free(struct table *table)
 {
     if (!table)
         return;
-    for (size_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++) {
         free(table->cells[i].text);
+        free(table->cells[i].note);
+    }
     free(table->cells);
     free(table);
 }
@@ -59,7 +62,7 @@ static void add(struct table *table, int tint, const char *text)
     }
     text_add_clean(&clean, text ? text : "");
     table->cells[table->count++] =
-        (struct cell){.text = xstrdup(clean.data), .tint = tint};
+        (struct cell){.text = strbuf_take(&clean), .tint = tint};
 }
 
 void table_cell(struct table *table, const char *text)
@@ -76,6 +79,17 @@ void table_end_row(struct table *table)
 {
     while (table->count % table->columns)
         add(table, -1, "");
+}
+
+void table_note(struct table *table, const char *text)
+{
+    CLEANUP(strbuf) struct strbuf clean = STRBUF_INIT;
+
+    if (!table->count || !*text)
+        return;
+    text_add_clean(&clean, text);
+    free(table->cells[table->count - 1].note);
+    table->cells[table->count - 1].note = strbuf_take(&clean);
 }
 
 /* ---- printing -------------------------------------------------------------
@@ -157,7 +171,7 @@ void table_add(const struct table *table, const struct style *style,
     measure(table, widths);
     narrow(widths, table->columns, columns);
     for (size_t i = 0; i < table->columns; i++) {
-        const struct cell head = {(char *)table->heads[i], TINT_BOLD};
+        const struct cell head = {(char *)table->heads[i], NULL, TINT_BOLD};
 
         add_cell(style, &head, widths[i], &pending, out);
     }
@@ -167,6 +181,9 @@ void table_add(const struct table *table, const struct style *style,
         for (size_t i = 0; i < table->columns; i++)
             add_cell(style, &table->cells[row + i], widths[i], &pending, out);
         strbuf_addc(out, '\n');
+        if (table->cells[row + table->columns - 1].note)
+            strbuf_addf(out, "    %s\n",
+                        table->cells[row + table->columns - 1].note);
     }
 }
 

@@ -21,9 +21,13 @@ void table_tinted(struct table *table, enum tint tint, const char *text);
 /** Fill the row with empty cells: the next one begins a new row. */
 void table_end_row(struct table *table);
 
+/** Add a line below the last whole row; cleaned, never cut. "": none. */
+void table_note(struct table *table, const char *text);
+
 /**
- * Add all of it, the heads first, of whole rows; columns that are empty in every row are left
- * out, and the widest are cut so that a line takes `columns` at most.
+ * Add all of it, the heads first, of whole rows; columns that are empty in
+ * every row are left out, and the widest are cut so that a line takes `columns`
+ * at most.
  */
 void table_add(const struct table *table, const struct style *style,
                size_t columns, struct strbuf *out);

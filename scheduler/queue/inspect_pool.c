@@ -44,20 +44,20 @@ static const struct cause *find_cause(const char *word)
 static size_t read_cause(const redisReply *reply, size_t at,
                          const struct cause *cause, json_t *why)
 {
-    json_t *object = cause->nested ? json_object() : json_incref(why);
+    json_t *details = cause->nested ? json_object() : json_incref(why);
 
     at++;
     for (size_t i = 0; i < 3 && cause->details[i].name; i++, at++)
-        json_object_set_new(object, cause->details[i].name,
+        json_object_set_new(details, cause->details[i].name,
                             cause->details[i].is_number
                                 ? json_of_number(reply, at)
                                 : json_of_text(reply, at));
     if (cause->nested) {
         CLEANUP(mem) char *name = xasprintf("%s_cap", cause->word);
 
-        json_object_set(why, name, object);
+        json_object_set(why, name, details);
     }
-    json_decref(object);
+    json_decref(details);
     return at;
 }
 

@@ -4,6 +4,7 @@
 #define SCHEDULER_QUEUE_LOG_H
 
 #include "scheduler/queue/lease.h"
+#include "scheduler/queue/log_block.h"
 
 /** A piece of a job's log, in order. */
 struct queue_log_entry {
@@ -13,15 +14,23 @@ struct queue_log_entry {
     size_t len;
     uint64_t gap_bytes; /* of a gap: bytes of output that were dropped here */
 };
-typedef void queue_log_fn(void *arg, const struct queue_log_entry *entry);
+
+/* ---- reading ------------------------------------------------------------- */
+
+/** An entry, valid during the call; LOG_GAP: output that is not in Redis. */
+typedef void queue_log_fn(void *arg, const struct log_entry *entry);
 
 /**
- * Read what Redis holds of the log of lease `epoch` of a job: its head
- * (256 KiB), a gap if something was dropped, its tail (1 MiB). None is fine.
- * Blocks.
+ * Tell what Redis holds of the log of lease `epoch` of a job, from entry
+ * `from_seq` (1: the first) on: its head, a gap if something is missing, its
+ * tail. `*out_next_seq` is the number to go on with. None is fine. On failure
+ * `fn` may have been told a part of it. Blocks. ERR_USER: a block is damaged.
  */
 MUST_USE int queue_log(struct queue *queue, const char *id, uint64_t epoch,
-                       queue_log_fn *fn, void *arg, struct err *err);
+                       uint64_t from_seq, queue_log_fn *fn, void *arg,
+                       uint64_t *out_next_seq, struct err *err);
+
+/* ---- writing ------------------------------------------------------------- */
 
 /** Where the log of a lease is: the common part of its keys. Owned by the
  * caller. */

@@ -40,7 +40,7 @@ json_t *json_of_number(const redisReply *reply, size_t i)
 
 static bool is_number(const char *name)
 {
-    static const char *const counts[] = {"running", "capacity", "drain"};
+    static const char *const counts[] = {"running", "capacity", "drain", "pid"};
     size_t len = strlen(name);
 
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)

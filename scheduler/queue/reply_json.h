@@ -18,7 +18,7 @@ json_t *json_of_text(const redisReply *reply, size_t i);
 json_t *json_of_number(const redisReply *reply, size_t i);
 /**
  * From element `i` on, name and value by turns: into `object`. What counts
- * something (…_ms, …_bytes, running, capacity, drain) becomes a number.
+ * something (…_ms, …_bytes, running, capacity, drain, pid) becomes a number.
  */
 void json_add_facts(json_t *object, const redisReply *reply, size_t i);
 

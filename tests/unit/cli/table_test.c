@@ -79,13 +79,30 @@ static void test_wide_cell(void **state)
     assert_int_equal(out.len, strlen("id\n") + 96 + 1);
 }
 
+static void test_note(void **state)
+{
+    CLEANUP(table) struct table *table = two_rows();
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    table_note(table, "a \033[1mlong\nnote that is not cut");
+    table_cell(table, "e");
+    table_end_row(table);
+    table_note(table, "");
+    table_add(table, &plain, 24, &out);
+    assert_string_equal(out.data, "id   what   why\n"
+                                  "a    first\n"
+                                  "bcd  x y    because of ~\n"
+                                  "    a long note that is not cut\n"
+                                  "e\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_wide_cell),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_colour), cmocka_unit_test(test_wide_cell),
+        cmocka_unit_test(test_note),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
