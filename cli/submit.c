@@ -213,9 +213,9 @@ static int wait_for(struct pool *pool, const char *id,
 
     for (;;) {
         if (queue_status(pool->queue, id, &status, err) < 0) {
-            if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
+            if ((err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT) ||
+                pool_back_off(pool, &attempt, err) < 0)
                 return -1;
-            pool_back_off(&attempt, err);
             continue;
         }
         attempt = 0;
