@@ -250,7 +250,9 @@ static int open_all(struct daemon *d, struct err *err)
         .pool = d->command->pool ? d->command->pool : s->pool.name,
         .max_instances = (unsigned)s->pool.max_instances,
         .lease_ms = (uint32_t)s->lease.duration_ms,
-        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms};
+        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
+        .wait_replicas = (uint32_t)s->redis.wait_replicas,
+        .wait_ms = (uint32_t)s->redis.wait_timeout_ms};
 
     if (!*s->state_dir)
         return err_set(err, ERR_USER, "there is no state directory");

@@ -167,10 +167,14 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
 static int put_in(const struct pool *pool, struct document_file *file,
                   struct submission *s, struct err *err)
 {
+    const struct settings *settings = pool->settings;
     const struct queue_options options = {
-        .url = pool->url, .pool = queue_pool(pool->queue), .max_instances = 1};
-    struct admit_options admit_options = {.state_dir =
-                                              pool->settings->state_dir,
+        .url = pool->url,
+        .pool = queue_pool(pool->queue),
+        .max_instances = 1,
+        .wait_replicas = (uint32_t)settings->redis.wait_replicas,
+        .wait_ms = (uint32_t)settings->redis.wait_timeout_ms};
+    struct admit_options admit_options = {.state_dir = settings->state_dir,
                                           .uid = mirror_uid(),
                                           .read_timeout_ms = READ_TIMEOUT_MS};
     struct admission *admission;
@@ -178,7 +182,7 @@ static int put_in(const struct pool *pool, struct document_file *file,
     int rc = 0;
 
     if (loop_new(&s->loop, err) < 0 ||
-        dir_make(pool->settings->state_dir, 0711, err) < 0 ||
+        dir_make(settings->state_dir, 0711, err) < 0 ||
         queue_open(s->loop, &options, &queue, err) < 0)
         return -1;
     admit_options.loop = s->loop;
