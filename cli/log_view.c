@@ -20,8 +20,7 @@ struct log_view {
     uint64_t next_seq;
     int step; /* whose heading was last; -1: none */
     int64_t at_ms;
-    struct log_entry gap; /* to be told when all of it is known; bytes 0: none
-                           */
+    struct log_entry gap; /* to be told when all of it is known; seq 0: none */
     struct text_cleaner *cleaners[LOG_STREAMS]; /* owned; of `step` */
     struct strbuf out;
     int failed; /* errno of a write */
@@ -73,16 +72,16 @@ void log_view_begin(struct log_view *view, const char *job_id, uint64_t epoch,
     view->names = names;
     view->next_seq = 1;
     view->step = -1;
-    view->gap.gap_bytes = 0;
+    view->gap.seq = 0;
 }
 
 /* A gap that was not told yet is read again: it may be longer by then, or what
  * is missing in Redis is in the store. */
 uint64_t log_view_resume(struct log_view *view)
 {
-    if (view->gap.gap_bytes)
+    if (view->gap.seq)
         view->next_seq = view->gap.seq;
-    view->gap.gap_bytes = 0;
+    view->gap.seq = 0;
     return view->next_seq;
 }
 
@@ -155,8 +154,11 @@ static void add_gap(struct log_view *view)
     char size[FORMAT_SIZE];
 
     end_lines(view);
-    strbuf_addf(&text, "[%s %s of output are not here %s]", dots,
-                format_bytes(view->gap.gap_bytes, size), dots);
+    if (view->gap.gap_bytes)
+        strbuf_addf(&text, "[%s %s of output are not here %s]", dots,
+                    format_bytes(view->gap.gap_bytes, size), dots);
+    else
+        strbuf_addf(&text, "[%s some output is not here %s]", dots, dots);
     style_add(&view->options.style, TINT_YELLOW, text.data, &view->out);
     strbuf_addc(&view->out, '\n');
 }
@@ -189,22 +191,27 @@ static void add_json(struct log_view *view, const struct log_entry *entry)
 
 static void tell_gap(struct log_view *view)
 {
-    if (!view->gap.gap_bytes)
+    if (!view->gap.seq)
         return;
     if (view->options.json)
         add_json(view, &view->gap);
     else
         add_gap(view);
-    view->gap.gap_bytes = 0;
+    view->gap.seq = 0;
 }
 
 static void keep_gap(struct log_view *view, const struct log_entry *entry)
 {
-    uint64_t before = view->gap.gap_bytes;
+    struct log_entry before = view->gap;
 
-    if (!before)
-        view->gap = *entry;
-    view->gap.gap_bytes = before + entry->gap_bytes;
+    view->gap = *entry;
+    if (!before.seq)
+        return;
+    view->gap.seq = before.seq;
+    /* 0 is an unknown number, and remains one. */
+    view->gap.gap_bytes = before.gap_bytes && entry->gap_bytes
+                              ? before.gap_bytes + entry->gap_bytes
+                              : 0;
 }
 
 static void show(struct log_view *view, const struct log_entry *entry)

@@ -44,6 +44,7 @@ test|redis-tools|makes a cluster of Redis|command redis-cli
 test|openssl|certificates for the tests' servers|command openssl
 test|runc|the other runtime|command runc
 test|busybox-static|a root file system as an image|file /bin/busybox
+test|libfaketime|clocks that are wrong|faketime
 test|procps|tests look for processes left behind|command pgrep
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
@@ -71,6 +72,9 @@ has_library() {
 }
 has_file() {
     [ -s "$1" ]
+}
+has_faketime() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null
 }
 has_clang_runtime() {
     local -a found

@@ -58,7 +58,7 @@ struct job_request {
     struct job_moment deadline; /* not started by then: it expires */
     struct strv labels;         /* besides those of the pipeline */
     unsigned retries; /* further attempts after failures of its own fault */
-    json_t *report; /* owned; an object with `forge`, or NULL: nowhere */
+    json_t *report;   /* owned; an object with `forge`, or NULL: nowhere */
 };
 
 struct job_batch {

@@ -68,6 +68,40 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (60)
 	@BERTH_FUZZERS='$(abspath $(FUZZ_DIR))' FUZZ_SECONDS=$(FUZZ_SECONDS) \
 	    TEST_TIMEOUT=100000 tests/run tests/fuzz/seeds.sh
 
+# ---- breaking it ------------------------------------------------------------
+# Programs of a test that are linked with all rooms.
+TOOLS := $(BUILD)/tests/chaos/load
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) $(LDOPT) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg_libs,$(ALL_PKGS)) $(LDLIBS)
+$(BUILD)/tests/torture/fail.so: tests/torture/fail.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CPPFLAGS) $(BASE_CFLAGS) -O1 -g -shared -fPIC -o $@ $< -ldl
+
+.PHONY: chaos failover torture tools
+tools: programs $(TOOLS) $(BUILD)/tests/torture/fail.so
+
+# With release programs: sanitizers and a faked clock do not go together.
+chaos: ## kill and cut off everything; CHAOS_JOBS= CHAOS_SECONDS= CHAOS_SEED=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    node tests/chaos/chaos.js
+
+failover: ## Sentinel and Cluster fail over under load; FAILOVER_JOBS=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release tools
+	@FAILOVER_LOAD='$(CURDIR)/build/release/tests/chaos/load' \
+	    node tests/chaos/failover.js
+
+torture: ## make each call fail in turn; TORTURE_STEP= TORTURE_KINDS=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) tools
+	@$(TEST_ENV) TORTURE_FAIL='$(abspath $(BUILD))/tests/torture/fail.so' \
+	    bash tests/torture/run.sh
+
 # ---- checking --------------------------------------------------------------
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
            worker/sandbox/agent/*.[ch] tests/unit/*/*.[ch] \
@@ -141,3 +175,14 @@ bench: ## run tests/bench against a release build
 	    BERTH_BIN=$(CURDIR)/build/release/bin/berth \
 	    BERTH_LIBEXEC=$(CURDIR)/build/release/libexec/berth bash $$b || exit 1; \
 	done
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) $(LDOPT) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg_libs,$(ALL_PKGS)) $(LDLIBS)
+
+.PHONY: bench-scale
+bench-scale: ## a hundred thousand waiting jobs against a hundred
+	@deploy/deps.sh build run
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release build/release/tests/bench/queue_scale
+	@build/release/tests/bench/queue_scale

@@ -406,21 +406,21 @@ static void on_looked(struct queue_request *request,
 {
     struct advance *a = STEAL(request->data);
     struct err why = {0};
+    bool runs;
 
     if (!reply) {
         finish(a, false, err);
         return;
     }
     read_look(a, reply);
-    if (strcmp(a->fields[LOOK_STATE], "running") != 0 ||
-        strcmp(a->fields[LOOK_KIND], "run") != 0)
-        send_decision(a); /* of nothing: `lost`, and not asked for again */
-    else if (decide(a, &why) < 0)
+    runs = !strcmp(a->fields[LOOK_STATE], "running") &&
+           !strcmp(a->fields[LOOK_KIND], "run");
+    if (runs && decide(a, &why) < 0)
         send_invalid(a, &why);
-    else if (a->decision.outcome != PLAN_PENDING)
+    else if (runs && a->decision.outcome != PLAN_PENDING)
         ask_rows(a);
     else
-        send_decision(a);
+        send_decision(a); /* of one that is gone: nothing, which is `lost` */
 }
 
 static void look(struct advance *a)

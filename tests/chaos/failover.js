@@ -2,7 +2,7 @@
 // tests/chaos/failover.js - Sentinel and Cluster under load: what is lost.
 // SPDX-License-Identifier: Apache-2.0
 //
-// FAILOVER_LOAD: the program tests/chaos/load.c; FAILOVER_JOBS (4000)
+// FAILOVER_LOAD: the program tests/chaos/load.c; FAILOVER_JOBS (20000)
 'use strict';
 const assert = require('assert');
 const fs = require('fs');
@@ -14,7 +14,7 @@ const { setTimeout: sleep } = require('timers/promises');
 const { Redis } = require('../lib/redis.js');
 const { Service } = require('./cluster.js');
 
-const JOBS = Number(process.env.FAILOVER_JOBS || 4000);
+const JOBS = Number(process.env.FAILOVER_JOBS || 20000);
 const load = process.env.FAILOVER_LOAD;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-failover-'));
 const host = '127.0.0.1';
@@ -87,6 +87,7 @@ async function sentinel(name, masterPort) {
 // The load, and what of it was acknowledged.
 function begin(url, pool, replicas, seconds) {
     const out = path.join(dir, `${pool}.out`);
+    fs.writeFileSync(out, '');
     const service = new Service(`load-${pool}`, dir, ['sh', '-c',
         `exec '${load}' '${url}' ${pool} ${replicas} ${JOBS} ${seconds} >'${out}'`],
     {});
@@ -94,6 +95,12 @@ function begin(url, pool, replicas, seconds) {
     started.push(service);
     return {
         service,
+        // Until a part of it is through.
+        async underWay(part) {
+            while (service.alive() &&
+                   this.acknowledged().submitted.length < JOBS * part)
+                await sleep(50);
+        },
         acknowledged() {
             const lines = fs.readFileSync(out, 'utf8').split('\n');
             return {
@@ -105,6 +112,9 @@ function begin(url, pool, replicas, seconds) {
         },
     };
 }
+
+const cli = (port, ...args) => execFileSync('redis-cli',
+    ['-h', host, '-p', String(port), ...args], { encoding: 'utf8' }).trim();
 
 async function missing(redis, pool, { submitted, completed }) {
     let lost = 0;
@@ -154,9 +164,11 @@ async function failover(wait) {
     await sleep(3000); // the sentinels have to find each other
     const seeds = sentinels.map((s) => `${host}:${s.port}`).join(',');
     const work = begin(`redis+sentinel://${seeds}/berth`, pool, wait, 90);
-    await sleep(1500);
+    await work.underWay(0.1);
     for (const copy of copies)
         copy.signal('SIGSTOP');
+    // What waits in their sockets would still reach them.
+    cli(master.port, 'CLIENT', 'KILL', 'TYPE', 'replica');
     await sleep(700);
     master.signal('SIGKILL');
     for (const copy of copies)
@@ -182,9 +194,6 @@ async function failover(wait) {
 }
 
 /* ---- Cluster ------------------------------------------------------------------- */
-
-const cli = (port, ...args) => execFileSync('redis-cli',
-    ['-h', host, '-p', String(port), ...args], { encoding: 'utf8' }).trim();
 
 // Move the pool's slot, keys and all, while it is in use.
 function migrate(pool, masters) {
@@ -224,9 +233,9 @@ async function cluster() {
     await sleep(2000);
     const seeds = masters.map((m) => `${host}:${m.port}`).join(',');
     const work = begin(`redis+cluster://${seeds}`, pool, 0, 90);
-    await sleep(1000);
+    await work.underWay(0.1);
     const { moved, owner } = migrate(pool, masters);
-    await sleep(300);
+    await work.underWay(0.5);
     owner.signal('SIGKILL'); // and comes back with its append-only file
     await owner.ended(5000);
     await sleep(1000);

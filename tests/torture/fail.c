@@ -1,5 +1,7 @@
 /* tests/torture/fail.c - preloaded: make the nth call of a kind fail. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Else open() would be open64() by another name. */
+#undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +72,7 @@ static bool is_to_fail(const char *of_kind, const char *what)
 #define NEXT(name)                                                             \
     static __typeof__(name) *next_##name;                                      \
     if (!next_##name)                                                          \
-    next_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+    *(void **)&next_##name = dlsym(RTLD_NEXT, #name)
 
 /* ---- writing ---------------------------------------------------------------
  */

@@ -1,30 +1,40 @@
 /* tests/unit/scheduler/queue/keys_test.c - Redis against redis-keys.md. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scheduler/queue/impl.h"
-#include "tests/lib/redis_server.h"
-#include "tests/lib/unit.h"
+#include "base/strbuf.h"
+#include "scheduler/queue/job_args.h"
+#include "scheduler/queue/log.h"
+#include "tests/unit/scheduler/queue/pool.h"
 
 #include <fnmatch.h>
 
-#define MAX_ROWS 32
+#define MAX_ROWS 48
+
+enum lifetime { ALWAYS, NEVER, ENDED };
 
 struct row {
     char pattern[128]; /* of a key; or the name of a field */
     char type[16];
-    bool lives_on; /* without a time to live */
+    enum lifetime lifetime;
     bool seen;
 };
 
 struct table {
+    const char *title;
+    const char *of; /* the keys whose fields these are; NULL: keys */
     struct row rows[MAX_ROWS];
     size_t count;
 };
 
-static struct redis_server server;
-static struct loop *loop;
-static struct queue *queue;
-static struct redis_sync *redis;
-static struct table keys, job_fields, entry_fields, counter_fields;
+static struct table tables[] = {
+    {.title = "## Keys"},
+    {.title = "## Fields of a job", .of = "*}:job:*"},
+    {.title = "## Fields of a run", .of = "*}:run:*"},
+    {.title = "## Fields of a worker", .of = "*}:worker:*"},
+    {.title = "## Fields of a rejected document", .of = "*}:rejected:*"},
+    {.title = "## Fields of the configuration", .of = "*}:conf"},
+    {.title = "## Fields of a log's entries", .of = "*:[ht][ea][ai][dl]"},
+    {.title = "## Fields of a log's counters", .of = "*:meta"},
+};
 
 /* ---- reading the document ----------------------------------------------- */
 
@@ -41,6 +51,8 @@ static void to_pattern(const char *name, char out[128])
 {
     size_t n = 0;
 
+    if (strcmp(name, "<index>") == 0)
+        name = "[0-9]<more digits>";
     for (; *name && n < 127; name++) {
         if (*name == '<') {
             out[n++] = '*';
@@ -53,12 +65,21 @@ static void to_pattern(const char *name, char out[128])
     out[n] = '\0';
 }
 
+static enum lifetime to_lifetime(const char *cell)
+{
+    if (strncmp(cell, "none until it ends", 18) == 0)
+        return ENDED;
+    if (strncmp(cell, "none", 4) == 0 || strcmp(cell, "empty: gone") == 0)
+        return NEVER;
+    return ALWAYS;
+}
+
 static void add_row(struct table *table, char *line)
 {
     struct row *row = &table->rows[table->count];
     char *cells[4] = {NULL, NULL, NULL, NULL};
     char *save = NULL;
-    char *end;
+    char *end_mark;
 
     for (size_t i = 0; i < 4; i++) {
         cells[i] = strtok_r(i ? NULL : line, "|", &save);
@@ -70,13 +91,13 @@ static void add_row(struct table *table, char *line)
     if (!cells[0] || cells[0][0] != '`')
         return;
     assert_true(table->count++ < MAX_ROWS);
-    end = strchr(cells[0] + 1, '`');
-    assert_non_null(end);
-    *end = '\0';
+    end_mark = strchr(cells[0] + 1, '`');
+    assert_non_null(end_mark);
+    *end_mark = '\0';
     to_pattern(cells[0] + 1, row->pattern);
     (void)snprintf(row->type, sizeof(row->type), "%s", cells[1]);
-    row->lives_on = cells[3] && (strncmp(cells[3], "none", 4) == 0 ||
-                                 strncmp(cells[3], "empty", 5) == 0);
+    if (cells[3])
+        row->lifetime = to_lifetime(cells[3]);
 }
 
 static void read_document(void)
@@ -89,19 +110,14 @@ static void read_document(void)
                      0);
     for (char *line = strtok_r(text.data, "\n", &save); line;
          line = strtok_r(NULL, "\n", &save)) {
-        if (strcmp(line, "## Keys") == 0)
-            table = &keys;
-        else if (strcmp(line, "## Fields of a job") == 0)
-            table = &job_fields;
-        else if (strcmp(line, "## Fields of a log's entries") == 0)
-            table = &entry_fields;
-        else if (strcmp(line, "## Fields of a log's counters") == 0)
-            table = &counter_fields;
-        else if (table && line[0] == '|')
+        for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+            if (strcmp(line, tables[i].title) == 0)
+                table = &tables[i];
+        if (table && line[0] == '|')
             add_row(table, line + 1);
     }
-    assert_int_equal(keys.count, 10);
-    assert_true(job_fields.count && entry_fields.count && counter_fields.count);
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        assert_true(tables[i].count > 0);
 }
 
 static struct row *find(struct table *table, const char *name)
@@ -111,138 +127,121 @@ static struct row *find(struct table *table, const char *name)
             table->rows[i].seen = true;
             return &table->rows[i];
         }
-    fail_msg("schemas/redis-keys.md does not know '%s'", name);
+    fail_msg("schemas/redis-keys.md does not know '%s' of %s", name,
+             table->title);
     return NULL;
 }
 
 /* ---- reading Redis ------------------------------------------------------ */
 
-static redisReply *ask(const char *a, const char *b, const char *c,
-                       const char *d)
+/* The job of a key job:<id>, or run:<id>. */
+static bool has_ended(struct pool *p, const char *key)
 {
-    const char *const list[] = {a, b, c, d};
-    struct redis_words words = {list, NULL, d ? 4 : c ? 3 : 2};
-    redisReply *reply = NULL;
+    const char *id = strrchr(key, ':') + 1;
+    const char *state = field_of(p, id, "state");
 
-    assert_int_equal(redis_sync_command(redis, &words, &reply, NULL), 0);
-    return reply;
-}
-
-static bool has_ended(const char *key)
-{
-    redisReply *reply = ask("HGET", key, "state", NULL);
-    bool ended =
-        strcmp(reply->str, "ready") != 0 && strcmp(reply->str, "running") != 0;
-
-    freeReplyObject(reply);
-    return ended;
+    return strcmp(state, "passed") == 0 || strcmp(state, "failed") == 0 ||
+           strcmp(state, "cancelled") == 0;
 }
 
 /* What a job was told is kept no longer than it is needed. */
-static void check_payload(const char *key)
+static void check_payload(struct pool *p, const char *key)
 {
-    redisReply *reply = ask("HEXISTS", key, "payload", NULL);
+    const char *state = redis_word(p, "HGET", key, "state");
 
-    assert_int_equal(reply->integer, !has_ended(key));
-    freeReplyObject(reply);
+    if (strcmp(state, "passed") == 0)
+        assert_int_equal(redis_num(p, "HEXISTS", key, "payload"), 0);
+    else if (!has_ended(p, key))
+        assert_int_equal(redis_num(p, "HEXISTS", key, "payload"), 1);
 }
 
-static void check_lifetime(const char *key, const struct row *row)
+static void check_lifetime(struct pool *p, const char *key,
+                           const struct row *row)
 {
-    redisReply *reply = ask("PTTL", key, NULL, NULL);
-    bool must = !row->lives_on;
+    long long ms = redis_num(p, "PTTL", key);
+    bool must = row->lifetime == ALWAYS;
 
-    if (strstr(row->pattern, ":job:"))
-        must = has_ended(key);
-    if (must && reply->integer <= 0)
+    if (row->lifetime == ENDED)
+        must = has_ended(p, key);
+    if (must && ms <= 0)
         fail_msg("'%s' has no lifetime", key);
-    freeReplyObject(reply);
+    if (!must && ms > 0)
+        fail_msg("'%s' has a lifetime", key);
 }
 
-static void check_fields(struct table *table, const redisReply *names)
+/* Which names its fields may have; NULL: any. */
+static struct table *fields_of(const char *key)
 {
-    for (size_t i = 0; i < names->elements; i++)
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        if (tables[i].of && fnmatch(tables[i].of, key, 0) == 0)
+            return &tables[i];
+    return NULL;
+}
+
+static void check_fields(struct table *table, const redisReply *names,
+                         size_t step)
+{
+    for (size_t i = 0; i < names->elements; i += step)
         (void)find(table, names->element[i]->str);
 }
 
-static void check_key(const char *key)
+static void check_entries(struct pool *p, const char *key)
 {
-    struct row *row = find(&keys, key);
-    redisReply *reply = ask("TYPE", key, NULL, NULL);
+    redisReply *reply = redis(p, "XRANGE", key, "-", "+", NULL);
 
-    assert_string_equal(reply->str, row->type);
+    for (size_t i = 0; i < reply->elements; i++)
+        check_fields(fields_of(key), reply->element[i]->element[1], 2);
     freeReplyObject(reply);
-    check_lifetime(key, row);
-    if (strstr(row->pattern, ":job:"))
-        check_payload(key);
-    if (strcmp(row->type, "hash") == 0) {
-        reply = ask("HKEYS", key, NULL, NULL);
-        check_fields(strstr(key, ":meta") ? &counter_fields : &job_fields,
-                     reply);
-        freeReplyObject(reply);
-    } else if (strcmp(row->type, "stream") == 0) {
-        reply = ask("XRANGE", key, "-", "+");
-        for (size_t i = 0; i < reply->elements; i++) {
-            const redisReply *fields = reply->element[i]->element[1];
+}
 
-            for (size_t k = 0; k < fields->elements; k += 2)
-                (void)find(&entry_fields, fields->element[k]->str);
-        }
-        freeReplyObject(reply);
+static void check_key(struct pool *p, const char *key)
+{
+    struct row *row = find(&tables[0], key);
+    struct table *fields = fields_of(key);
+
+    assert_string_equal(redis_word(p, "TYPE", key), row->type);
+    check_lifetime(p, key, row);
+    if (strstr(key, "}:job:"))
+        check_payload(p, key);
+    if (strcmp(row->type, "stream") == 0) {
+        check_entries(p, key);
+    } else if (strcmp(row->type, "hash") == 0 && fields) {
+        redisReply *names = redis(p, "HKEYS", key, NULL);
+
+        check_fields(fields, names, 1);
+        freeReplyObject(names);
     }
 }
 
-static void check_all(void)
+static void look(struct pool *p)
 {
-    redisReply *reply = ask("KEYS", "*", NULL, NULL);
+    redisReply *reply = redis(p, "KEYS", "*", NULL);
 
     assert_true(reply->elements > 0);
     for (size_t i = 0; i < reply->elements; i++)
-        check_key(reply->element[i]->str);
+        check_key(p, reply->element[i]->str);
     freeReplyObject(reply);
+    expect_sound(p);
 }
 
-static void expect_all_seen(const struct table *table)
+static void expect_all_seen(void)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (!table->rows[i].seen)
-            fail_msg("'%s' is documented, and never there",
-                     table->rows[i].pattern);
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        for (size_t k = 0; k < tables[i].count; k++)
+            if (!tables[i].rows[k].seen)
+                fail_msg("'%s' is documented, and never there",
+                         tables[i].rows[k].pattern);
 }
 
 /* ---- every transition --------------------------------------------------- */
 
-static struct lease *leased;
-static unsigned answers;
-
-static void on_lease(void *arg UNUSED, struct lease *lease,
-                     const struct err *err)
+static void on_done(void *arg, const struct err *err)
 {
     assert_null(err);
-    leased = lease;
-    answers++;
+    *(bool *)arg = true;
 }
 
-static void on_done(void *arg UNUSED, const struct err *err)
-{
-    assert_null(err);
-    answers++;
-}
-
-static void wait_for(unsigned wanted)
-{
-    while (answers < wanted)
-        assert_int_equal(loop_step(loop, 1000, NULL), 0);
-}
-
-static struct lease *take(void)
-{
-    queue_lease(queue, "w", on_lease, NULL);
-    wait_for(answers + 1);
-    return leased;
-}
-
-static void write_log(struct lease *lease)
+static void write_log(struct pool *p, const struct given *given)
 {
     CLEANUP(mem) char *big = xcalloc(1, LEASE_LOG_MAX_BYTES);
     const struct queue_log_entry entries[] = {
@@ -250,75 +249,179 @@ static void write_log(struct lease *lease)
         {.step = 1, .stream = "gap", .data = "", .gap_bytes = 7},
         {.step = 1, .stream = "note", .data = big, .len = 200000},
     };
+    CLEANUP(lease)
+    struct lease *lease = lease_adopt(p->queue, given->id, 1, given->nonce);
 
     for (uint64_t batch = 1; batch < 9; batch++) {
-        lease_log(lease, batch, entries, ARRAY_LEN(entries), on_done, NULL);
-        wait_for(answers + 1);
+        bool done = false;
+
+        lease_log(lease, batch, entries, ARRAY_LEN(entries), on_done, &done);
+        while (!done)
+            assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
     }
 }
 
-static void test_keys(void **state UNUSED)
+static void do_config(struct pool *p)
 {
-    static const struct lease_result failed = {"failed", "timed_out", "{}"};
-    struct lease *a, *b;
+    static const struct queue_number number = {"t", 2}, one = {"deploy", 1};
+    const struct pool_conf conf = {.max_instances = 50,
+                                   .keep_ms = 1000000,
+                                   .dead_keep_ms = 2000000,
+                                   .infra_retries = 1,
+                                   .backoff_ms = 1000,
+                                   .backoff_max_ms = 5000,
+                                   .weights = &number,
+                                   .weight_count = 1,
+                                   .caps = &number,
+                                   .cap_count = 1,
+                                   .pipeline_caps = &one,
+                                   .pipeline_cap_count = 1};
+    struct err err;
 
-    for (const char *id = "abcd"; *id; id++) {
-        const char name[] = {*id, '\0'};
-
-        assert_int_equal(queue_submit(queue, name, "{}", NULL), 0);
-    }
-    check_all();
-    a = take();
-    b = take();
-    check_all();
-    write_log(a);
-    assert_int_equal(queue_cancel(queue, "b", "cancelled", NULL), 0);
-    assert_int_equal(queue_cancel(queue, "d", "cancelled", NULL), 0);
-    check_all();
-    lease_complete(a, &failed, on_done, NULL);
-    wait_for(answers + 1);
-    check_all();
-    lease_free(a);
-    lease_free(b); /* is reaped */
-    (void)poll(NULL, 0, 1700);
-    a = take();
-    check_all();
-    lease_complete(a, &failed, on_done, NULL);
-    wait_for(answers + 1);
-    check_all();
-    lease_free(a);
-    expect_all_seen(&keys);
-    expect_all_seen(&job_fields);
-    expect_all_seen(&entry_fields);
-    expect_all_seen(&counter_fields);
+    assert_int_equal(queue_configure(p->queue, &conf, &err), 0);
+    (void)word_of(p, SCRIPT_REAP, "400", "1000", "0.5");
+    look(p);
 }
 
-static int start(void **state UNUSED)
+/* Workers that wait for a bell, and what they say of themselves. */
+static void do_workers(struct pool *p)
 {
-    struct queue_options options = {.url = server.url,
-                                    .pool = "keys",
-                                    .max_instances = 2,
-                                    .lease_ms = 1500,
-                                    .kill_grace_ms = 100};
+    (void)word_of(p, SCRIPT_RENEW, "w1", LEASE_MS, "2", "labels", ",gpu,",
+                  "cpus", "4");
+    (void)word_of(p, SCRIPT_DRAIN, "w1", "1");
+    assert_string_equal(take_as(p, "w2", "", "1000").word, "none");
+    look(p);
+}
 
-    redis_server_init(&server, "");
+static void do_documents(struct pool *p)
+{
+    (void)word_of(p, SCRIPT_FIRE, "nightly", "", "100", "good", "bad");
+    look(p);
+    (void)word_of(p, SCRIPT_WATCH, "s1", "1000");
+    (void)redis_word(p, "LMOVE", "%inbox", "%inbox:s1", "RIGHT", "LEFT");
+    look(p);
+    (void)redis_word(p, "LMOVE", "%inbox", "%inbox:s1", "RIGHT", "LEFT");
+    (void)word_of(p, SCRIPT_REJECT, "s1", "bad", "d1", "no name");
+    look(p);
+}
+
+static void do_waiting(struct pool *p)
+{
+    struct strv labels = {NULL, 0};
+    char name[] = "g";
+    const struct concurrency group = {
+        .group = name, .cancel_in_progress = true, .queue = 1};
+
+    const struct concurrency plain = {.group = name};
+
+    strv_add(&labels, "gpu");
+    (void)submit(p, "labelled", JOB(.labels = &labels, .about = "{}"));
+    (void)submit(
+        p, "late",
+        JOB(.not_before_ms = 9999999999999, .expires_at_ms = 9999999999999));
+    (void)submit(p, "first", JOB(.concurrency = &group, .job_retries = 1));
+    (void)submit(p, "second", JOB(.concurrency = &plain));
+    (void)submit(p, "third",
+                 JOB(.not_before_ms = 9999999999999, .concurrency = &group));
+    (void)submit(p, "keyed", JOB(.dedupe_key = "k", .dedupe_ms = 60000));
+    look(p);
+    (void)submit(p, "run", JOB(.is_run = true));
+    look(p);
+    strv_clear(&labels);
+}
+
+/* More than the caps allow, so that lanes are set aside; logs of one. */
+static void do_running(struct pool *p)
+{
+    static const char *const ids[] = {"t1", "t2", "t3", "d1", "d2"};
+    struct given given;
+    bool logged = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        (void)submit(p, ids[i],
+                     JOB(.tenant = i < 3 ? "t" : "d", .pipeline = "deploy",
+                         .report = "{}"));
+    while (*(given = take(p)).id) {
+        look(p);
+        if (!logged)
+            write_log(p, &given);
+        logged = true;
+        if (strcmp(given.id, "keyed") == 0)
+            (void)word_of(p, SCRIPT_CANCEL, "keyed", "cancelled");
+        look(p);
+        (void)end(p, &given, given.id[0] == 't' ? "passed" : "failed",
+                  given.id[0] == 't' ? "" : "step_failed", "0");
+        look(p);
+    }
+}
+
+static void do_parked(struct pool *p)
+{
+    struct given a, b;
+
+    (void)submit(p, "p1", JOB(.tenant = "t"));
+    (void)submit(p, "p2", JOB(.tenant = "t"));
+    (void)submit(p, "p3", JOB(.tenant = "t"));
+    a = take(p);
+    b = take(p);
+    assert_string_equal(take(p).id, "");
+    look(p);
+    (void)redis_num(p, "HSET", "%job:p1", "infra_retries", "0");
+    (void)end(p, &a, "failed", "model_failed", "1"); /* the last time */
+    (void)end(p, &b, "failed", "model_failed", "1");
+    look(p);
+}
+
+static void do_run(struct pool *p)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    static const char *const words[] = {"run", "0", "0", "1", "1",
+                                        "0",   "",  "",  "",  "0"};
+    struct given given;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        queue_args_str(&args, words[i]);
+    job_args_add(&args, JOB(.id = "run-1", .payload = "{}", .tenant = "r"));
+    assert_string_equal(first_word(run(p, SCRIPT_ADVANCE, &args)), "ok");
+    look(p);
+    do
+        given = take(p);
+    while (*given.id && strcmp(given.id, "run-1") != 0);
+    pass(p, &given);
+    look(p);
+    assert_string_equal(word_of(p, SCRIPT_ADVANCE, "run", "2", "0", "0", "0",
+                                "passed", "", "{}"),
+                        "ok");
+    look(p);
+}
+
+static void test_keys(void **state)
+{
+    struct pool *p = *state;
+
+    do_config(p);
+    do_workers(p);
+    do_documents(p);
+    do_waiting(p);
+    do_running(p);
+    do_parked(p);
+    do_run(p);
+    (void)word_of(p, SCRIPT_CANCEL, "labelled", "cancelled");
+    promote(p, "1000");
+    (void)word_of(p, SCRIPT_TRIM, "1");
+    look(p);
+    expect_all_seen();
+}
+
+static int start(void **state)
+{
     read_document();
-    assert_int_equal(loop_new(&loop, NULL), 0);
-    assert_int_equal(queue_open(loop, &options, &queue, NULL), 0);
-    return queue_sync(queue, &redis, NULL);
-}
-
-static int stop(void **state UNUSED)
-{
-    queue_free(queue);
-    loop_free(loop);
-    redis_server_clear(&server);
-    return 0;
+    return server_setup(state);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys)};
+    const struct CMUnitTest tests[] = {POOL_TEST(test_keys)};
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, server_teardown);
 }

@@ -1,0 +1,254 @@
+#!/bin/bash
+# tests/integration/scheduler.sh - berth scheduler and berth submit, for real.
+# timeout 300
+# SPDX-License-Identifier: Apache-2.0
+set -u
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+lua=$tap_root/scheduler/queue/lua
+sock=$TEST_TMP/s
+pool='berth:{it}:'
+export BERTH_REDIS=unix://$sock BERTH_STATE_DIR=$TEST_TMP/state
+unset BERTH_CONFIG
+started=()
+
+redis() {
+    redis-cli -s "$sock" "$@"
+}
+start_redis() {
+    redis-server --port 0 --unixsocket "$sock" --dir "$TEST_TMP" --save '' \
+        --appendonly yes --appendfsync always --loglevel warning \
+        >>"$TEST_TMP/redis.log" 2>&1 &
+    server=$!
+    for _ in $(seq 200); do
+        redis ping >"$TEST_TMP/ping" 2>&1 && grep -q PONG "$TEST_TMP/ping" &&
+            break
+        sleep 0.05
+    done
+}
+cleanup() {
+    local pid
+    for pid in "${started[@]}" "$server"; do
+        kill -9 "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+}
+trap cleanup EXIT
+start_redis
+
+berth() {
+    "$BERTH_BIN" "$@"
+}
+# scheduler NAME [OPTION…]: sets pid
+scheduler() {
+    "$BERTH_BIN" scheduler --pool it --name "$1" "${@:2}" \
+        >>"$TEST_TMP/$1.log" 2>&1 &
+    pid=$!
+    started+=("$pid")
+}
+# wait_for WANTED COMMAND…: until it prints that
+wait_for() {
+    for _ in $(seq 300); do
+        [ "$("${@:2}")" = "$1" ] && return 0
+        sleep 0.1
+    done
+    echo "wanted '$1', got '$("${@:2}")' of: ${*:2}"
+    return 1
+}
+put() {
+    redis -x LPUSH "${pool}inbox" >"$TEST_TMP/put"
+}
+state_of() {
+    redis HGET "${pool}job:$1" state
+}
+
+# ---- the inbox ---------------------------------------------------------------
+scheduler s1
+first=$pid
+put <<<'{id: good, pipeline: {steps: [{run: ls}]}}'
+ok "a document becomes a job" wait_for ready state_of good
+put <<<'kind: tset'
+ok "a wrong one is rejected" wait_for 1 redis ZCARD "${pool}rejected"
+rejected=$(redis ZRANGE "${pool}rejected" 0 0)
+like "$(redis HGET "${pool}rejected:$rejected" reason)" \
+    "^document:1:7: 'tset'.*did you mean 'test'" "with what is wrong, and where"
+is "$(redis HGET "${pool}rejected:$rejected" document)" 'kind: tset' \
+    "and is kept"
+put <<'EOF'
+- id: one
+  pipeline: {steps: [{run: ls}]}
+- id: two
+  pipeline: {steps: [{rum: ls}]}
+EOF
+ok "a list with an error is rejected" wait_for 2 redis ZCARD "${pool}rejected"
+is "$(state_of one)" '' "as a whole"
+head -c 1048577 /dev/zero | tr '\0' '#' >"$TEST_TMP/large"
+put <"$TEST_TMP/large"
+ok "1 MiB and a byte is rejected" wait_for 3 redis ZCARD "${pool}rejected"
+is "$(redis EXISTS "${pool}inbox" "${pool}inbox:s1")" 0 "nothing is left held"
+like "$(cat "$TEST_TMP/s1.log")" "rejected as doc-" "rejections are told"
+
+# ---- configuration -----------------------------------------------------------
+is "$(redis HGET "${pool}conf" max_instances)" 2 "the pool is configured"
+kill -TERM "$first"
+wait "$first"
+is $? 0 "TERM ends it"
+cat >"$TEST_TMP/berth.yml" <<'EOF'
+pool: {max_instances: 7}
+caps: {"https://git.example.com/acme/app.git": 3}
+EOF
+scheduler s1 --config "$TEST_TMP/berth.yml"
+first=$pid
+ok "it reads a file" wait_for 7 redis HGET "${pool}conf" max_instances
+is "$(redis HGET "${pool}conf" tcap:git.example.com/acme/app)" 3 \
+    "caps are those of tenants"
+sed -i 's/7/9/' "$TEST_TMP/berth.yml"
+kill -HUP "$first"
+ok "and again with HUP" wait_for 9 redis HGET "${pool}conf" max_instances
+echo 'pool: {max_instances: none}' >"$TEST_TMP/berth.yml"
+kill -HUP "$first"
+ok "a wrong one changes nothing" wait_for 1 \
+    grep -c 'stays as it was' "$TEST_TMP/s1.log"
+is "$(redis HGET "${pool}conf" max_instances)" 9 "and it goes on"
+
+# ---- Redis goes away ---------------------------------------------------------
+kill -9 "$server"
+wait "$server" 2>/dev/null
+sleep 12 # what was asked meanwhile is given up after 10 s
+start_redis
+put <<<'{id: after, pipeline: {steps: [{run: ls}]}}'
+ok "Redis comes back, and so does it" wait_for ready state_of after
+is "$(grep -c 'Redis is away' "$TEST_TMP/s1.log")" 1 "it said so once"
+
+# ---- from a repository -------------------------------------------------------
+git init -q "$TEST_TMP/repo"
+mkdir "$TEST_TMP/repo/.berth"
+cat >"$TEST_TMP/repo/.berth/ci.yml" <<'EOF'
+name: ci
+jobs:
+  build: {steps: [{run: ls}]}
+  test: {needs: build, matrix: {n: [1, 2]}, steps: [{run: ls}]}
+  clean: {needs: test, if: always(), steps: [{run: ls}]}
+EOF
+git -C "$TEST_TMP/repo" add .
+git -C "$TEST_TMP/repo" -c user.name=a -c user.email=a@b commit -qm x
+chmod -R a+rX "$TEST_TMP" # the mirror is read as another user, if we are root
+put <<<"{id: fleet, pipeline: ci, repo: $TEST_TMP/repo, priority: urgent}"
+ok "a pipeline of a repository makes a run" wait_for running state_of fleet
+ok "whose first job is put in" wait_for ready state_of fleet-1
+like "$(redis HGET "${pool}job:fleet-1" payload)" \
+    "\"commit\": ?\"$(git -C "$TEST_TMP/repo" rev-parse HEAD)\"" \
+    "its commit is pinned"
+
+# script NAME ARG…: with what stands before it (scheduler/queue/scripts.c)
+script() {
+    redis --eval "$TEST_TMP/$1.lua" "$pool" , "${@:2}"
+}
+for name in lease complete; do
+    cat "$lua"/lib/{pool,ready,ending,grant}.lua "$lua/$name.lua" \
+        >"$TEST_TMP/$name.lua"
+done
+# work ID STATE: take a job, which is that one, and end it
+work() {
+    local lease
+    mapfile -t lease < <(script lease w "n-$1" 0 '' 9 60000 1000 0)
+    [ "${lease[0]}" = "$1" ] || {
+        echo "took ${lease[0]}"
+        return 1
+    }
+    [ "$(script complete "$1" "${lease[1]}" "n-$1" "$2" "${3:-}" '{}' 0 0.5 w |
+        head -n 1)" = ok ]
+}
+ok "build passes" work fleet-1 passed
+ok "then its siblings are due" wait_for ready state_of fleet-3
+ok "one passes" work fleet-2 passed
+ok "one fails" work fleet-3 failed step_failed
+ok "what says always() comes last" wait_for ready state_of fleet-4
+ok "and passes" work fleet-4 passed
+ok "the run has failed" wait_for failed state_of fleet
+redis HGET "${pool}job:fleet" result >"$TEST_TMP/result.json"
+ok "its result obeys the schema" node "$tap_root/tests/schema/validate.js" \
+    "$tap_root/schemas/run-result.schema.json" "$TEST_TMP/result.json"
+like "$(cat "$TEST_TMP/result.json")" '"message":"1 of 4 jobs have failed' \
+    "and says what it was"
+
+# ---- a scheduler dies --------------------------------------------------------
+kill -TERM "$first"
+wait "$first"
+mkdir "$TEST_TMP/slow"
+printf '#!/bin/sh\nexec sleep 20\n' >"$TEST_TMP/slow/launch"
+chmod +x "$TEST_TMP/slow/launch"
+for n in 1 2; do
+    BERTH_LIBEXEC=$TEST_TMP/slow scheduler "dying$n"
+    put <<<"{id: orphan$n, pipeline: ci, repo: $TEST_TMP/repo}"
+    ok "document $n is held" wait_for 1 redis LLEN "${pool}inbox:dying$n"
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+done
+scheduler dying1
+ok "one of the same name takes it over at once" wait_for running \
+    state_of orphan1
+scheduler s3
+third=$pid
+ok "another one a while later" wait_for running state_of orphan2
+is "$(redis EXISTS "${pool}inbox" "${pool}inbox:dying1" \
+    "${pool}inbox:dying2")" 0 "and no document is left"
+
+# ---- schedules ---------------------------------------------------------------
+cat >"$TEST_TMP/cron.yml" <<'EOF'
+schedules:
+  - {name: each-minute, cron: '* * * * *',
+     job: {pipeline: {steps: [{run: ls}]}}}
+EOF
+left=$((60 - $(date +%-S)))
+[ "$left" -gt 15 ] || sleep $((left + 1)) # no minute may begin meanwhile
+due=$(date +%s)
+due=$((due - due % 60))000
+redis HSET "${pool}crons" each-minute $((due - 1)) >"$TEST_TMP/hset"
+scheduler c1 --config "$TEST_TMP/cron.yml"
+scheduler c2 --config "$TEST_TMP/cron.yml"
+ok "a schedule that is due fires" wait_for ready \
+    state_of "cron-each-minute-$((due / 60000))"
+is "$(redis HGET "${pool}crons" each-minute)" "$due" "its time is dealt with"
+sleep 1
+is "$(redis --scan --pattern "${pool}job:cron-*" | wc -l)" 1 \
+    "once, whoever else was there"
+is "$(redis EXISTS "${pool}inbox")" 0 "and no document came twice"
+
+# ---- berth submit ------------------------------------------------------------
+cd "$TEST_TMP/repo" || exit 1
+is "$(berth submit --pool it --id mine - <<<'pipeline: ci')" mine \
+    "submit prints the id"
+ok "it is a run, of the repository that one is in" wait_for \
+    "$TEST_TMP/repo" sh -c \
+    "redis-cli -s '$sock' HGET '${pool}job:mine' payload |
+        sed 's/.*\"common\":{\"repo\":\"\([^\"]*\)\".*/\1/'"
+berth submit --pool it - <<<'pipeline: cj' >"$TEST_TMP/out" 2>&1
+is $? 2 "a wrong document is wrong usage"
+like "$(cat "$TEST_TMP/out")" "no file .berth/cj.yml" "and it says why"
+berth submit --redis unix:///nowhere --pool it - <<<'kind: tset' \
+    >"$TEST_TMP/out" 2>&1
+is $? 2 "it is checked before Redis is looked for"
+like "$(cat "$TEST_TMP/out")" "^<stdin>:1:7: 'tset'" "with its place"
+is "$(berth submit --pool it --json - \
+    <<<'{id: mine, pipeline: {steps: [{run: ls}]}}' 2>/dev/null |
+    tr -d ' \n')" '{"jobs":[{"id":"mine","result":"exists"}]}' \
+    "the same id is the same job"
+berth submit --pool it --wait - \
+    <<<'{id: awaited, priority: urgent, pipeline: {steps: [{run: ls}]}}' \
+    >"$TEST_TMP/out" 2>&1 &
+waiting=$!
+ok "a job that is waited for" wait_for ready state_of awaited
+redis DEL "${pool}act:" >"$TEST_TMP/del" # others are in its way
+redis ZADD "${pool}act:" 0 0:none >>"$TEST_TMP/del"
+ok "fails" work awaited failed step_failed
+wait "$waiting"
+is $? 1 "and so does the waiting"
+like "$(cat "$TEST_TMP/out")" "awaited: failed: step_failed" "saying so"
+
+kill -TERM "$third"
+wait "$third"
+is $? 0 "all is well at the end"
+is "$(grep -l Sanitizer "$TEST_TMP"/*.log)" '' "no sanitizer complained"
+done_testing
