@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/integration/acl.sh - berth with the least rights of deploy/redis-acl.conf.
 # SPDX-License-Identifier: Apache-2.0
-# timeout 300
+# timeout 600
 #
 # A Redis with those users, a replica and a sentinel; scheduler, worker and
 # command line do all they can. Nothing is refused, and nothing was granted that
@@ -32,7 +32,7 @@ trap stop_all EXIT
 
 wait_for() {
     local _
-    for _ in $(seq 600); do
+    for _ in $(seq 300); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.1
     done
