@@ -286,6 +286,8 @@ static int open_queue(struct worker *worker, struct err *err)
         .max_instances = (unsigned)s->pool.max_instances,
         .lease_ms = (uint32_t)s->lease.duration_ms,
         .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
+        .wait_replicas = (uint32_t)s->redis.wait_replicas,
+        .wait_ms = (uint32_t)s->redis.wait_timeout_ms,
     };
 
     if (!*s->redis.url)
