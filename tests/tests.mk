@@ -181,6 +181,15 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) $(LDOPT) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg_libs,$(ALL_PKGS)) $(LDLIBS)
 
+.PHONY: bench-queue
+bench-queue: ## the queue against BullMQ; BENCH_JOBS= BENCH_ROUNDS=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs build/release/tests/bench/queue
+	@BENCH_QUEUE='$(CURDIR)/build/release/tests/bench/queue' \
+	    BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/queue.bash
+
 .PHONY: bench-scale
 bench-scale: ## a hundred thousand waiting jobs against a hundred
 	@deploy/deps.sh build run
