@@ -12,6 +12,7 @@ tmp=$(mktemp -d)
 sock=$tmp/redis.sock
 peer=build/bench/bullmq
 chmod 711 "$tmp"
+mkdir "$tmp/state"
 
 redis() {
     redis-cli -s "$sock" "$@"
