@@ -72,7 +72,7 @@ ifneq ($(wildcard worker/sandbox/agent/main.c),)
 AGENT := $(BUILD)/libexec/berth/agent
 endif
 
-.PHONY: all help run install clean deps programs
+.PHONY: all help run install install-data clean deps programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -96,6 +96,7 @@ PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
 # Embedded files: the compiler does not see what .incbin reads.
 $(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(BUILD)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
+$(BUILD)/obj/cli/doctor_rights.o: deploy/redis-acl.conf
 
 define room_rule
 $(call room_lib,$(1)): $(call objs,$(call room_src,$(1)))
@@ -147,13 +148,24 @@ install: ## install a release build below PREFIX (and DESTDIR)
 	install -m 755 build/release/bin/berth $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/release/libexec/berth/* \
 	    $(DESTDIR)$(PREFIX)/libexec/berth
+	@$(MAKE) --no-print-directory install-data
+
+# The units name the place of the program.
+install-data:
 	install -d $(DESTDIR)$(PREFIX)/share/doc/berth/examples \
-	    $(DESTDIR)$(PREFIX)/share/berth/schemas
+	    $(DESTDIR)$(PREFIX)/share/berth/schemas \
+	    $(DESTDIR)$(PREFIX)/share/berth/systemd
 	install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md \
 	    $(DESTDIR)$(PREFIX)/share/doc/berth
 	install -m 644 pipelines/library/*.yml \
 	    $(DESTDIR)$(PREFIX)/share/doc/berth/examples
 	install -m 644 schemas/*.json $(DESTDIR)$(PREFIX)/share/berth/schemas
+	install -m 644 deploy/redis-acl.conf deploy/berth.yml \
+	    $(DESTDIR)$(PREFIX)/share/berth
+	for unit in berth-worker berth-scheduler; do \
+	    sed 's|/usr/local|$(PREFIX)|' deploy/systemd/$$unit.service \
+	        >$(DESTDIR)$(PREFIX)/share/berth/systemd/$$unit.service; \
+	done
 
 clean: ## remove what was built
 	rm -rf build

@@ -43,6 +43,17 @@ extern const struct doctor_checks doctor_redis_checks; /* the first connects */
 extern const struct doctor_checks doctor_host_checks;
 extern const struct doctor_checks doctor_tool_checks;
 
+/**
+ * Add to `out_missing` those of `commands` ("get", "script|load") that the user
+ * of the connection may not send with a key of berth, or that Redis does not
+ * know. ERR_*: it cannot be asked (no right to EVAL, older than 7).
+ */
+MUST_USE int doctor_missing(struct redis_sync *redis,
+                            const struct strv *commands,
+                            struct strv *out_missing, struct err *err);
+/** Whether it may send all that deploy/redis-acl.conf has for it. */
+doctor_fn doctor_check_rights;
+
 /** Each sets the level; the advice is one sentence. */
 void finding_ok(struct finding *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void finding_warn(struct finding *out, const char *advice, const char *fmt, ...)

@@ -92,7 +92,10 @@ static void check_reach(struct doctor *d, struct finding *out)
         return;
     }
     if (command(d, words, 1, &reply, &err) < 0) {
-        finding_fail(out, "allow INFO to berth's user (ACL SETUSER … +info)",
+        finding_fail(out,
+                     "allow INFO to berth's user (ACL SETUSER … +info); "
+                     "redis-acl.conf, which is installed with berth, has all "
+                     "that it needs",
                      "reached, but it does not tell how it is: %s", err.msg);
         redis_sync_free(d->redis);
         d->redis = NULL;
@@ -146,14 +149,19 @@ static void check_eviction(struct doctor *d, struct finding *out)
                      policy);
 }
 
-/* CONFIG is often forbidden: then "" . */
+/* CONFIG is often forbidden: then "". Whoever watches Redis' log of refusals
+ * need not look into one that is ours. */
 static void config_get(struct doctor *d, const char *name, char out[VALUE_SIZE])
 {
     const char *const words[] = {"CONFIG", "GET", name};
+    CLEANUP(strv) struct strv commands = {0};
+    CLEANUP(strv) struct strv missing = {0};
     redisReply *reply = NULL;
 
     out[0] = '\0';
-    if (command(d, words, 3, &reply, NULL) < 0)
+    strv_add(&commands, "config|get");
+    if (doctor_missing(d->redis, &commands, &missing, NULL) < 0 ||
+        missing.count || command(d, words, 3, &reply, NULL) < 0)
         return;
     if (reply->elements == 2 && reply->element[1]->str)
         (void)snprintf(out, VALUE_SIZE, "%s", reply->element[1]->str);
@@ -382,10 +390,8 @@ static void check_scripts(struct doctor *d, struct finding *out)
 
     state_random_hex(pool + 7, 16);
     if (try_queue(d->settings, pool, &err) < 0)
-        finding_fail(out,
-                     "allow berth's user the keys ~berth:* and the commands "
-                     "of scripts (ACL SETUSER … ~berth:* +@all -@dangerous)",
-                     "%s", err.msg);
+        finding_fail(out, "look at redis-rights above, and at Redis' log", "%s",
+                     err.msg);
     else
         finding_ok(out, "a job was submitted and cancelled");
     remove_pool(d, pool);
@@ -401,6 +407,7 @@ static const struct doctor_check checks[] = {
     {"redis-replicas", check_replicas, true},
     {"redis-clock", check_clock, true},
     {"redis-latency", check_latency, true},
+    {"redis-rights", doctor_check_rights, true},
     {"redis-scripts", check_scripts, true},
 };
 

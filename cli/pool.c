@@ -74,6 +74,8 @@ static int open_pool(struct pool *pool, const struct pool_options *options,
     queue.url = pool->url;
     queue.pool = options->pool ? options->pool : pool->settings->pool.name;
     queue.lease_ms = (uint32_t)pool->settings->lease.duration_ms;
+    queue.wait_replicas = (uint32_t)pool->settings->redis.wait_replicas;
+    queue.wait_ms = (uint32_t)pool->settings->redis.wait_timeout_ms;
     return queue_open(NULL, &queue, &pool->queue, err);
 }
 

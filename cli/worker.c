@@ -62,8 +62,7 @@ struct worker {
     char status[160];   /* as the service manager was told */
 };
 
-/* ---- from the configuration ------------------------------------------------
- */
+/* ---- from the configuration ---------------------------------------------- */
 
 /* ",a,b,", or "". Owned by the caller. */
 static char *join_labels(const struct strv *labels)
@@ -139,8 +138,7 @@ static void reload(struct worker *worker)
     notify_ready(worker->notify);
 }
 
-/* ---- how it ends ------------------------------------------------------------
- */
+/* ---- how it ends --------------------------------------------------------- */
 
 static void go_on_to(struct worker *worker, enum stage stage);
 
@@ -183,16 +181,17 @@ static void on_signal(void *arg, int signo)
 {
     struct worker *worker = arg;
 
-    if (signo == SIGHUP)
+    if (signo == SIGHUP && worker->stage == TAKING)
         reload(worker);
+    else if (signo == SIGHUP)
+        log_warn("the configuration is not read again: this is the end");
     else if (signo == SIGINT && worker->stage == TAKING)
         go_on_to(worker, CANCELLING);
     else if (worker->stage != KILLING)
         go_on_to(worker, worker->stage + 1);
 }
 
-/* ---- what the supervisor says
- * ------------------------------------------------ */
+/* ---- what the supervisor says -------------------------------------------- */
 
 static void on_started(void *arg, const char *job_id)
 {
@@ -253,8 +252,7 @@ static void tell_status(struct worker *worker)
     notify_status(worker->notify, status);
 }
 
-/* ---- its life
- * ------------------------------------------------------------------ */
+/* ---- its life ------------------------------------------------------------ */
 
 /* A wrong password shows here: later it is one more reason to wait. Blocks for
  * some seconds at most. */
@@ -288,6 +286,8 @@ static int open_queue(struct worker *worker, struct err *err)
         .max_instances = (unsigned)s->pool.max_instances,
         .lease_ms = (uint32_t)s->lease.duration_ms,
         .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
+        .wait_replicas = (uint32_t)s->redis.wait_replicas,
+        .wait_ms = (uint32_t)s->redis.wait_timeout_ms,
     };
 
     if (!*s->redis.url)

@@ -132,7 +132,7 @@ const behaviours = {
         const half = secret.length >> 1;
         for (const type of [FRAME.STDOUT, FRAME.STDERR]) {
             send(type, `<${secret.slice(0, half)}`);
-            send(FRAME.NOTE, 'between\n');
+            send(FRAME.NOTE, 'between\n', 7);
             send(type, `${secret.slice(half)}>\n`);
         }
         for (const c of `[${secret}]`)

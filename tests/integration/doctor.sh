@@ -85,7 +85,7 @@ like "$(line disk)" "^ok   disk: .* free in '$BERTH_STATE_DIR'" \
 server good --appendonly yes
 doctor good
 for name in redis redis-version redis-role redis-memory redis-persistence \
-    redis-saves redis-replicas redis-clock redis-scripts; do
+    redis-saves redis-replicas redis-clock redis-rights redis-scripts; do
     like "$(line "$name")" "^ok   $name: " "a good one: $name"
 done
 is "$(cli good dbsize)" 0 "nothing is left in it"
@@ -122,8 +122,11 @@ like "$(line redis-saves)" "^FAIL redis-saves: rdb_last_bgsave_status is 'err'" 
 # ---- rights
 cli good acl setuser weak on '>secret' '~*' +info +ping +time +select >/dev/null
 URL=unix://weak:secret@$TEST_TMP/good.sock doctor good
-like "$(line redis-scripts)" "^FAIL redis-scripts: .*"$'\n'"     allow" \
+like "$(line redis-scripts)" "^FAIL redis-scripts: .*NOPERM" \
     "a user without scripts"
+like "$(line redis-rights)" \
+    "^FAIL redis-rights: cannot ask .*"$'\n'"     ACL SETUSER weak .* \+eval" \
+    "told how to get rights"
 like "$(line redis-persistence)" "^warn" "one without CONFIG is no failure"
 ok "the password is not shown" test "${out/secret/}" = "$out"
 cli good acl setuser mute on '>secret' '~*' +ping >/dev/null

@@ -39,6 +39,7 @@ for _ in $(seq 200); do
     sleep 0.05
 done
 
+chmod 711 "$TEST_TMP" # sandboxes are entered by another user
 git init -q -b main "$TEST_TMP/repo"
 git -C "$TEST_TMP/repo" -c user.name=Test -c user.email=test@example.org \
     commit -q --allow-empty -m first
@@ -130,12 +131,12 @@ for program in berth run-job; do
         done=0 wrong=0
         for ((n = 1; n <= MOST; n += step)); do
             one "$program" "$kind" "$n"
-            [ -e "$note" ] || break # there is no nth call
-            done=$((done + 1))
             if [ -n "$complaint" ]; then
                 wrong=$((wrong + 1))
-                diag "$program: $kind $n ($(tail -n 1 "$note")): $complaint"
+                diag "$program: $kind $n ($(cat "$note")): $complaint"
             fi
+            [ -e "$note" ] || break # there is no nth call
+            done=$((done + 1))
         done
         is "$wrong" 0 "$program: $done calls of kind $kind failed in turn"
     done

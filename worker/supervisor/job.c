@@ -209,6 +209,8 @@ static void add_to_log(struct job *job, const struct frame *frame)
         if (frame->type == streams[i].frame)
             job_log_add(job->log, frame->id, streams[i].stream, frame->data,
                         frame->len);
+    if (frame->type == JOB_FRAME_STEP_END)
+        job_log_end_step(job->log);
 }
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -294,8 +296,7 @@ static void start_runner(struct job *job)
         events->on_started(events->arg, id_of(job));
 }
 
-/* ---- what is done by somebody else ----------------------------------------
- */
+/* ---- what is done by somebody else --------------------------------------- */
 
 static void on_executed(void *arg, const struct lease_result *result)
 {

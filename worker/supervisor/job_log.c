@@ -76,8 +76,7 @@ void job_log_free(struct job_log *log)
     free(log);
 }
 
-/* ---- to Redis --------------------------------------------------------------
- */
+/* ---- to Redis ------------------------------------------------------------ */
 
 static void finished(struct job_log *log)
 {
@@ -173,8 +172,7 @@ static void pump(struct job_log *log)
     }
 }
 
-/* ---- into blocks ------------------------------------------------------------
- */
+/* ---- into blocks --------------------------------------------------------- */
 
 /* Redis may have it later: from the spool. Without one: now or never. */
 static void cut_block(struct job_log *log)
@@ -202,13 +200,13 @@ static void on_gather(void *arg)
     pump(log);
 }
 
-static void add_text(struct job_log *log, enum log_stream stream,
+static void add_text(struct job_log *log, unsigned step, enum log_stream stream,
                      const char *data, size_t len)
 {
     while (len) {
         struct log_entry entry = {
             .at_ms = clock_wall_ms(),
-            .step = log->step,
+            .step = step,
             .stream = stream,
             .data = data,
             .len = len < LOG_ENTRY_MAX_DATA ? len : LOG_ENTRY_MAX_DATA};
@@ -226,15 +224,14 @@ static void add_text(struct job_log *log, enum log_stream stream,
             log->spec.loop, clock_mono_ms() + GATHER_MS, on_gather, log);
 }
 
-/* What was held back because a secret might begin in it. */
-static void flush_streams(struct job_log *log)
+void job_log_end_step(struct job_log *log)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
 
     for (size_t i = 0; log->spec.mask && i < LOG_STREAMS; i++) {
         strbuf_cut(&text, 0);
         mask_stream_flush(log->streams[i], &text);
-        add_text(log, (enum log_stream)i, text.data, text.len);
+        add_text(log, log->step, (enum log_stream)i, text.data, text.len);
     }
 }
 
@@ -244,11 +241,13 @@ void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     const char *p = data;
 
-    if (step != log->step)
-        flush_streams(log); /* steps do not overlap */
-    log->step = step;
+    /* Steps do not overlap; a note may be of any. */
+    if (step != log->step && stream != LOG_NOTE) {
+        job_log_end_step(log);
+        log->step = step;
+    }
     if (!log->spec.mask) {
-        add_text(log, stream, p, len);
+        add_text(log, step, stream, p, len);
         return;
     }
     while (len) {
@@ -259,14 +258,13 @@ void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
         /* A line of berth's own is whole: it does not wait for the next. */
         if (stream == LOG_NOTE && n == len)
             mask_stream_flush(log->streams[stream], &text);
-        add_text(log, stream, text.data, text.len);
+        add_text(log, step, stream, text.data, text.len);
         p += n;
         len -= n;
     }
 }
 
-/* ---- the end
- * ------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------- */
 
 static void on_limit(void *arg)
 {
@@ -289,7 +287,7 @@ static void on_last(void *arg)
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg)
 {
-    flush_streams(log);
+    job_log_end_step(log);
     cut_block(log);
     if (log->spool && !spool_finish(log->spool))
         log_warn("job %s: the end of its log is missing",

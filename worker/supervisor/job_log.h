@@ -39,6 +39,9 @@ OWNER(job_log)
 void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
                  const void *data, size_t len);
 
+/** The step ended: add what was held back because a secret might begin so. */
+void job_log_end_step(struct job_log *log);
+
 typedef void job_log_done_fn(void *arg);
 /**
  * Call `fn` once, from the loop, when Redis has all, or after `limit_ms`; the

@@ -73,8 +73,7 @@ struct mask *secrets_mask(const char *job_id, const char *payload,
     return needles_count(needles) ? mask_new(needles) : NULL;
 }
 
-/* ---- results ---------------------------------------------------------------
- */
+/* ---- results ------------------------------------------------------------- */
 
 static bool is_ours(const char *key)
 {

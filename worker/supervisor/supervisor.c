@@ -229,8 +229,7 @@ int supervisor_start(struct supervisor *s, struct err *err)
     return 0;
 }
 
-/* ---- what it is told ------------------------------------------------------
- */
+/* ---- what it is told ----------------------------------------------------- */
 
 int supervisor_set_limits(struct supervisor *s,
                           const struct supervisor_limits *limits,
@@ -278,8 +277,7 @@ void supervisor_cancel(struct supervisor *s, const char *reason)
         job_cancel(slot->job, reason);
 }
 
-/* ---- what it says ---------------------------------------------------------
- */
+/* ---- what it says -------------------------------------------------------- */
 
 unsigned supervisor_running(const struct supervisor *s)
 {
@@ -302,8 +300,7 @@ const char *supervisor_refuses(const struct supervisor *s)
     return s->health.refuses;
 }
 
-/* ---- the end --------------------------------------------------------------
- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* All sockets first: the jobs end side by side. */
 static bool end_jobs(struct supervisor *s)

@@ -57,7 +57,8 @@ typedef void supervisor_done_fn(void *job, const struct lease_result *result);
 /**
  * Do a job in place of run-job, and call `done(job, …)` once: from the loop, or
  * from inside of this call. It is not told of deadlines and cancellation, and
- * must not call when the supervisor has been freed.
+ * must not call when the supervisor has been freed. It has no log, and should
+ * we die, its lease has to expire.
  */
 typedef void supervisor_execute_fn(void *arg, const struct lease *lease,
                                    supervisor_done_fn *done, void *job);

@@ -7,8 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-/* ---- a supervisor in a process of its own ---------------------------------
- */
+/* ---- a supervisor in a process of its own -------------------------------- */
 
 /* It inherits nothing of ours that it uses: neither loop nor connection. */
 static void be_supervisor(const struct fixture *f, uint32_t kill_ms)
@@ -79,6 +78,18 @@ static void wait_leases(const struct fixture *f, unsigned wanted)
     assert_int_equal(leases(f, NULL), wanted);
 }
 
+/* Of the run-job of the only lease. */
+static pid_t leased_pid(const struct fixture *f)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    const char *number;
+
+    assert_int_equal(leases(f, &text), 1);
+    number = strstr(text.data, "\"pid\":");
+    assert_non_null(number);
+    return (pid_t)strtol(number + 6, NULL, 10);
+}
+
 static char *state_of(struct fixture *f, const char *id, char **out_reason)
 {
     CLEANUP(queue_status) struct queue_status *status = NULL;
@@ -102,8 +113,7 @@ static void wait_state(struct fixture *f, const char *id, const char *wanted)
     fail_msg("job %s did not become %s", id, wanted);
 }
 
-/* ---- tests ------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------- */
 
 /* What a killed worker had of a log goes to the store. */
 static void test_log_is_kept(void **state)
@@ -185,9 +195,7 @@ static void test_given_back(void **state)
 static void test_not_while_it_runs(void **state)
 {
     struct fixture *f = *state;
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     CLEANUP(mem) char *still = NULL;
-    const char *number;
     pid_t pid, deaf;
 
     f->retries = 3;
@@ -195,10 +203,7 @@ static void test_not_while_it_runs(void **state)
     pid = fork_supervisor(f, 50000);
     wait_leases(f, 1);
     kill_supervisor(pid);
-    assert_int_equal(leases(f, &text), 1);
-    number = strstr(text.data, "\"pid\":");
-    assert_non_null(number);
-    deaf = (pid_t)strtol(number + 6, NULL, 10);
+    deaf = leased_pid(f);
     assert_int_equal(kill(deaf, 0), 0);
     start_supervisor(f, 4, 4000);
     submit(f, "b", "pass");
@@ -286,8 +291,7 @@ static void test_one_of_a_name(void **state)
     assert_non_null(strstr(err.msg, "'w1'"));
 }
 
-/* ---- a supervisor that stands still
- * ------------------------------------------ */
+/* ---- a supervisor that stands still -------------------------------------- */
 
 static pid_t find_process(const char *argument)
 {
@@ -337,8 +341,8 @@ static void run_zombie(struct fixture *f)
 {
     CLEANUP(mem) char *seconds = xasprintf("31%d", (int)getpid());
     CLEANUP(mem) char *payload = sleeper_payload(seconds);
+    pid_t pid, run_job;
     int64_t begin;
-    pid_t pid;
 
     assert_int_equal(setenv("BERTH_LIBEXEC", real_libexec, 1), 0);
     assert_int_equal(setenv("BERTH_STATE_DIR", f->dir, 1), 0);
@@ -348,6 +352,7 @@ static void run_zombie(struct fixture *f)
     for (int i = 0; i < 1500 && !find_process(seconds); i++)
         (void)poll(NULL, 0, 20);
     assert_true(find_process(seconds) > 0);
+    run_job = leased_pid(f);
     assert_int_equal(kill(pid, SIGSTOP), 0);
     begin = clock_mono_ms();
     for (int i = 0; i < 1000 && find_process(seconds); i++)
@@ -356,6 +361,9 @@ static void run_zombie(struct fixture *f)
     /* 3 s from the last renewal; the machine may be busy. */
     assert_in_range(clock_mono_ms() - begin, 0, 6000);
     kill_supervisor(pid);
+    for (int i = 0; i < 1000 && proc_began(run_job); i++)
+        (void)poll(NULL, 0, 10); /* it removes the sandbox */
+    assert_int_equal(proc_began(run_job), 0);
     assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
     assert_int_equal(unsetenv("BERTH_STATE_DIR"), 0);
 }

@@ -6,8 +6,7 @@
 
 #include <fcntl.h>
 
-/* ---- a supervisor with a store ----------------------------------------------
- */
+/* ---- a supervisor with a store ------------------------------------------- */
 
 static struct log_store *store;
 
@@ -85,8 +84,7 @@ static void no_spool_is_left(const struct fixture *f, const char *id)
     assert_int_equal(access(path, F_OK), -1);
 }
 
-/* ---- tests
- * --------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void test_stored(void **state)
 {

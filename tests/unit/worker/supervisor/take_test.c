@@ -2,8 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/worker/supervisor/rig.h"
 
-/* ---- an executor that does nothing ----------------------------------------
- */
+/* ---- an executor that does nothing --------------------------------------- */
 
 struct idler {
     struct loop *loop; /* borrowed */
@@ -149,8 +148,7 @@ static void test_free_while_executing(void **state)
     assert_int_equal(f->seen.ended, 0);
 }
 
-/* ---- idle, and woken ------------------------------------------------------
- */
+/* ---- idle, and woken ----------------------------------------------------- */
 
 static void start_slow(struct fixture *f, unsigned capacity)
 {
@@ -244,8 +242,7 @@ static void test_cancel_several(void **state)
     expect(f, "c", "cancelled", "superseded");
 }
 
-/* ---- renewals --------------------------------------------------------------
- */
+/* ---- renewals ------------------------------------------------------------ */
 
 static int64_t slot_expiry(struct fixture *f, const char *slot)
 {
@@ -331,8 +328,7 @@ static void test_free_while_renewing(void **state)
     run_for(f, 500);
 }
 
-/* ---- not now ----------------------------------------------------------------
- */
+/* ---- not now ------------------------------------------------------------- */
 
 static void test_drained_through_redis(void **state)
 {
@@ -443,8 +439,7 @@ static void test_labels(void **state)
     run_until(f, &f->seen.ended, 1);
 }
 
-/* ---- Redis says no
- * ----------------------------------------------------------- */
+/* ---- Redis says no ------------------------------------------------------- */
 
 static void test_refused(void **state)
 {
