@@ -28,6 +28,7 @@ struct queue_request {
     struct queue *queue; /* borrowed */
     struct lease *lease; /* borrowed; NULL: of no lease */
     bool forgotten;      /* nobody waits: the answer is dropped */
+    bool grants;         /* a lease, by the queue's nonce */
     queue_answer_fn *on_answer;
     int64_t sent_mono_ms;
     void (*fn)(void); /* the caller's, cast by on_answer */

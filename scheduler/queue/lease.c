@@ -134,6 +134,7 @@ void queue_lease(struct queue *queue, const struct lease_wish *wish,
     struct queue_request *request =
         queue_request(queue, on_leased, (void (*)(void))fn, arg);
 
+    request->grants = true;
     queue_args_str(&args, wish->worker);
     add_wish(&args, queue, wish, queue->nonce, queue->again);
     queue_send(request, SCRIPT_LEASE, &args);

@@ -243,8 +243,14 @@ void queue_forget_calls(struct queue *queue, const void *arg)
     struct queue_request *request;
 
     TAILQ_FOREACH (request, &queue->requests, link)
-        if (request->arg == arg)
+        if (request->arg == arg) {
             request->forgotten = true;
+            if (!request->grants)
+                continue;
+            /* What is asked for next is another lease than that one. */
+            state_random_hex(queue->nonce, QUEUE_NONCE_SIZE - 1);
+            queue->again = false;
+        }
 }
 
 const char *queue_pool(const struct queue *queue)

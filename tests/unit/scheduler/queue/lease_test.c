@@ -343,7 +343,7 @@ static void test_forget(void **state)
 
     (void)submit(p, "a", NULL);
     queue_lease(p->queue, &wish, on_lease, &a);
-    queue_lease_forget(p->queue);
+    queue_forget_calls(p->queue, &a);
     while (redis_num(p, "ZCARD", "%slots") == 0)
         assert_int_equal(loop_step(p->loop, 20, NULL), 0);
     assert_int_equal(loop_step(p->loop, 20, NULL), 0);
