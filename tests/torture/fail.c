@@ -60,9 +60,13 @@ static void leave_note(const char *what)
     (void)syscall(SYS_close, fd);
 }
 
+/* Once in all: what is tried again has to go well. */
 static bool is_to_fail(const char *of_kind, const char *what)
 {
-    if (!kind || strcmp(kind, of_kind) != 0 || ++seen != at)
+    const char *path = getenv("TORTURE_NOTE");
+
+    if (!kind || strcmp(kind, of_kind) != 0 || ++seen != at ||
+        (path && syscall(SYS_access, path, F_OK) == 0))
         return false;
     leave_note(what);
     return true;
