@@ -20,6 +20,7 @@
 #define PIPELINE_MAX     200
 #define CHANGE_MAX       40
 #define REPORT_MAX_NODES 500
+#define REPORT_MAX_KEY   128 /* bytes */
 /* What a double holds exactly, so that JSON does too. */
 #define CHANGE_MAX_NUMBER 9007199254740991.0
 
@@ -340,6 +341,24 @@ void job_load_dedupe(struct loader *l, const struct yaml_node *value,
         load_dedupe_key(l, value, target);
 }
 
+/* The first key that is too long for a mapping written on one line, as JSON
+ * is: YAML looks no further for a colon. At most REPORT_MAX_NODES are seen. */
+static const struct yaml_node *long_key(const struct yaml_node *node)
+{
+    const struct yaml_node *found = NULL;
+
+    for (size_t i = 0; i < node->count && !found; i++) {
+        const struct yaml_node *key =
+            node->kind == NODE_MAP ? node->entries[i].key : NULL;
+
+        if (key && key->len > REPORT_MAX_KEY)
+            found = key;
+        else
+            found = long_key(key ? node->entries[i].value : node->items[i]);
+    }
+    return found;
+}
+
 void job_load_report(struct loader *l, const struct yaml_node *value,
                      void *target)
 {
@@ -356,6 +375,11 @@ void job_load_report(struct loader *l, const struct yaml_node *value,
         load_fail(l, value, NULL,
                   "report holds more than %d values or 16 KiB of text",
                   REPORT_MAX_NODES);
+        return;
+    }
+    if (long_key(value)) {
+        load_fail(l, long_key(value), NULL,
+                  "a key of report has more than %d bytes", REPORT_MAX_KEY);
         return;
     }
     if (!forge) {
