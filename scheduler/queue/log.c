@@ -11,6 +11,7 @@
 #define PAGE       "16" /* blocks read at a time */
 #define HEAD_BYTES ((int64_t)256 << 10)
 #define TAIL_BYTES ((int64_t)1 << 20)
+#define SEQ_MAX    ((int64_t)1 << 61) /* more than any block has */
 
 static char *log_key(const struct queue *queue, const char *id, uint64_t epoch)
 {
@@ -85,6 +86,8 @@ struct log_read {
     void *arg;
     uint64_t next_seq; /* of the next entry to be told */
     uint64_t offset;   /* of output before it; UINT64_MAX: not known */
+    uint64_t end_seq;  /* what was not there at the beginning is not told */
+    uint64_t end_offset;
 };
 
 static int command(struct log_read *read, const char *const *list, size_t count,
@@ -97,41 +100,65 @@ static int command(struct log_read *read, const char *const *list, size_t count,
     return 0;
 }
 
-static void tell_gap(struct log_read *read, uint64_t next_seq, uint64_t offset)
+/* Numbers may be missing and no output: a gap's entry stands for several. */
+static void skip_to(struct log_read *read, uint64_t next_seq, uint64_t offset)
 {
+    bool known = read->offset != UINT64_MAX;
     const struct log_entry gap = {.seq = read->next_seq,
                                   .stream = LOG_GAP,
                                   .data = "",
-                                  .gap_bytes = read->offset != UINT64_MAX &&
-                                                       offset > read->offset
-                                                   ? offset - read->offset
-                                                   : 0};
+                                  .gap_bytes =
+                                      known ? offset - read->offset : 0};
 
-    read->fn(read->arg, &gap);
+    if (!known || offset > read->offset)
+        read->fn(read->arg, &gap);
     read->next_seq = next_seq;
 }
 
-/* {id, {offset O bytes B block D}}; `last`: only its end is of interest. */
+static bool follows(const struct log_read *read, uint64_t seq, uint64_t offset)
+{
+    if (read->offset == UINT64_MAX)
+        return true;
+    if (seq == read->next_seq)
+        return offset == read->offset;
+    return seq > read->next_seq && offset >= read->offset;
+}
+
+/* {id, {offset O bytes B block D}} */
+static int parse_entry(const redisReply *entry, struct log_block *out_block,
+                       struct err *err)
+{
+    const char *id = queue_reply_str(entry, 0);
+    const redisReply *fields = entry->elements == 2 ? entry->element[1] : NULL;
+
+    if (!id || !fields || !queue_reply_str(fields, 5) ||
+        log_block_parse(fields->element[5]->str, fields->element[5]->len,
+                        out_block) != (int64_t)fields->element[5]->len ||
+        strtoull(id, NULL, 10) != out_block->first_seq)
+        return err_set(err, ERR_USER, "a block of the log is damaged");
+    return 0;
+}
+
+/* `last`: only its end is of interest. */
 static int take_block(struct log_read *read, const redisReply *entry, bool last,
                       struct err *err)
 {
-    const redisReply *fields = entry->elements == 2 ? entry->element[1] : NULL;
     struct log_block block;
     struct log_entry told;
 
-    if (!fields || !queue_reply_str(fields, 5) ||
-        log_block_parse(fields->element[5]->str, fields->element[5]->len,
-                        &block) <= 0)
-        return err_set(err, ERR_USER, "a block of the log is damaged");
+    if (parse_entry(entry, &block, err) < 0)
+        return -1;
     if (last || log_block_last_seq(&block) < read->next_seq) {
         if (log_block_last_seq(&block) + 1 == read->next_seq)
             read->offset = block.offset + block.bytes;
         return 0;
     }
-    if (block.first_seq > read->next_seq)
-        tell_gap(read, block.first_seq, block.offset);
+    if (!follows(read, block.first_seq, block.offset))
+        return err_set(err, ERR_USER, "a block of the log is out of place");
     if (log_decoder_open(read->decoder, &block, err) < 0)
         return -1;
+    if (block.first_seq > read->next_seq)
+        skip_to(read, block.first_seq, block.offset);
     while (log_decoder_next(read->decoder, &told))
         if (told.seq >= read->next_seq)
             read->fn(read->arg, &told);
@@ -165,7 +192,8 @@ static int find_block(struct log_read *read, const char *key, char **out_from,
 static int read_page(struct log_read *read, const char *key, char **from,
                      struct err *err)
 {
-    const char *const list[] = {"XRANGE", key, *from, "+", "COUNT", PAGE};
+    CLEANUP(mem) char *end = xasprintf("(%" PRIu64 "-0", read->end_seq);
+    const char *const list[] = {"XRANGE", key, *from, end, "COUNT", PAGE};
     redisReply *reply = NULL;
     char *next = NULL;
     int rc = 0;
@@ -200,18 +228,26 @@ static int read_stream(struct log_read *read, const char *key, struct err *err)
     return 0;
 }
 
-/* Where the log ends; before the blocks are read, so that none is missed. */
-static int read_end(struct log_read *read, const char *key, uint64_t *out_seq,
-                    uint64_t *out_offset, struct err *err)
+/*
+ * Where the log ends, before its blocks are read, and none behind that is told
+ * this time: what comes into the head after that was read must not be taken for
+ * missing, and a fast writer must not keep a reader for ever.
+ */
+static int read_end(struct log_read *read, const char *key, struct err *err)
 {
     const char *const list[] = {"HMGET", key, "next_seq", "offset"};
     redisReply *reply = NULL;
+    int64_t seq, offset;
 
     if (command(read, list, ARRAY_LEN(list), &reply, err) < 0)
         return -1;
-    *out_seq = (uint64_t)queue_reply_num(reply, 0);
-    *out_offset = (uint64_t)queue_reply_num(reply, 1);
+    seq = queue_reply_num(reply, 0);
+    offset = queue_reply_num(reply, 1);
     freeReplyObject(reply);
+    if (seq < 0 || seq > SEQ_MAX || offset < 0 || offset > SEQ_MAX)
+        return err_set(err, ERR_USER, "the counters of the log are damaged");
+    read->end_seq = (uint64_t)seq;
+    read->end_offset = (uint64_t)offset;
     return 0;
 }
 
@@ -219,13 +255,18 @@ static int read_all(struct log_read *read, const char *key, struct err *err)
 {
     CLEANUP(mem) char *head = xasprintf("%s:head", key);
     CLEANUP(mem) char *tail = xasprintf("%s:tail", key);
-    uint64_t end_seq, end_offset;
 
-    if (read_end(read, key, &end_seq, &end_offset, err) < 0 ||
-        read_stream(read, head, err) < 0 || read_stream(read, tail, err) < 0)
+    if (read_end(read, key, err) < 0)
         return -1;
-    if (end_seq > read->next_seq)
-        tell_gap(read, end_seq, end_offset);
+    if (read->end_seq <= read->next_seq)
+        return 0;
+    if (read_stream(read, head, err) < 0 || read_stream(read, tail, err) < 0)
+        return -1;
+    if (read->end_seq <= read->next_seq)
+        return 0;
+    if (!follows(read, read->end_seq, read->end_offset))
+        return err_set(err, ERR_USER, "the counters of the log are damaged");
+    skip_to(read, read->end_seq, read->end_offset);
     return 0;
 }
 

@@ -95,6 +95,9 @@ for i = 1, #sizes, 2 do
         total = tonumber(sizes[i + 1])
     else
         sum = sum + sizes[i + 1]
+        if not call('ZSCORE', P .. 'logs', sizes[i]) then
+            complain('log', sizes[i], 'is counted, and in no order')
+        end
     end
 end
 if sum ~= total then

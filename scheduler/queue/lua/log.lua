@@ -7,6 +7,7 @@
 -- Above the pool's budget whole logs of ended jobs go first, then the tail of
 -- this one; what finds no room is not stored, which readers see by the offsets.
 local OVERHEAD = 64 -- about what Redis needs for an entry besides its data
+local LOOK_AT = 1024 -- of other logs at most, so that this ends soon
 local id, epoch = ARGV[1], ARGV[2]
 local budget = tonumber(ARGV[4])
 local head_max, tail_max = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -16,6 +17,9 @@ local job = load(P .. 'job:' .. id, 'state', 'epoch', 'nonce')
 
 if job.state ~= 'running' or job.epoch ~= epoch or job.nonce ~= ARGV[3] then
     return 'lost'
+end
+if call('EXISTS', meta) == 0 then
+    drop_log(name) -- what a lost counter left behind must not be in the way
 end
 local m = load(meta, 'next_seq', 'head_bytes', 'tail_bytes', 'offset')
 local next_seq = tonumber(m.next_seq) or 1
@@ -29,36 +33,50 @@ local function shrink()
     if not first then
         return false
     end
-    local cost = string.len(first[2][6]) + OVERHEAD
+    local cost = string.len(first[2][6] or '') + OVERHEAD
     call('XDEL', meta .. ':tail', first[1])
     tail_bytes = tail_bytes - cost
     total = grow_log(name, -cost)
     return true
 end
 
--- The oldest log of a job that does not run. -> false if there is none
+-- Drop the oldest log of a job that does not run. -> false if there is none
+local stay = 0 -- so many of the oldest are of jobs that run
 local function evict()
-    for _, other in ipairs(call('ZRANGE', P .. 'logs', 0, 15)) do
-        local of = load(P .. 'job:' .. string.match(other, '^[^:]*'), 'state')
-        if other ~= name and of.state ~= 'running' then
-            drop_log(other)
-            total = tonumber(call('HGET', P .. 'log_sizes', 'total')) or 0
-            return true
+    while stay < LOOK_AT do
+        local oldest = call('ZRANGE', P .. 'logs', stay, stay + 15)
+        for _, other in ipairs(oldest) do
+            local of = load(P .. 'job:' .. string.match(other, '^[^:]*'),
+                            'state')
+            if of.state ~= 'running' then -- this one does
+                drop_log(other)
+                total = tonumber(call('HGET', P .. 'log_sizes', 'total')) or 0
+                return true
+            end
+            stay = stay + 1
+        end
+        if #oldest < 16 then
+            return false
         end
     end
     return false
 end
 
 local function make_room(cost)
-    for _ = 1, 64 do
+    for _ = 1, LOOK_AT do -- a block is no larger than so many of the smallest
         if total + cost <= budget then
             return true
         end
-        if not evict() and not (tail_bytes and shrink()) then
-            return false
+        if not evict() then
+            break
         end
     end
-    return false
+    if total + cost - (tail_bytes or 0) > budget then
+        return false -- what is there is better than nothing
+    end
+    while total + cost > budget and shrink() do
+    end
+    return total + cost <= budget
 end
 
 local function add(at)

@@ -50,6 +50,11 @@ if excess > 0 then
         retire(id)
     end
 end
+-- Its keys are gone by themselves by now, as its job may be; not what it counts.
+for _, log in ipairs(call('ZRANGEBYSCORE', P .. 'logs', '-inf', now - keep_ms,
+                          'LIMIT', 0, LIMIT)) do
+    drop_log(log)
+end
 for _, name in ipairs({'done', 'dead', 'logs', 'log_sizes', 'rejected'}) do
     call('PEXPIRE', P .. name, longest_ms)
 end

@@ -1,245 +1,342 @@
-/* tests/unit/scheduler/queue/log_test.c - head, ring, gap and repeats. */
+/* tests/unit/scheduler/queue/log_test.c - head, ring, gaps and repeats. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scheduler/queue/impl.h"
-#include "scheduler/queue/log.h"
-#include "scheduler/queue/submit.h"
-#include "tests/lib/redis_server.h"
-#include "tests/lib/unit.h"
+#include "tests/unit/scheduler/queue/log_pool.h"
 
-/* As log.c has them. */
-#define HEAD_BYTES ((size_t)256 << 10)
-#define TAIL_BYTES ((size_t)1 << 20)
-#define OVERHEAD   ((size_t)64)
+#define WRITER(name, id) CLEANUP(writer) struct writer name = writer_of(p, id)
 
-static struct redis_server server;
-static struct loop *loop;
-static struct queue *queue;
-
-static void on_lease(void *arg, struct lease *lease, const struct err *err)
+static void test_small(void **state)
 {
-    assert_null(err);
-    *(struct lease **)arg = lease;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct seen seen = read_log(p, "a"); /* none is fine */
+
+    assert_int_equal(seen.entries + seen.gaps, 0);
+    assert_int_equal(seen.next_seq, 1);
+    add_entry(&w, 5);
+    add_entry(&w, 0);
+    add_entry(&w, 7000);
+    end_block(&w, false);
+    add_entry(&w, 1);
+    end_block(&w, false); /* two blocks in a batch */
+    send_batch(&w);
+    seen = read_log(p, "a");
+    assert_int_equal(seen.entries, 4);
+    assert_int_equal(seen.gaps, 0);
+    assert_int_equal(seen.bytes, 7006);
+    assert_int_equal(seen.next_seq, 5);
+    assert_int_equal(redis_num(p, "EXISTS", "%log:a:1:tail"), 0);
+    assert_true(redis_num(p, "PTTL", "%log:a:1") > 0);
+    assert_true(redis_num(p, "PTTL", "%log:a:1:head") > 0);
+    assert_int_equal(expect_counted(p), total_of(p));
 }
 
-static struct lease *take(const char *id)
+/* More than the head takes, less than the ring. */
+static void test_head_then_tail(void **state)
 {
-    static const struct lease_wish wish = {.worker = "w", .labels = ""};
-    const struct queue_job job = {.id = id, .payload = "{}"};
-    struct queue_answer answer;
-    struct lease *lease = NULL;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct seen seen;
+    uint64_t head;
 
-    assert_int_equal(queue_submit(queue, &job, 1, &answer, NULL), 0);
-    queue_lease(queue, &wish, on_lease, &lease);
-    while (!lease)
-        assert_int_equal(loop_step(loop, 1000, NULL), 0);
-    return lease;
+    write_blocks(&w, 12);
+    seen = read_log(p, "a");
+    assert_int_equal(seen.gaps, 0);
+    assert_int_equal(seen.entries, 12 * PER_BLOCK);
+    assert_int_equal(seen.bytes, 12 * BLOCK);
+    assert_int_equal(seen.next_seq, 12 * PER_BLOCK + 1);
+    head = HEAD_BYTES / w.cost;
+    assert_int_equal(redis_num(p, "XLEN", "%log:a:1:head"), head);
+    assert_int_equal(redis_num(p, "XLEN", "%log:a:1:tail"), 12 - head);
+    assert_true(redis_num(p, "PTTL", "%log:a:1:tail") > 0);
+    /* The head is closed: what would fit in it follows the tail. */
+    add_entry(&w, 1);
+    end_block(&w, false);
+    send_batch(&w);
+    assert_int_equal(redis_num(p, "XLEN", "%log:a:1:head"), head);
+    assert_int_equal(read_log(p, "a").gaps, 0);
+    (void)expect_counted(p);
 }
 
-static void on_done(void *arg, const struct err *err)
+static void test_ring(void **state)
 {
-    assert_null(err);
-    *(bool *)arg = true;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct seen seen;
+    uint64_t head, tail;
+
+    write_blocks(&w, 40);
+    head = HEAD_BYTES / w.cost;
+    tail = TAIL_BYTES / w.cost;
+    seen = read_log(p, "a");
+    assert_int_equal(seen.gaps, 1);
+    assert_int_equal(seen.gap[0].seq, head * PER_BLOCK + 1);
+    assert_int_equal(seen.gap[0].bytes, (40 - head - tail) * BLOCK);
+    assert_int_equal(seen.gap[0].next, (40 - tail) * PER_BLOCK + 1);
+    assert_int_equal(seen.bytes, (head + tail) * BLOCK);
+    assert_int_equal(seen.last, 40 * PER_BLOCK);
+    assert_int_equal(expect_counted(p), (head + tail) * w.cost);
 }
 
-static void store(struct lease *lease, uint64_t batch,
-                  const struct queue_log_entry *entries, size_t count)
+/* From everywhere: what is told is the rest of all, or of a gap. */
+static void test_any_number(void **state)
 {
-    bool done = false;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    uint64_t end = 40 * PER_BLOCK + 1, gap, behind;
 
-    lease_log(lease, batch, entries, count, on_done, &done);
-    while (!done)
-        assert_int_equal(loop_step(loop, 1000, NULL), 0);
-}
+    write_blocks(&w, 40);
+    gap = HEAD_BYTES / w.cost * PER_BLOCK + 1;
+    behind = end - TAIL_BYTES / w.cost * PER_BLOCK;
+    for (uint64_t from = 0; from < end + 3; from++) {
+        struct seen seen = read_from(p, "a", from);
+        uint64_t first = from ? from : 1;
 
-/* Entries of `size` bytes, each beginning with its number. */
-static void store_many(struct lease *lease, unsigned count, size_t size)
-{
-    CLEANUP(mem) char *data = xmalloc(size + 16);
-    unsigned n = 0;
-
-    memset(data, 'x', size);
-    for (uint64_t batch = 1; n < count; batch++) {
-        struct queue_log_entry entries[LEASE_LOG_MAX_ENTRIES];
-        CLEANUP(mem) char *all = xcalloc(LEASE_LOG_MAX_ENTRIES, size + 1);
-        size_t k = 0;
-
-        while (k < LEASE_LOG_MAX_ENTRIES && n < count &&
-               (k + 1) * size <= LEASE_LOG_MAX_BYTES) {
-            char *at = all + k * (size + 1);
-            char number[16];
-
-            memcpy(at, data, size);
-            (void)snprintf(number, sizeof(number), "%07u,", n++);
-            memcpy(at, number, size < 8 ? size : 8);
-            entries[k++] = (struct queue_log_entry){
-                .step = 3, .stream = "stdout", .data = at, .len = size};
+        assert_int_equal(seen.next_seq, first > end ? first : end);
+        assert_int_equal(seen.gaps, first < behind);
+        assert_int_equal(seen.last, first < end ? end - 1 : 0);
+        if (first < gap || first >= behind)
+            assert_int_equal(seen.first, first < end ? first : 0);
+        if (first < behind) {
+            assert_int_equal(seen.gap[0].seq, first < gap ? gap : first);
+            assert_int_equal(seen.gap[0].next, behind);
+            /* In the midst of it nobody knows how much is missing. */
+            assert_int_equal(seen.gap[0].bytes,
+                             first <= gap ? (behind - gap) * ENTRY : 0);
         }
-        store(lease, batch, entries, k);
     }
+    assert_int_equal(read_from(p, "a", UINT64_MAX).entries, 0);
 }
 
-struct seen {
-    uint64_t head_bytes, tail_bytes, gap_bytes;
-    unsigned head_entries, tail_entries, gaps;
-    unsigned first_of_tail, last;
-};
-
-static void on_entry(void *arg, const struct queue_log_entry *e)
+static void test_resume(void **state)
 {
-    struct seen *seen = arg;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    uint64_t next = 1, told = 0;
 
-    if (strcmp(e->stream, "gap") == 0) {
-        seen->gaps++;
-        seen->gap_bytes += e->gap_bytes;
-        return;
-    }
-    assert_int_equal(e->step, 3);
-    if (e->len >= 8) {
-        seen->last = (unsigned)strtoul(e->data, NULL, 10);
-        if (seen->gaps && !seen->tail_entries)
-            seen->first_of_tail = seen->last;
-    }
-    if (seen->gaps) {
-        seen->tail_entries++;
-        seen->tail_bytes += e->len;
-    } else {
-        seen->head_entries++;
-        seen->head_bytes += e->len;
-    }
-}
-
-static struct seen read_log(const char *id)
-{
-    struct seen seen = {.gaps = 0};
-
-    assert_int_equal(queue_log(queue, id, 1, on_entry, &seen, NULL), 0);
-    return seen;
-}
-
-/* ---- tests -------------------------------------------------------------- */
-
-static void test_small(void **state UNUSED)
-{
-    CLEANUP(lease) struct lease *lease = take("small");
-    struct seen seen;
-
-    seen = read_log("small"); /* none is fine */
-    assert_int_equal(seen.head_entries, 0);
-    store_many(lease, 100, 100);
-    seen = read_log("small");
-    assert_int_equal(seen.gaps, 0);
-    assert_int_equal(seen.head_entries, 100);
-    assert_int_equal(seen.head_bytes, 10000);
-    assert_int_equal(seen.last, 99);
-}
-
-static void test_between_head_and_tail(void **state UNUSED)
-{
-    CLEANUP(lease) struct lease *lease = take("middle");
-    struct seen seen;
-
-    store_many(lease, 800, 1000); /* over the head, nothing dropped */
-    seen = read_log("middle");
-    assert_int_equal(seen.gaps, 0);
-    assert_int_equal(seen.head_bytes, 800000);
-    assert_int_equal(seen.last, 799);
-}
-
-static void test_ring(void **state UNUSED)
-{
-    static const struct {
-        const char *id;
-        unsigned count;
-        size_t size;
-    } cases[] = {
-        {"ring-a", 4000, 1000}, {"ring-b", 40, 200000}, {"ring-c", 40000, 8}};
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(lease) struct lease *lease = take(cases[i].id);
-        size_t cost = cases[i].size + OVERHEAD;
+    for (unsigned i = 1; i < 60; i++) {
         struct seen seen;
 
-        store_many(lease, cases[i].count, cases[i].size);
-        seen = read_log(cases[i].id);
-        assert_int_equal(seen.gaps, 1);
-        assert_int_equal(seen.head_bytes + seen.tail_bytes + seen.gap_bytes,
-                         cases[i].count * cases[i].size);
-        assert_int_equal(seen.head_entries, HEAD_BYTES / cost);
-        assert_int_equal(seen.tail_entries, TAIL_BYTES / cost);
-        assert_int_equal(seen.last, cases[i].count - 1);
-        assert_int_equal(seen.first_of_tail,
-                         cases[i].count - seen.tail_entries);
+        add_entry(&w, ENTRY);
+        if (i % 3 == 0)
+            add_entry(&w, 10);
+        end_block(&w, false);
+        send_batch(&w);
+        seen = read_from(p, "a", next);
+        assert_int_equal(seen.gaps, 0);
+        assert_int_equal(seen.first, next);
+        told += seen.entries;
+        next = seen.next_seq;
+        assert_int_equal(next, told + 1);
+        seen = read_from(p, "a", next);
+        assert_int_equal(seen.entries + seen.gaps, 0);
+        assert_int_equal(seen.next_seq, next);
     }
+    assert_int_equal(told, 59 + 19);
 }
 
-static void test_repeated_batch(void **state UNUSED)
-{
-    CLEANUP(lease) struct lease *lease = take("repeat");
-    const struct queue_log_entry entry = {
-        .step = 3, .stream = "stderr", .data = "a\0b\n", .len = 4};
+/* ---- gaps ---------------------------------------------------------------- */
 
-    store(lease, 1, &entry, 1);
-    store(lease, 1, &entry, 1);
-    assert_int_equal(read_log("repeat").head_entries, 1);
-    store(lease, 2, &entry, 1);
-    store(lease, 1, &entry, 1);
-    assert_int_equal(read_log("repeat").head_entries, 2);
-    assert_int_equal(read_log("repeat").head_bytes, 8);
+static void lose_block(struct writer *w)
+{
+    for (int i = 0; i < PER_BLOCK; i++)
+        add_entry(w, 1000);
+    end_block(w, true);
 }
 
-/* What the worker dropped is a gap of its own, and is not lost with the
- * entries that the ring drops. */
-static void test_gap_of_the_worker(void **state UNUSED)
+/* Blocks that never came: in the midst, at the beginning, at the end. */
+static void test_lost_blocks(void **state)
 {
-    CLEANUP(lease) struct lease *lease = take("gap");
-    CLEANUP(mem) char *big = xcalloc(1, LEASE_LOG_MAX_BYTES);
-    const struct queue_log_entry gap = {
-        .step = 3, .stream = "gap", .data = "", .gap_bytes = 12345};
-    const struct queue_log_entry entry = {.step = 3,
-                                          .stream = "stdout",
-                                          .data = big,
-                                          .len = LEASE_LOG_MAX_BYTES - 1};
+    struct pool *p = *state;
+    WRITER(w, "a");
     struct seen seen;
 
-    store(lease, 1, &gap, 1);
-    seen = read_log("gap");
-    assert_int_equal(seen.gap_bytes, 12345);
-    store(lease, 2, &entry, 1); /* closes the head */
-    store(lease, 3, &gap, 1);   /* in the tail */
-    for (uint64_t batch = 4; batch < 12; batch++)
-        store(lease, batch, &entry, 1);
-    seen = read_log("gap");
-    assert_int_equal(seen.gap_bytes + seen.head_bytes + seen.tail_bytes,
-                     2 * 12345 + 9 * entry.len);
+    lose_block(&w);
+    add_block(&w);
+    lose_block(&w);
+    lose_block(&w);
+    add_block(&w);
+    send_batch(&w);
+    seen = read_log(p, "a");
+    assert_int_equal(seen.gaps, 2);
+    assert_int_equal(seen.gap[0].seq, 1);
+    assert_int_equal(seen.gap[0].bytes, 3000);
+    assert_int_equal(seen.gap[0].next, 4);
+    assert_int_equal(seen.gap[1].seq, 7);
+    assert_int_equal(seen.gap[1].bytes, 6000);
+    assert_int_equal(seen.gap[1].next, 13);
+    assert_int_equal(seen.next_seq, 16);
+    /* Right behind the first block: that is where its end is known from. */
+    assert_int_equal(read_from(p, "a", 7).gap[0].bytes, 6000);
+    assert_int_equal(read_from(p, "a", 8).gap[0].bytes, 0);
 }
 
-static int start(void **state UNUSED)
+/* A spool that lost blocks says so itself, once, and numbers are missing. */
+static void test_gap_of_the_worker(void **state)
 {
-    struct queue_options options = {
-        .url = server.url, .pool = "logs", .max_instances = 100};
+    struct pool *p = *state;
+    WRITER(w, "a");
+    const struct log_entry gap = {.stream = LOG_GAP, .gap_bytes = 2 * BLOCK};
+    struct seen seen;
 
-    redis_server_init(&server, "");
-    assert_int_equal(loop_new(&loop, NULL), 0);
-    return queue_open(loop, &options, &queue, NULL);
+    add_block(&w);
+    assert_true(log_builder_add(w.builder, &gap));
+    end_block(&w, false);
+    log_builder_free(w.builder);
+    w.builder = log_builder_new(10, 3 * BLOCK);
+    add_block(&w);
+    send_batch(&w);
+    seen = read_log(p, "a");
+    assert_int_equal(seen.gaps, 1);
+    assert_int_equal(seen.gap[0].seq, 4);
+    assert_int_equal(seen.gap[0].bytes, 2 * BLOCK);
+    assert_int_equal(seen.gap[0].next, 10);
+    assert_int_equal(seen.next_seq, 13);
 }
 
-static int stop(void **state UNUSED)
+/* The head of what is written while it is read is not taken for missing. */
+static void test_told_to_the_end(void **state)
 {
-    queue_free(queue);
-    loop_free(loop);
-    redis_server_clear(&server);
-    return 0;
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct seen seen;
+
+    write_blocks(&w, 8);
+    /* As it was when the reader began; the rest came since. */
+    (void)redis_num(p, "HSET", "%log:a:1", "next_seq", "7", "offset", "96000");
+    seen = read_log(p, "a");
+    assert_int_equal(seen.entries, 6);
+    assert_int_equal(seen.gaps, 0);
+    assert_int_equal(seen.next_seq, 7);
+}
+
+/* ---- repeats ------------------------------------------------------------- */
+
+static void test_repeat(void **state)
+{
+    struct pool *p = *state;
+    WRITER(w, "a");
+    uint64_t sum;
+
+    add_block(&w);
+    add_block(&w);
+    assert_int_equal(send_again(&w), ERR_NONE);
+    sum = expect_counted(p);
+    assert_int_equal(sum, 2 * w.cost);
+    assert_int_equal(send_again(&w), ERR_NONE);
+    assert_int_equal(expect_counted(p), sum);
+    add_block(&w); /* of this batch, two are there already */
+    assert_int_equal(send_again(&w), ERR_NONE);
+    assert_int_equal(send_again(&w), ERR_NONE);
+    assert_int_equal(expect_counted(p), 3 * w.cost);
+    assert_int_equal(read_log(p, "a").entries, 3 * PER_BLOCK);
+    assert_int_equal(read_log(p, "a").gaps, 0);
+}
+
+/* What the ring has dropped does not come back, nor what had no room. */
+static void test_late_repeat(void **state)
+{
+    struct pool *p = *state;
+    WRITER(w, "a");
+    WRITER(poor, "b");
+    CLEANUP(strbuf) struct strbuf first = STRBUF_INIT;
+    uint64_t sum;
+
+    write_blocks(&w, HEAD_BYTES / BLOCK);
+    add_block(&w);
+    strbuf_add(&first, w.batch.data, w.batch.len);
+    send_batch(&w);
+    write_blocks(&w, 30);
+    sum = expect_counted(p);
+    strbuf_add(&w.batch, first.data, first.len);
+    send_batch(&w);
+    assert_int_equal(expect_counted(p), sum);
+    poor.budget = 1;
+    add_block(&poor);
+    assert_int_equal(send_again(&poor), ERR_NONE);
+    poor.budget = NO_BUDGET;
+    assert_int_equal(send_again(&poor), ERR_NONE);
+    assert_int_equal(read_log(p, "b").entries, 0);
+    assert_int_equal(read_log(p, "b").gap[0].bytes, BLOCK);
+}
+
+/* ---- lost leases --------------------------------------------------------- */
+
+static void expect_lost(struct writer *w)
+{
+    strbuf_cut(&w->batch, 0);
+    add_block(w);
+    assert_int_equal(send_again(w), ERR_LOST);
+}
+
+static void test_lost_lease(void **state)
+{
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct lease *mine = w.lease;
+    uint64_t sum;
+
+    write_blocks(&w, 1);
+    sum = expect_counted(p);
+    w.lease = lease_adopt(p->queue, "a", 2, w.given.nonce);
+    expect_lost(&w);
+    lease_free(w.lease);
+    w.lease = lease_adopt(p->queue, "a", 1, "another");
+    expect_lost(&w);
+    lease_free(w.lease);
+    w.lease = lease_adopt(p->queue, "nobody", 1, w.given.nonce);
+    expect_lost(&w);
+    lease_free(w.lease);
+    w.lease = mine;
+    pass(p, &w.given);
+    expect_lost(&w);
+    assert_int_equal(expect_counted(p), sum);
+    assert_int_equal(redis_num(p, "EXISTS", "%log:a:2", "%log:nobody:1"), 0);
+    assert_int_equal(read_log(p, "a").entries, PER_BLOCK);
+}
+
+/* Taken back: the next attempt has a log of its own. */
+static void test_next_attempt(void **state)
+{
+    struct pool *p = *state;
+    WRITER(w, "a");
+    struct given second;
+
+    write_blocks(&w, 1);
+    configure(p, "backoff_ms", "0", NULL);
+    (void)end(p, &w.given, "failed", "worker_lost", "1");
+    expect_lost(&w);
+    (void)redis_num(p, "ZADD", "%delayed", "1", "a");
+    promote(p, "1000");
+    second = take(p);
+    assert_string_equal(second.epoch, "2");
+    expect_lost(&w);
+    lease_free(w.lease);
+    log_builder_free(w.builder);
+    strbuf_cut(&w.batch, 0);
+    w.lease = lease_adopt(p->queue, "a", 2, second.nonce);
+    w.builder = log_builder_new(1, 0);
+    write_blocks(&w, 2);
+    assert_int_equal(read_log(p, "a").entries, PER_BLOCK);
+    assert_int_equal(redis_num(p, "XLEN", "%log:a:2:head"), 2);
+    (void)expect_counted(p);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),
-        cmocka_unit_test(test_between_head_and_tail),
-        cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_repeated_batch),
-        cmocka_unit_test(test_gap_of_the_worker),
+        POOL_TEST(test_small),
+        POOL_TEST(test_head_then_tail),
+        POOL_TEST(test_ring),
+        POOL_TEST(test_any_number),
+        POOL_TEST(test_resume),
+        POOL_TEST(test_lost_blocks),
+        POOL_TEST(test_gap_of_the_worker),
+        POOL_TEST(test_told_to_the_end),
+        POOL_TEST(test_repeat),
+        POOL_TEST(test_late_repeat),
+        POOL_TEST(test_lost_lease),
+        POOL_TEST(test_next_attempt),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, server_setup, server_teardown);
 }
