@@ -24,6 +24,7 @@ struct job_log {
     unsigned step;
     struct log_builder *builder; /* owned */
     struct spool *spool;         /* owned; NULL: there is none */
+    bool is_away;                /* its file is in the store, or gone */
     struct log_reader *reader;   /* owned; of the spool; NULL: not yet */
     struct strbuf batch;         /* blocks that Redis has not taken yet */
     uint64_t lost_bytes;         /* for want of a spool */
@@ -59,10 +60,30 @@ struct job_log *job_log_new(const struct job_log_spec *spec)
     return log;
 }
 
+/* The whole log goes from the spool to the store, once. */
+static void put_away(struct job_log *log)
+{
+    const char *id = lease_job_id(log->spec.lease);
+    uint64_t epoch = lease_epoch(log->spec.lease);
+    struct err err;
+
+    if (!log->spool || log->is_away)
+        return;
+    log->is_away = true;
+    if (!log->spec.store)
+        (void)unlink(spool_path(log->spool));
+    else if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
+                           &err) < 0)
+        log_warn("job %s: its log stays in the spool: %s", id, err.msg);
+    else
+        log->stored = log_store_name(log->spec.store, id, epoch);
+}
+
 void job_log_free(struct job_log *log)
 {
     if (!log)
         return;
+    put_away(log);
     loop_remove(log->gather);
     loop_remove(log->retry);
     loop_remove(log->limit);
@@ -81,22 +102,11 @@ void job_log_free(struct job_log *log)
 static void finished(struct job_log *log)
 {
     job_log_done_fn *fn = STEAL(log->on_finish);
-    const char *id = lease_job_id(log->spec.lease);
-    uint64_t epoch = lease_epoch(log->spec.lease);
-    struct err err;
 
     loop_remove(log->limit);
     loop_remove(log->retry);
     log->limit = log->retry = NULL;
-    if (log->spool && log->spec.store) {
-        if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
-                          &err) < 0)
-            log_warn("job %s: its log stays in the spool: %s", id, err.msg);
-        else
-            log->stored = log_store_name(log->spec.store, id, epoch);
-    } else if (log->spool) {
-        (void)unlink(spool_path(log->spool));
-    }
+    put_away(log);
     fn(log->arg);
 }
 

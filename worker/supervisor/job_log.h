@@ -31,7 +31,7 @@ struct job_log_spec {
 };
 
 struct job_log *job_log_new(const struct job_log_spec *spec);
-/** What is not stored yet stays in the spool, if anywhere. NULL is fine. */
+/** Redis gets no more of it; the store has what came so far. NULL is fine. */
 void job_log_free(struct job_log *log);
 OWNER(job_log)
 

@@ -342,6 +342,34 @@ static void test_clean(void **state)
         free(paths[i]);
 }
 
+/* The job goes on elsewhere; what it printed here is kept all the same. */
+static void test_lease_lost(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *key = xasprintf("berth:{%s}:job:abc", f->pool);
+    CLEANUP(mem) char *path = xasprintf("%s/spool/abc-1.log", f->dir);
+    const char *const list[] = {"HSET", key, "nonce", "another"};
+    const struct redis_words words = {list, NULL, ARRAY_LEN(list)};
+    const struct redis_options options = {.url = server.url};
+    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
+    struct whole whole = {.text = STRBUF_INIT};
+    struct redisReply *reply = NULL;
+
+    start_storing(f);
+    submit(f, "abc", "hang");
+    run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
+    run_for(f, 300);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(redis_sync_open(&options, &redis, NULL), 0);
+    assert_int_equal(redis_sync_command(redis, &words, &reply, NULL), 0);
+    freeReplyObject(reply);
+    run_until(f, &f->seen.failed, 1);
+    assert_int_equal(access(path, F_OK), -1);
+    read_store("abc", &whole);
+    assert_true(whole.text.len > 0);
+    whole_clear(&whole);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, close_store)
@@ -351,6 +379,7 @@ int main(void)
         TEST(test_redis_is_killed), TEST(test_redis_stands_still),
         TEST(test_secrets),         TEST(test_no_spool),
         TEST(test_budget),          TEST(test_clean),
+        TEST(test_lease_lost),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
