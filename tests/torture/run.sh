@@ -79,7 +79,7 @@ start() {
 # as its service manager would.
 await() {
     local i state
-    for i in $(seq 300); do
+    for _ in $(seq 300); do
         state=$(redis hget "${pool}job:$1" ended_at_ms)
         [ -z "$state" ] || return 0
         if ! kill -0 "$worker" 2>/dev/null; then
