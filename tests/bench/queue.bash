@@ -109,7 +109,7 @@ wait "$idler"
 their_rss=$(awk '{ printf "%.1f", $1 / 1024 }' "$tmp/rss")
 
 redis flushall >/dev/null
-"$BERTH_BIN" worker --redis "unix://$sock" --set state_dir="$tmp/worker" \
+"$BERTH_BIN" worker --set redis.url="unix://$sock" --set state_dir="$tmp/worker" \
     >"$tmp/worker.log" 2>&1 &
 idler=$!
 sleep 5
