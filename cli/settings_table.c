@@ -27,7 +27,7 @@ static int check_redis(const char *text, struct err *err)
     return *text ? redis_url_parse(text, &url, err) : 0;
 }
 
-static int check_name(const char *text, struct err *err)
+int settings_check_name(const char *text, struct err *err)
 {
     size_t len = strspn(text, NAME_CHARS);
 
@@ -132,7 +132,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(pool.name),
      .initial = "default",
-     .check = check_name,
+     .check = settings_check_name,
      .help = "The pool of jobs: all who name the same one share its queue."},
     {.name = "pool.max_instances",
      .type = CONFIG_INTEGER,
@@ -258,7 +258,7 @@ static const struct config_key keys[] = {
      AT(worker.name),
      .initial = "the host's name",
      .derive = host_name,
-     .check = check_name,
+     .check = settings_check_name,
      .help = "What the worker is called; no two may share a name."},
     {.name = "worker.capacity",
      .parts = SETTINGS_WORKER,
