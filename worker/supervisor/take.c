@@ -82,7 +82,7 @@ void take_jobs(struct supervisor *s)
 {
     loop_remove(s->ask);
     s->ask = NULL;
-    if (!s->up || s->asking || supervisor_is_draining(s) ||
+    if (!s->introduced || s->asking || supervisor_is_draining(s) ||
         s->running >= s->options.limits.capacity)
         return;
     if (!has_room(s)) {

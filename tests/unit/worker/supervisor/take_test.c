@@ -359,6 +359,21 @@ static void test_drained_through_redis(void **state)
     assert_string_equal(active, "active");
 }
 
+/* Drained, ended, started again: what it was told holds from the first. */
+static void test_drained_before(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *key = xasprintf("berth:{%s}:worker:w1", f->pool);
+
+    freeReplyObject(ASK("HSET", key, "drain", "1"));
+    submit(f, "a", "pass");
+    start_slow(f, 1);
+    run_for(f, 700);
+    assert_int_equal(f->seen.started, 0);
+    assert_int_equal(queue_drain(f->queue, "w1", false, NULL), 0);
+    run_until(f, &f->seen.ended, 1);
+}
+
 static void test_drain_and_resume(void **state)
 {
     struct fixture *f = *state;
@@ -472,6 +487,7 @@ int main(void)
         TEST(test_facts),
         TEST(test_free_while_renewing),
         TEST(test_drained_through_redis),
+        TEST(test_drained_before),
         TEST(test_drain_and_resume),
         TEST(test_no_room),
         TEST(test_room_runs_out),
