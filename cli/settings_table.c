@@ -1,5 +1,6 @@
 /* cli/settings_table.c - the keys of berth's configuration. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/redis.h"
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
@@ -125,8 +126,9 @@ static const struct config_key keys[] = {
      .type = CONFIG_DURATION,
      AT(redis.wait_timeout_ms),
      .initial = "1s",
-     RANGE(SECOND, MINUTE),
-     .help = "How long to wait for them."},
+     /* The call that waits must not be given up before. */
+     RANGE(SECOND, REDIS_COMMAND_TIMEOUT_MS - SECOND),
+     .help = "How long to wait for them; a command is given up after 10s."},
 
     {.name = "pool.name",
      .type = CONFIG_STRING,
