@@ -208,6 +208,30 @@ static void test_bell(void **state)
     }
 }
 
+/* A bell for who has just begun to drain is passed on to another. */
+static void test_bell_is_passed_on(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *idle = xasprintf("berth:{%s}:idle", f->pool);
+    CLEANUP(mem) char *ours = xasprintf("berth:{%s}:ctl:w1", f->pool);
+    CLEANUP(mem) char *theirs = xasprintf("berth:{%s}:ctl:w2", f->pool);
+    redisReply *reply;
+
+    start_slow(f, 1);
+    wait_idle(f);
+    supervisor_drain(f->supervisor);
+    run_for(f, 300);
+    submit(f, "a", "pass");
+    freeReplyObject(ASK("ZADD", idle, "9999999999999", "w2"));
+    freeReplyObject(ASK("LPUSH", ours, "job"));
+    run_for(f, 500);
+    reply = ASK("LRANGE", theirs, "0", "-1");
+    assert_int_equal(reply->elements, 1);
+    assert_string_equal(reply->element[0]->str, "job");
+    freeReplyObject(reply);
+    assert_int_equal(f->seen.started, 0);
+}
+
 static void test_cancel_by_bell(void **state)
 {
     struct fixture *f = *state;
@@ -481,6 +505,7 @@ int main(void)
         TEST(test_free_while_executing),
         TEST(test_idle_is_quiet),
         TEST(test_bell),
+        TEST(test_bell_is_passed_on),
         TEST(test_cancel_by_bell),
         TEST(test_cancel_several),
         TEST(test_one_renewal_for_all),
