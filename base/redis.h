@@ -47,12 +47,14 @@ struct redis_script {
     const char *source; /* borrowed, NUL-terminated */
 };
 
+#define REDIS_COMMAND_TIMEOUT_MS 10000
+
 struct redis_options {
     const char *url;                    /* redis_url_parse(); copied */
     const struct redis_script *scripts; /* borrowed */
     size_t script_count;                /* at most 32 */
     uint32_t connect_timeout_ms;        /* 0: 5000 */
-    uint32_t command_timeout_ms;        /* 0: 10000 */
+    uint32_t command_timeout_ms;        /* 0: REDIS_COMMAND_TIMEOUT_MS */
     uint32_t max_reply_bytes;           /* 0: 16 MiB; give or take 16 KiB */
     uint32_t max_retry_ms;              /* longest pause; 0: 2000 */
     uint32_t wait_replicas;             /* redis_eval_durable(); 0: none */

@@ -12,7 +12,7 @@ int redis_options_fill(struct redis_options *o, struct err *err)
     if (!o->connect_timeout_ms)
         o->connect_timeout_ms = 5000;
     if (!o->command_timeout_ms)
-        o->command_timeout_ms = 10000;
+        o->command_timeout_ms = REDIS_COMMAND_TIMEOUT_MS;
     if (!o->max_reply_bytes)
         o->max_reply_bytes = 16U << 20;
     if (!o->max_retry_ms)

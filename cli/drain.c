@@ -63,7 +63,7 @@ const struct command command_resume = {
 static bool is_alive(const struct pool *pool, const json_t *worker)
 {
     return job_number(worker, "now_ms") - job_number(worker, "seen_at_ms") <
-           pool->settings->lease.duration_ms;
+           pool->at.settings->lease.duration_ms;
 }
 
 /*

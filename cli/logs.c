@@ -422,7 +422,7 @@ int logs_follow(struct pool *pool, const char *id, struct err *err)
     int rc;
 
     logs.view = log_view_new(&view);
-    logs.store = open_store(pool->settings);
+    logs.store = open_store(pool->at.settings);
     rc = show(&logs, id, err);
     log_view_free(logs.view);
     log_store_free(logs.store);
@@ -445,7 +445,7 @@ static int logs_it(struct pool *pool, const void *options,
         return -1;
     view.step = (int)step - 1;
     logs.view = log_view_new(&view);
-    logs.store = open_store(pool->settings);
+    logs.store = open_store(pool->at.settings);
     rc = show(&logs, operands->items[0], err);
     log_view_free(logs.view);
     log_store_free(logs.store);

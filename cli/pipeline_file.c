@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/suggest.h"
+#include "pipelines/document.h"
 #include "pipelines/library.h"
 
 #include <stdbool.h>
@@ -48,6 +49,15 @@ static bool has_file(const char *name)
            (!S_ISDIR(st.st_mode) || !library_find(name));
 }
 
+/* It is right, but for that. */
+static bool is_of_many(const struct strbuf *text)
+{
+    CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
+    CLEANUP(document) struct document *document = NULL;
+
+    return document_load("", text->data, text->len, diags, &document) == 0;
+}
+
 int pipeline_file_load(const char *name, struct diag_list *diags,
                        struct pipeline **out_pipeline, struct err *err)
 {
@@ -66,7 +76,13 @@ int pipeline_file_load(const char *name, struct diag_list *diags,
     } else {
         return not_found(name, err);
     }
-    if (pipeline_load(shown, text.data, text.len, diags, out_pipeline) < 0)
-        return err_set(err, ERR_USER, "the pipeline is invalid");
-    return 0;
+    if (pipeline_load(shown, text.data, text.len, diags, out_pipeline) == 0)
+        return 0;
+    if (is_of_many(&text))
+        return err_set(err, ERR_USER,
+                       "one job at a time is run so: for all of them, commit "
+                       "the pipeline, name it in a job document, and with "
+                       "'berth up' at work give that to 'berth submit "
+                       "--follow' (docs/jobs.md)");
+    return err_set(err, ERR_USER, "the pipeline is invalid");
 }

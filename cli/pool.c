@@ -20,62 +20,15 @@
 #define BACK_OFF_MS     250
 #define BACK_OFF_MAX_MS 5000
 
-static void pool_close(struct pool *pool)
-{
-    queue_free(pool->queue);
-    if (pool->url)
-        mem_wipe(pool->url, strlen(pool->url));
-    free(pool->url);
-    settings_free(pool->settings);
-}
-
-static int load_settings(const struct pool_options *options,
-                         struct settings **out_settings)
-{
-    CLEANUP(settings_errors)
-    struct settings_errors *errors = settings_errors_new();
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-
-    if (settings_load_options(&options->settings, errors, out_settings) == 0)
-        return 0;
-    settings_errors_render(errors, &text);
-    fputs(text.data, stderr);
-    return -1;
-}
-
-/* The options win over all that the configuration says. */
-static char *find_url(const struct pool_options *options,
-                      const struct settings *settings)
-{
-    if (options->redis)
-        return xstrdup(options->redis);
-    if (*settings->redis.url)
-        return xstrdup(settings->redis.url);
-    return embedded_find(settings->state_dir);
-}
-
 static int open_pool(struct pool *pool, const struct pool_options *options,
                      int *out_status, struct err *err)
 {
-    struct queue_options queue = {.max_instances = 1};
+    struct queue_options queue;
 
+    if (pool_at_find(&pool->at, &options->at, out_status, err) < 0)
+        return -1;
     *out_status = OPTIONS_USAGE;
-    if (load_settings(options, &pool->settings) < 0)
-        return err_set(err, ERR_USER, "the configuration is invalid");
-    pool->embedded = !options->redis && !*pool->settings->redis.url;
-    pool->url = find_url(options, pool->settings);
-    if (!pool->url) {
-        *out_status = POOL_INFRASTRUCTURE;
-        return err_set(err, ERR_USER,
-                       "no Redis is configured, and no berth runs one in '%s': "
-                       "name it with --redis URL or BERTH_REDIS",
-                       pool->settings->state_dir);
-    }
-    queue.url = pool->url;
-    queue.pool = options->pool ? options->pool : pool->settings->pool.name;
-    queue.lease_ms = (uint32_t)pool->settings->lease.duration_ms;
-    queue.wait_replicas = (uint32_t)pool->settings->redis.wait_replicas;
-    queue.wait_ms = (uint32_t)pool->settings->redis.wait_timeout_ms;
+    queue = pool_at_queue(&pool->at);
     return queue_open(NULL, &queue, &pool->queue, err);
 }
 
@@ -94,7 +47,8 @@ static int call_it(const struct pool_call *call, const struct strv *operands,
                       : err->kind == ERR_USER ? POOL_NOT
                                               : POOL_INFRASTRUCTURE;
     }
-    pool_close(&pool);
+    queue_free(pool.queue);
+    pool_at_clear(&pool.at);
     return rc;
 }
 
@@ -119,7 +73,7 @@ int pool_main(const struct pool_call *call, int argc, char **argv)
         status = options_finish(call->command, parsed, &err);
     else if (call_it(call, &operands, &status, &err) < 0 && !is_gone(&err))
         log_error("%s", err.msg);
-    strv_clear(&call->options->settings.sets);
+    strv_clear(&call->options->at.settings.sets);
     return status;
 }
 
@@ -147,8 +101,8 @@ int pool_back_off(const struct pool *pool, unsigned *attempt, struct err *err)
 {
     int wait = BACK_OFF_MS;
 
-    if (pool->embedded) {
-        CLEANUP(mem) char *url = embedded_find(pool->settings->state_dir);
+    if (pool->at.embedded) {
+        CLEANUP(mem) char *url = embedded_find(pool->at.settings->state_dir);
 
         if (!url)
             return err_set(err, ERR_TRANSIENT,

@@ -3,16 +3,15 @@
 #ifndef CLI_POOL_H
 #define CLI_POOL_H
 
-#include "cli/settings.h"
+#include "cli/pool_at.h"
 #include "cli/style.h"
-#include "scheduler/queue/queue.h"
 
 #include <jansson.h>
 
 /** Exit statuses of commands about a pool; 2 is OPTIONS_USAGE. */
 #define POOL_OK             0
 #define POOL_NOT            1 /* it cannot be: no such job, not ended… */
-#define POOL_INFRASTRUCTURE 3 /* Redis is away */
+#define POOL_INFRASTRUCTURE POOL_AT_NO_REDIS
 
 #define POOL_EXIT_HELP                                                          \
     "exit status: 0 done, 1 it cannot be (there is no such job …), 2 wrong\n" \
@@ -20,40 +19,25 @@
 
 /** What they all take: the first member of a command's own struct. */
 struct pool_options {
-    struct settings_options settings;
-    const char *redis;
-    const char *pool;
+    struct pool_at_options at;
     bool json;
 };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define POOL_OPTION_DEFS(whole, member)                                        \
-    {.name = "redis",                                                          \
-     .argument = "URL",                                                        \
-     .help = "the Redis of the pool (default: $BERTH_REDIS, else\n"            \
-             "redis.url of the configuration, else the one of a\n"             \
-             "berth that runs with this state directory)",                     \
-     .type = OPTION_STRING,                                                    \
-     .offset = offsetof(whole, member.redis)},                                 \
-        {.name = "pool",                                                       \
-         .argument = "NAME",                                                   \
-         .help = "the pool (default: pool.name of the configuration)",         \
-         .type = OPTION_STRING,                                                \
-         .offset = offsetof(whole, member.pool)},                              \
-        {.name = "json",                                                       \
-         .help = "print JSON; moments are milliseconds since 1970",            \
-         .type = OPTION_FLAG,                                                  \
-         .offset = offsetof(whole, member.json)},                              \
-        SETTINGS_OPTION_DEFS(whole, member.settings)
+    POOL_AT_OPTION_DEFS(whole, member.at),                                     \
+    {                                                                          \
+        .name = "json",                                                        \
+        .help = "print JSON; moments are milliseconds since 1970",             \
+        .type = OPTION_FLAG, .offset = offsetof(whole, member.json)            \
+    }
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 struct pool {
-    struct settings *settings; /* owned */
-    char *url;                 /* owned */
-    struct queue *queue;       /* owned; for blocking calls */
-    struct style style;        /* of standard output */
-    size_t columns;            /* of it */
-    bool embedded;             /* it is the Redis of a berth that runs here */
+    struct pool_at at;
+    struct queue *queue; /* owned; for blocking calls */
+    struct style style;  /* of standard output */
+    size_t columns;      /* of it */
     bool json;
 };
 

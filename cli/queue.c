@@ -164,7 +164,7 @@ static const char *worker_state(const struct pool *pool, const json_t *worker,
     bool drains = job_number(worker, "drain") ||
                   strcmp(job_string(worker, "state"), "draining") == 0;
 
-    if (ago_ms > pool->settings->lease.duration_ms)
+    if (ago_ms > pool->at.settings->lease.duration_ms)
         return "lost";
     if (drains)
         return job_number(worker, "running") ? "draining" : "drained";

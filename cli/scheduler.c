@@ -2,14 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/daemon/scheduler.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
 #include "cli/commands.h"
-#include "cli/embedded.h"
 #include "cli/mirror_uid.h"
-#include "cli/settings.h"
+#include "cli/pool_at.h"
 #include "scheduler/queue/submit.h"
 
 #include <signal.h>
@@ -18,32 +16,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_FAILED         1
-#define EXIT_INFRASTRUCTURE 3
-#define STOP_MS             3000
+#define EXIT_FAILED 1
+#define STOP_MS     3000
 
 struct scheduler_command {
-    struct settings_options settings;
-    const char *redis;
-    const char *pool;
+    struct pool_at_options at;
     const char *name;
 };
 
 #define FIELD(member) offsetof(struct scheduler_command, member)
 
 static const struct option_def option_defs[] = {
-    {"redis", 0, "URL",
-     "the Redis of the pool (default: $BERTH_REDIS, else\nredis.url of the "
-     "configuration, else the one of a\nberth that runs with this state "
-     "directory)",
-     OPTION_STRING, FIELD(redis)},
-    {"pool", 0, "NAME", "the pool (default: pool.name of the configuration)",
-     OPTION_STRING, FIELD(pool)},
     {"name", 0, "NAME",
      "what it is called: what a dead one of that name held\ncomes back at "
      "once (default: the host's name and the\nnumber of the process)",
      OPTION_STRING, FIELD(name)},
-    SETTINGS_OPTION_DEFS(struct scheduler_command, settings),
+    POOL_AT_OPTION_DEFS(struct scheduler_command, at),
 };
 
 const struct command command_scheduler = {
@@ -63,14 +51,14 @@ const struct command command_scheduler = {
 /* The process. */
 struct daemon {
     const struct scheduler_command *command; /* borrowed */
-    struct settings *settings;               /* owned */
-    struct queue_number *numbers[3];         /* owned; of the pool_conf */
+    struct pool_at at;
+    struct queue_number *numbers[3]; /* owned; of the pool_conf */
     struct strv tenants;
     struct loop *loop; /* owned, as the next three */
     struct notify *notify;
     struct queue *queue;
     struct scheduler *scheduler;
-    char *name, *url; /* owned */
+    char *name; /* owned */
     bool stopping;
 };
 
@@ -110,7 +98,7 @@ static void clear_numbers(struct daemon *d)
 
 static struct scheduler_options options_of(struct daemon *d)
 {
-    const struct settings *s = d->settings;
+    const struct settings *s = d->at.settings;
 
     clear_numbers(d);
     d->numbers[0] = numbers_of(d, &s->weights, true);
@@ -140,24 +128,6 @@ static struct scheduler_options options_of(struct daemon *d)
     };
 }
 
-static int load_settings(struct daemon *d, struct settings **out)
-{
-    CLEANUP(settings_errors)
-    struct settings_errors *errors = settings_errors_new();
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    CLEANUP(strv) struct strv kept = {0};
-
-    if (settings_reload_options(&d->command->settings, d->settings, &kept,
-                                errors, out) < 0) {
-        settings_errors_render(errors, &text);
-        fputs(text.data, stderr);
-        return -1;
-    }
-    for (size_t i = 0; i < kept.count; i++)
-        log_warn("%s", kept.items[i]);
-    return 0;
-}
-
 /* ---- signals ---------------------------------------------------------------
  */
 
@@ -167,15 +137,17 @@ static void on_hup(void *arg, int signo UNUSED)
     CLEANUP(settings) struct settings *before = NULL;
     struct settings *settings = NULL;
     struct scheduler_options options;
+    struct err err;
 
     if (d->stopping)
         return;
     notify_reloading(d->notify);
-    if (load_settings(d, &settings) < 0) {
+    if (settings_get(&d->command->at.settings, d->at.settings, &settings,
+                     &err) < 0) {
         log_error("the configuration stays as it was");
     } else {
-        before = d->settings;
-        d->settings = settings;
+        before = d->at.settings;
+        d->at.settings = settings;
         options = options_of(d);
         scheduler_configure(d->scheduler, &options);
         log_info("the configuration was read again");
@@ -214,50 +186,12 @@ static void on_end(void *arg, int signo UNUSED)
 /* ---- life ------------------------------------------------------------------
  */
 
-static int find_redis(struct daemon *d, struct err *err)
-{
-    if (d->command->redis)
-        d->url = xstrdup(d->command->redis);
-    else if (*d->settings->redis.url)
-        d->url = xstrdup(d->settings->redis.url);
-    else
-        d->url = embedded_find(d->settings->state_dir);
-    if (d->url)
-        return 0;
-    return err_set(err, ERR_TRANSIENT,
-                   "no Redis is configured, and no berth runs one in '%s': "
-                   "name it with --redis URL or BERTH_REDIS",
-                   d->settings->state_dir);
-}
-
-static int check_name(const char *name, struct err *err)
-{
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-"
-                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-    if (!len || name[len] || len > 64)
-        return err_set(err, ERR_USER,
-                       "the name '%.80s' is not 1 to 64 of A-Z, a-z, 0-9, "
-                       "'_', '.' and '-'",
-                       name);
-    return 0;
-}
-
 static int open_all(struct daemon *d, struct err *err)
 {
-    const struct settings *s = d->settings;
-    const struct queue_options queue = {
-        .url = d->url,
-        .pool = d->command->pool ? d->command->pool : s->pool.name,
-        .max_instances = (unsigned)s->pool.max_instances,
-        .lease_ms = (uint32_t)s->lease.duration_ms,
-        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
-        .wait_replicas = (uint32_t)s->redis.wait_replicas,
-        .wait_ms = (uint32_t)s->redis.wait_timeout_ms};
+    const struct queue_options queue = pool_at_queue(&d->at);
 
-    if (!*s->state_dir)
-        return err_set(err, ERR_USER, "there is no state directory");
-    if (dir_make(s->state_dir, 0711, err) < 0 || loop_new(&d->loop, err) < 0 ||
+    if (settings_make_state_dir(d->at.settings, err) < 0 ||
+        loop_new(&d->loop, err) < 0 ||
         notify_new(d->loop, &d->notify, err) < 0 ||
         queue_open(d->loop, &queue, &d->queue, err) < 0)
         return -1;
@@ -271,18 +205,15 @@ static int run(struct daemon *d, int *out_status, struct err *err)
 {
     struct scheduler_options options;
 
-    *out_status = OPTIONS_USAGE;
-    if (load_settings(d, &d->settings) < 0)
-        return err_set(err, ERR_USER, "the configuration is invalid");
-    d->name = d->command->name ? xstrdup(d->command->name)
-                               : xasprintf("%.50s-%d", d->settings->worker.name,
-                                           (int)getpid());
-    if (check_name(d->name, err) < 0)
-        return -1;
-    *out_status = EXIT_INFRASTRUCTURE;
-    if (find_redis(d, err) < 0)
+    if (pool_at_find(&d->at, &d->command->at, out_status, err) < 0)
         return -1;
     *out_status = OPTIONS_USAGE;
+    d->name =
+        d->command->name
+            ? xstrdup(d->command->name)
+            : xasprintf("%.50s-%d", d->at.settings->worker.name, (int)getpid());
+    if (settings_check_name(d->name, err) < 0)
+        return err_wrap(err, "--name '%.80s'", d->name);
     if (open_all(d, err) < 0)
         return -1;
     options = options_of(d);
@@ -303,10 +234,7 @@ static void close_all(struct daemon *d)
     notify_free(d->notify);
     loop_free(d->loop);
     clear_numbers(d);
-    settings_free(d->settings);
-    if (d->url)
-        mem_wipe(d->url, strlen(d->url));
-    free(d->url);
+    pool_at_clear(&d->at);
     free(d->name);
 }
 
@@ -328,6 +256,6 @@ int cmd_scheduler(int argc, char **argv)
     else if (run(&daemon, &status, &err) < 0)
         log_error("%s", err.msg);
     close_all(&daemon);
-    strv_clear(&command.settings.sets);
+    strv_clear(&command.at.settings.sets);
     return status;
 }

@@ -3,7 +3,9 @@
 #include "cli/settings.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -205,17 +207,10 @@ int settings_load(const struct settings_from *from,
     return load(&sources, from->before, from->kept, errors, out_settings);
 }
 
-int settings_load_options(const struct settings_options *options,
-                          struct settings_errors *errors,
-                          struct settings **out_settings)
-{
-    return settings_reload_options(options, NULL, NULL, errors, out_settings);
-}
-
-int settings_reload_options(const struct settings_options *options,
-                            const struct settings *before, struct strv *kept,
-                            struct settings_errors *errors,
-                            struct settings **out_settings)
+static int load_options(const struct settings_options *options,
+                        const struct settings *before, struct strv *kept,
+                        struct settings_errors *errors,
+                        struct settings **out_settings)
 {
     struct config_option sets[OPTION_LIST_MAX];
     const struct settings_from from = {.file = options->file,
@@ -229,4 +224,39 @@ int settings_reload_options(const struct settings_options *options,
         sets[i] = (struct config_option){.given = "--set",
                                          .value = options->sets.items[i]};
     return settings_load(&from, errors, out_settings);
+}
+
+int settings_load_options(const struct settings_options *options,
+                          struct settings_errors *errors,
+                          struct settings **out_settings)
+{
+    return load_options(options, NULL, NULL, errors, out_settings);
+}
+
+int settings_get(const struct settings_options *options,
+                 const struct settings *before, struct settings **out_settings,
+                 struct err *err)
+{
+    CLEANUP(settings_errors)
+    struct settings_errors *errors = settings_errors_new();
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    CLEANUP(strv) struct strv kept = {0};
+
+    if (load_options(options, before, &kept, errors, out_settings) < 0) {
+        settings_errors_render(errors, &text);
+        fputs(text.data, stderr);
+        return err_set(err, ERR_USER, "the configuration is invalid");
+    }
+    for (size_t i = 0; i < kept.count; i++)
+        log_warn("%s", kept.items[i]);
+    return 0;
+}
+
+/* ---- what it is used for ------------------------------------------------- */
+
+int settings_make_state_dir(const struct settings *settings, struct err *err)
+{
+    if (!*settings->state_dir)
+        return err_set(err, ERR_USER, "set state_dir: there is no default");
+    return dir_make(settings->state_dir, 0711, err);
 }

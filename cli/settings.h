@@ -123,11 +123,23 @@ struct settings_options {
 MUST_USE int settings_load_options(const struct settings_options *options,
                                    struct settings_errors *errors,
                                    struct settings **out_settings);
-/** The same again, of a process that runs: `before` and `kept` as above. */
-MUST_USE int settings_reload_options(const struct settings_options *options,
-                                     const struct settings *before,
-                                     struct strv *kept,
-                                     struct settings_errors *errors,
-                                     struct settings **out_settings);
+/**
+ * The same, telling people: all that is wrong on standard error, and, of a
+ * process that runs (`before` is what it has, else NULL), in its log what needs
+ * a restart. ERR_USER: something was wrong.
+ */
+MUST_USE int settings_get(const struct settings_options *options,
+                          const struct settings *before,
+                          struct settings **out_settings, struct err *err);
+
+/**
+ * Make the state directory, for a program that needs one. ERR_USER: there is
+ * none to be had.
+ */
+MUST_USE int settings_make_state_dir(const struct settings *settings,
+                                     struct err *err);
+
+/** ERR_USER unless a pool, worker or scheduler may be called that. */
+MUST_USE int settings_check_name(const char *text, struct err *err);
 
 #endif

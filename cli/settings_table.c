@@ -1,5 +1,6 @@
 /* cli/settings_table.c - the keys of berth's configuration. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/redis.h"
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
@@ -27,7 +28,7 @@ static int check_redis(const char *text, struct err *err)
     return *text ? redis_url_parse(text, &url, err) : 0;
 }
 
-static int check_name(const char *text, struct err *err)
+int settings_check_name(const char *text, struct err *err)
 {
     size_t len = strspn(text, NAME_CHARS);
 
@@ -125,14 +126,15 @@ static const struct config_key keys[] = {
      .type = CONFIG_DURATION,
      AT(redis.wait_timeout_ms),
      .initial = "1s",
-     RANGE(SECOND, MINUTE),
-     .help = "How long to wait for them."},
+     /* The call that waits must not be given up before. */
+     RANGE(SECOND, REDIS_COMMAND_TIMEOUT_MS - SECOND),
+     .help = "How long to wait for them; a command is given up after 10s."},
 
     {.name = "pool.name",
      .type = CONFIG_STRING,
      AT(pool.name),
      .initial = "default",
-     .check = check_name,
+     .check = settings_check_name,
      .help = "The pool of jobs: all who name the same one share its queue."},
     {.name = "pool.max_instances",
      .type = CONFIG_INTEGER,
@@ -258,7 +260,7 @@ static const struct config_key keys[] = {
      AT(worker.name),
      .initial = "the host's name",
      .derive = host_name,
-     .check = check_name,
+     .check = settings_check_name,
      .help = "What the worker is called; no two may share a name."},
     {.name = "worker.capacity",
      .parts = SETTINGS_WORKER,

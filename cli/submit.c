@@ -171,13 +171,8 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
 static int put_in(const struct pool *pool, struct document_file *file,
                   struct submission *s, struct err *err)
 {
-    const struct settings *settings = pool->settings;
-    const struct queue_options options = {
-        .url = pool->url,
-        .pool = queue_pool(pool->queue),
-        .max_instances = 1,
-        .wait_replicas = (uint32_t)settings->redis.wait_replicas,
-        .wait_ms = (uint32_t)settings->redis.wait_timeout_ms};
+    const struct settings *settings = pool->at.settings;
+    const struct queue_options options = pool_at_queue(&pool->at);
     struct admit_options admit_options = {.state_dir = settings->state_dir,
                                           .uid = mirror_uid(),
                                           .read_timeout_ms = READ_TIMEOUT_MS};
@@ -186,7 +181,7 @@ static int put_in(const struct pool *pool, struct document_file *file,
     int rc = 0;
 
     if (loop_new(&s->loop, err) < 0 ||
-        dir_make(settings->state_dir, 0711, err) < 0 ||
+        settings_make_state_dir(settings, err) < 0 ||
         queue_open(s->loop, &options, &queue, err) < 0)
         return -1;
     admit_options.loop = s->loop;
@@ -370,7 +365,7 @@ int cmd_submit(int argc, char **argv)
         options_parse(&command_submit, argc, argv, &first, &operands, NULL);
     int status = OPTIONS_USAGE;
 
-    strv_clear(&first.pool.settings.sets);
+    strv_clear(&first.pool.at.settings.sets);
     if (parsed == 0)
         file.name = operands.items[0];
     if (parsed != 0 || load_document_file(&file))

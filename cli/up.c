@@ -1,6 +1,5 @@
 /* cli/up.c - berth up: a scheduler and a worker on this host, and a Redis. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
@@ -34,7 +33,7 @@ const struct command command_up = {
         "berth worker: TERM drains, INT cancels what runs, HUP reads the\n"
         "configuration again.\n\n"
         "exit status: 0 it was told to end, 1 it could not go on, 2 wrong\n"
-        "usage",
+        "usage or settings",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
     .main = cmd_up,
@@ -159,9 +158,7 @@ static int start_redis(struct up *up, struct err *err)
 
     if (*up->settings->redis.url)
         return 0;
-    if (!*state_dir)
-        return err_set(err, ERR_USER, "set state_dir: there is no default");
-    if (dir_make(state_dir, 0711, err) < 0 ||
+    if (settings_make_state_dir(up->settings, err) < 0 ||
         embedded_start(state_dir, is_interrupted, &up->embedded, err) < 0)
         return -1;
     if (setenv("BERTH_REDIS", embedded_url(up->embedded), 1) < 0)
@@ -204,19 +201,6 @@ static void end_children(struct up *up)
     }
 }
 
-static int load(struct up *up)
-{
-    CLEANUP(settings_errors)
-    struct settings_errors *errors = settings_errors_new();
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-
-    if (settings_load_options(up->given, errors, &up->settings) == 0)
-        return 0;
-    settings_errors_render(errors, &text);
-    fputs(text.data, stderr);
-    return -1;
-}
-
 static int run(const struct settings_options *given)
 {
     struct up up = {.given = given};
@@ -225,8 +209,10 @@ static int run(const struct settings_options *given)
 
     for (size_t i = 0; i < CHILD_COUNT; i++)
         up.children[i] = (struct child){&up, -1};
-    if (load(&up) < 0)
-        return 1;
+    if (settings_get(given, NULL, &up.settings, &err) < 0) {
+        log_error("%s", err.msg);
+        return OPTIONS_USAGE;
+    }
     rc = start(&up, &err);
     if (rc == 0) {
         notify_ready(up.notify);

@@ -1,13 +1,12 @@
 /* cli/worker.c - `berth worker`: takes jobs off the queue and runs them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
 #include "base/redis_sync.h"
 #include "cli/commands.h"
-#include "cli/settings.h"
+#include "cli/pool_at.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <hiredis/hiredis.h>
@@ -17,15 +16,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#define EXIT_FAILED   1
 #define KILL_AFTER_MS 120000  /* from the cancellation of all to their kill */
 #define EXPIRE_MS     3600000 /* how often old logs are looked for */
 
 struct worker_options {
-    struct settings_options settings;
+    struct pool_at_options at;
+    const char *name;
 };
 
 static const struct option_def options[] = {
-    SETTINGS_OPTION_DEFS(struct worker_options, settings),
+    {"name", 0, "NAME",
+     "what it is called, and no other is (default: worker.name\nof the "
+     "configuration)",
+     OPTION_STRING, offsetof(struct worker_options, name)},
+    POOL_AT_OPTION_DEFS(struct worker_options, at),
 };
 
 const struct command command_worker = {
@@ -38,7 +43,8 @@ const struct command command_worker = {
         "cancel\n"
         "them. One more: kill them. HUP: read the configuration again.\n\n"
         "exit status: 0 it was told to end, 1 it could not go on, 2 wrong "
-        "usage",
+        "usage\n"
+        "or settings, 3 no Redis is configured",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .main = cmd_worker,
@@ -47,14 +53,15 @@ const struct command command_worker = {
 enum stage { TAKING, DRAINING, CANCELLING, KILLING };
 
 struct worker {
-    const struct settings_options *options; /* borrowed */
-    struct settings *settings;              /* owned */
-    struct loop *loop;                      /* owned */
-    struct notify *notify;                  /* owned; uses the loop */
-    struct queue *queue;                    /* owned; uses the loop */
-    struct log_store *logs;                 /* owned */
-    struct supervisor *supervisor;          /* owned; uses all three */
-    struct loop_source *patience;           /* borrowed; of this stage */
+    const struct worker_options *options; /* borrowed */
+    struct pool_at at;
+    const char *name;              /* borrowed from either */
+    struct loop *loop;             /* owned */
+    struct notify *notify;         /* owned; uses the loop */
+    struct queue *queue;           /* owned; uses the loop */
+    struct log_store *logs;        /* owned */
+    struct supervisor *supervisor; /* owned; uses all three */
+    struct loop_source *patience;  /* borrowed; of this stage */
     enum stage stage;
     bool connected;     /* Redis answered once */
     bool failed;        /* `failure` says why we cannot go on */
@@ -88,45 +95,30 @@ static struct supervisor_limits limits_of(const struct settings *settings,
     };
 }
 
-static int load(const struct settings_options *given,
-                const struct settings *before, struct strv *kept,
-                struct settings **out_settings)
+/* They stay as they were, but what holds them may have been read again. */
+static void take_names(struct worker *worker)
 {
-    CLEANUP(settings_errors)
-    struct settings_errors *errors = settings_errors_new();
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    struct config_option sets[OPTION_LIST_MAX];
-    const struct settings_from from = {.file = given->file,
-                                       .environ = environ,
-                                       .options = sets,
-                                       .option_count = given->sets.count,
-                                       .before = before,
-                                       .kept = kept};
+    const struct worker_options *given = worker->options;
 
-    for (size_t i = 0; i < given->sets.count; i++)
-        sets[i] = (struct config_option){.given = "--set",
-                                         .value = given->sets.items[i]};
-    if (settings_load(&from, errors, out_settings) == 0)
-        return 0;
-    settings_errors_render(errors, &text);
-    fputs(text.data, stderr);
-    return -1;
+    worker->name = given->name ? given->name : worker->at.settings->worker.name;
+    worker->at.pool =
+        given->at.pool ? given->at.pool : worker->at.settings->pool.name;
 }
 
 static void reload(struct worker *worker)
 {
-    CLEANUP(strv) struct strv kept = {0};
+    CLEANUP(settings) struct settings *before = NULL;
     CLEANUP(mem) char *labels = NULL;
     struct settings *settings = NULL;
     struct supervisor_limits limits;
     struct err err = {0};
 
     notify_reloading(worker->notify);
-    if (load(worker->options, worker->settings, &kept, &settings) == 0) {
-        for (size_t i = 0; i < kept.count; i++)
-            log_warn("%s", kept.items[i]);
-        settings_free(worker->settings);
-        worker->settings = settings;
+    if (settings_get(&worker->options->at.settings, worker->at.settings,
+                     &settings, &err) == 0) {
+        before = worker->at.settings;
+        worker->at.settings = settings;
+        take_names(worker);
         labels = join_labels(&settings->worker.labels);
         limits = limits_of(settings, labels);
         if (supervisor_set_limits(worker->supervisor, &limits, &err) < 0)
@@ -153,7 +145,7 @@ static void on_patience(void *arg)
 static void go_on_to(struct worker *worker, enum stage stage)
 {
     int64_t patience_ms = stage == DRAINING
-                              ? worker->settings->worker.drain_timeout_ms
+                              ? worker->at.settings->worker.drain_timeout_ms
                               : KILL_AFTER_MS;
 
     if (worker->stage == TAKING) {
@@ -244,7 +236,7 @@ static void tell_status(struct worker *worker)
     else
         (void)snprintf(status, sizeof(status), "%s%u of %lld jobs run%s%s",
                        stage, supervisor_running(worker->supervisor),
-                       (long long)worker->settings->worker.capacity,
+                       (long long)worker->at.settings->worker.capacity,
                        *refuses ? "; " : "", refuses);
     if (strcmp(status, worker->status) == 0)
         return;
@@ -256,11 +248,10 @@ static void tell_status(struct worker *worker)
 
 /* A wrong password shows here: later it is one more reason to wait. Blocks for
  * some seconds at most. */
-static int try_redis(const struct settings *settings, struct err *err)
+static int try_redis(const char *url, struct err *err)
 {
-    const struct redis_options redis_options = {.url = settings->redis.url,
-                                                .connect_timeout_ms = 3000,
-                                                .command_timeout_ms = 3000};
+    const struct redis_options redis_options = {
+        .url = url, .connect_timeout_ms = 3000, .command_timeout_ms = 3000};
     static const char *const ping[] = {"PING"};
     const struct redis_words words = {ping, NULL, ARRAY_LEN(ping)};
     CLEANUP(redis_sync) struct redis_sync *redis = NULL;
@@ -279,31 +270,17 @@ static int try_redis(const struct settings *settings, struct err *err)
 
 static int open_queue(struct worker *worker, struct err *err)
 {
-    const struct settings *s = worker->settings;
-    const struct queue_options queue = {
-        .url = s->redis.url,
-        .pool = s->pool.name,
-        .max_instances = (unsigned)s->pool.max_instances,
-        .lease_ms = (uint32_t)s->lease.duration_ms,
-        .kill_grace_ms = (uint32_t)s->lease.kill_grace_ms,
-        .wait_replicas = (uint32_t)s->redis.wait_replicas,
-        .wait_ms = (uint32_t)s->redis.wait_timeout_ms,
-    };
+    const struct queue_options queue = pool_at_queue(&worker->at);
 
-    if (!*s->redis.url)
-        return err_set(err, ERR_USER,
-                       "a worker needs a Redis: set redis.url (BERTH_REDIS)");
-    if (try_redis(s, err) < 0)
-        return -1;
     return queue_open(worker->loop, &queue, &worker->queue, err);
 }
 
 static int make_supervisor(struct worker *worker, struct err *err)
 {
-    const struct settings *s = worker->settings;
+    const struct settings *s = worker->at.settings;
     CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
     const struct supervisor_options supervisor = {
-        .worker = s->worker.name,
+        .worker = worker->name,
         .state_dir = s->state_dir,
         .limits = limits_of(s, labels),
         .renew_ms = (uint32_t)s->lease.renew_ms,
@@ -324,8 +301,8 @@ static void expire_logs(void *arg)
 {
     struct worker *worker = arg;
     const struct log_retention retention = {
-        .max_age_ms = worker->settings->log.keep_ms,
-        .max_bytes = (uint64_t)worker->settings->log.keep_bytes};
+        .max_age_ms = worker->at.settings->log.keep_ms,
+        .max_bytes = (uint64_t)worker->at.settings->log.keep_bytes};
     struct log_removed removed = {0, 0};
     struct err err = {0};
 
@@ -341,7 +318,7 @@ static void expire_logs(void *arg)
 static int open_logs(struct worker *worker, struct err *err)
 {
     CLEANUP(mem)
-    char *address = xasprintf("dir:%s", worker->settings->log.store);
+    char *address = xasprintf("dir:%s", worker->at.settings->log.store);
 
     if (log_store_open(address, &worker->logs, err) < 0)
         return -1;
@@ -352,11 +329,11 @@ static int open_logs(struct worker *worker, struct err *err)
 /* run-job finds the state where we have it. */
 static int make_state(const struct settings *settings, struct err *err)
 {
-    if (!*settings->state_dir)
-        return err_set(err, ERR_USER, "set state_dir: there is no default");
+    if (settings_make_state_dir(settings, err) < 0)
+        return -1;
     if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set BERTH_STATE_DIR");
-    return dir_make(settings->state_dir, 0711, err);
+    return 0;
 }
 
 static int start(struct worker *worker, struct err *err)
@@ -365,8 +342,7 @@ static int start(struct worker *worker, struct err *err)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    if (make_state(worker->settings, err) < 0 || open_queue(worker, err) < 0 ||
-        notify_new(worker->loop, &worker->notify, err) < 0 ||
+    if (notify_new(worker->loop, &worker->notify, err) < 0 ||
         open_logs(worker, err) < 0 || make_supervisor(worker, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
@@ -378,10 +354,10 @@ static int start(struct worker *worker, struct err *err)
 
 static int live(struct worker *worker, struct err *err)
 {
-    const struct settings *s = worker->settings;
+    const struct settings *s = worker->at.settings;
 
-    log_info("worker %s: pool %s, %lld jobs at a time", s->worker.name,
-             s->pool.name, (long long)s->worker.capacity);
+    log_info("worker %s: pool %s, %lld jobs at a time", worker->name,
+             worker->at.pool, (long long)s->worker.capacity);
     notify_ready(worker->notify);
     while (worker->stage != KILLING &&
            !supervisor_is_drained(worker->supervisor)) {
@@ -396,30 +372,42 @@ static int live(struct worker *worker, struct err *err)
     return 0;
 }
 
-static int run(const struct settings_options *given)
+static int start_and_live(struct worker *worker, int *out_status,
+                          struct err *err)
+{
+    if (pool_at_find(&worker->at, &worker->options->at, out_status, err) < 0)
+        return -1;
+    *out_status = OPTIONS_USAGE;
+    take_names(worker);
+    if (settings_check_name(worker->name, err) < 0)
+        return err_wrap(err, "--name '%.80s'", worker->name);
+    if (make_state(worker->at.settings, err) < 0 ||
+        loop_new(&worker->loop, err) < 0 || open_queue(worker, err) < 0)
+        return -1;
+    *out_status = EXIT_FAILED;
+    if (try_redis(worker->at.url, err) < 0 || start(worker, err) < 0 ||
+        live(worker, err) < 0)
+        return -1;
+    log_info("worker %s: ended", worker->name);
+    *out_status = 0;
+    return 0;
+}
+
+static int run(const struct worker_options *given)
 {
     struct worker worker = {.options = given};
     struct err err = {0};
-    int rc = -1;
+    int status;
 
-    if (load(given, NULL, NULL, &worker.settings) < 0)
-        return 1;
-    rc = loop_new(&worker.loop, &err);
-    if (!rc)
-        rc = start(&worker, &err);
-    if (!rc)
-        rc = live(&worker, &err);
-    if (rc < 0)
+    if (start_and_live(&worker, &status, &err) < 0)
         log_error("%s", err.msg);
-    else
-        log_info("worker %s: ended", worker.settings->worker.name);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);
-    settings_free(worker.settings);
-    return rc < 0;
+    pool_at_clear(&worker.at);
+    return status;
 }
 
 int cmd_worker(int argc, char **argv)
@@ -435,9 +423,9 @@ int cmd_worker(int argc, char **argv)
     if (parsed != 0)
         status = options_finish(&command_worker, parsed, &err);
     else if (!proc_end_with_parent())
-        status = 1;
+        status = EXIT_FAILED;
     else
-        status = run(&opts.settings);
-    strv_clear(&opts.settings.sets);
+        status = run(&opts);
+    strv_clear(&opts.at.settings.sets);
     return status;
 }

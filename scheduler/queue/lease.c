@@ -308,3 +308,17 @@ void queue_listen(struct queue *queue, const char *worker, uint32_t wait_ms,
     queue_args_str(&args, queue_seconds(wait_ms, seconds));
     queue_send_waiting(request, &queue->bell, &args);
 }
+
+static void on_passed(struct queue_request *request UNUSED,
+                      const struct redisReply *reply UNUSED,
+                      const struct err *err UNUSED)
+{
+}
+
+void queue_pass_bell(struct queue *queue, const char *worker)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, worker);
+    queue_send(queue_request(queue, on_passed, NULL, NULL), SCRIPT_PASS, &args);
+}

@@ -145,4 +145,10 @@ typedef void queue_bell_fn(void *arg, enum queue_bell bell,
 void queue_listen(struct queue *queue, const char *worker, uint32_t wait_ms,
                   queue_bell_fn *fn, void *arg);
 
+/**
+ * `worker` was rung for a job and takes none now: another that waits is rung
+ * in its place. Nobody is told whether that worked.
+ */
+void queue_pass_bell(struct queue *queue, const char *worker);
+
 #endif

@@ -42,6 +42,7 @@ EMBED_FILES(queue_lua_audit, LANES LUA("audit"));
 EMBED_FILES(queue_lua_worker, POOL LUA("worker"));
 EMBED_FILES(queue_lua_rejected, POOL LUA("rejected"));
 EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
+EMBED_FILES(queue_lua_pass, READY LUA("pass"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -70,4 +71,5 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_WORKER] = {"worker", queue_lua_worker},
     [SCRIPT_REJECTED] = {"rejected", queue_lua_rejected},
     [SCRIPT_FORGET] = {"forget", queue_lua_forget},
+    [SCRIPT_PASS] = {"pass", queue_lua_pass},
 };

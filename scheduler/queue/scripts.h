@@ -33,6 +33,7 @@ enum queue_script {
     SCRIPT_WORKER,
     SCRIPT_REJECTED,
     SCRIPT_FORGET,
+    SCRIPT_PASS,
     SCRIPT_COUNT
 };
 

@@ -89,6 +89,9 @@ wrong "broken.yml:2:1: .*timeout" run broken.yml --repo empty
 like "$err" "broken.yml:5:5: " "an invalid pipeline: all errors are listed"
 like "$err" "5 \|     tiemout: 3
  +\|     \^" "an invalid pipeline: the caret is beneath the place"
+printf 'jobs: {a: {steps: [{run: ls}]}}\n' >many.yml
+wrong "give that to 'berth submit --follow'" run many.yml --repo empty
+like "$err" "many.yml:1:7: this makes several jobs" "and what is wrong stays told"
 ok "none of this started anything" test ! -e "$BERTH_STATE_DIR"
 
 run run test --repo empty --redis unix:///nonexistent/redis.sock

@@ -24,7 +24,7 @@ stop_redis() {
     kill -9 "$redis_pid" 2>/dev/null
     wait "$redis_pid" 2>/dev/null
 }
-trap 'stop_redis; kill -9 "${worker_pid:-}" 2>/dev/null' EXIT
+trap 'stop_redis; kill -9 "${worker_pid:-}" "${up_pid:-}" 2>/dev/null' EXIT
 
 # submit ID BEHAVIOUR: as queue_submit() does it
 lua=$tap_root/scheduler/queue/lua
@@ -53,8 +53,8 @@ redis: { url: "unix://$socket" }
 pool: { max_instances: 10 }
 worker: { name: w1, capacity: 1, min_disk: 1KiB, min_memory: 1KiB }
 Y
-start_worker() {
-    BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml \
+start_worker() { # start_worker [OPTION…]
+    BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml "$@" \
         >worker.log 2>&1 &
     worker_pid=$!
 }
@@ -76,10 +76,20 @@ wait_log() {
 
 # ---- what is wrong from the start ----------------------------------------------
 echo "worker: { capacity: 0 }" >wrong.yml
-not_ok "a wrong configuration" "$BERTH_BIN" worker --config wrong.yml
-like "$(cat .tap)" "wrong.yml:1:" "says where it is wrong"
-not_ok "no Redis at all" "$BERTH_BIN" worker --set "state_dir=$TEST_TMP/x"
-like "$(cat .tap)" "set redis.url" "says what to set"
+exits() { # exits STATUS WHAT OPTION…: what it said is in wrong.log
+    "$BERTH_BIN" worker "${@:3}" >wrong.log 2>&1
+    is $? "$1" "$2"
+}
+exits 2 "a wrong configuration" --config wrong.yml
+like "$(cat wrong.log)" "wrong.yml:1:" "says where it is wrong"
+exits 2 "a wrong option" --capacity 3
+exits 2 "a wrong name" --config berth.yml --name 'a b'
+like "$(cat wrong.log)" "name 'a b'" "is named"
+exits 2 "a wrong pool" --config berth.yml --pool 'a b'
+exits 2 "a wrong address" --config berth.yml --redis ftp://x
+exits 3 "no Redis at all" --set "state_dir=$TEST_TMP/x"
+like "$(cat wrong.log)" "name it with --redis URL or BERTH_REDIS" \
+    "says what to set"
 start_redis secret
 start_worker
 ended
@@ -187,4 +197,42 @@ kill "$listener" 2>/dev/null
 like "$(cat notified)" "READY=1" "it says that it is up"
 like "$(cat notified)" "STATUS=0 of 2 jobs run" "and what it does"
 like "$(cat notified)" "STOPPING=1" "and that it ends"
+
+# ---- options win over the configuration -------------------------------------------------------
+sed -i "s|unix://$socket|unix://$TEST_TMP/no.sock|" berth.yml
+start_worker --redis "unix://$socket" --pool other --name w2
+ok "a name and a pool are options" wait_log "worker w2: pool other"
+for _ in $(seq 100); do
+    [ -n "$(redis-cli -s "$socket" hget 'berth:{other}:worker:w2' state)" ] &&
+        break
+    sleep 0.1
+done
+is "$(redis-cli -s "$socket" hget 'berth:{other}:worker:w2' state)" active \
+    "and so is the Redis"
+kill -HUP "$worker_pid"
+ok "a reload" wait_log "the configuration was read again"
+kill -TERM "$worker_pid"
+ended
+like "$(cat worker.log)" "worker w2: ended" "keeps them"
+
+# ---- the Redis of another berth ----------------------------------------------------------------
+BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" up --set "state_dir=$TEST_TMP/up" \
+    --set worker.name=of-up >up.log 2>&1 &
+up_pid=$!
+for _ in $(seq 100); do
+    grep -q "worker of-up: pool" up.log && break
+    sleep 0.1
+done
+BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --name beside \
+    --set "state_dir=$TEST_TMP/up" >worker.log 2>&1 &
+worker_pid=$!
+ok "one that runs here is found" wait_log "worker beside: pool default"
+kill -TERM "$worker_pid"
+ended
+is "$status" 0 "and used until the end"
+kill -TERM "$up_pid"
+wait "$up_pid"
+is $? 0 "its owner goes on"
+"$BERTH_BIN" up --config wrong.yml >wrong.log 2>&1
+is $? 2 "berth up is as strict"
 done_testing

@@ -29,6 +29,7 @@ struct supervisor {
     TAILQ_HEAD(, slot) slots;
     unsigned running; /* slots */
     bool up;          /* what predecessors left is dealt with */
+    bool introduced;  /* a renewal was answered: whether to drain is known */
     bool draining;    /* the caller said so */
     bool told_drain;  /* the queue said so */
     bool away;        /* told the log that Redis is away */

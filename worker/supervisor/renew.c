@@ -26,15 +26,18 @@ static void renew_at(struct supervisor *s, int64_t at_mono_ms)
     s->renew = loop_add_timer(s->loop, at_mono_ms, renew_now, s);
 }
 
+/* The first answer opens the door: what drained us before we were started
+ * again still holds. */
 static void take_drain(struct supervisor *s, bool drain)
 {
     bool changed = s->told_drain != drain;
+    bool first = !s->introduced;
 
     s->told_drain = drain;
-    if (!changed)
-        return;
-    s->renew_again = true; /* so that all see how we are now */
-    if (!drain)
+    s->introduced = true;
+    if (changed)
+        s->renew_again = true; /* so that all see how we are now */
+    if (!drain && (changed || first))
         take_jobs(s);
 }
 

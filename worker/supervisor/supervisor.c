@@ -131,8 +131,7 @@ void supervisor_heard(struct supervisor *s, const struct err *err)
 static void begin(struct supervisor *s)
 {
     s->up = true;
-    renew_now(s); /* first, so that a bell knows our labels */
-    take_jobs(s);
+    renew_now(s); /* its answer says whether jobs are to be taken */
     take_listen(s);
 }
 
@@ -292,7 +291,7 @@ bool supervisor_is_drained(const struct supervisor *s)
 
 bool supervisor_is_connected(const struct supervisor *s)
 {
-    return s->up && !s->away;
+    return s->introduced && !s->away;
 }
 
 const char *supervisor_refuses(const struct supervisor *s)

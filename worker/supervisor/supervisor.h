@@ -102,8 +102,9 @@ MUST_USE int supervisor_new(struct loop *loop, struct queue *queue,
 
 /**
  * Wait for the end of what a dead predecessor left running, sweep its
- * sandboxes (`run-job --sweep DIR`, a process), give its leases back, then
- * lease and run jobs until supervisor_drain(). ERR_USER: another worker of this
+ * sandboxes (`run-job --sweep DIR`, a process), give its leases back, tell
+ * Redis of itself, then, unless `berth drain` holds, lease and run jobs until
+ * supervisor_drain(). ERR_USER: another worker of this
  * name runs on this state directory; there is no run-job.
  */
 MUST_USE int supervisor_start(struct supervisor *supervisor, struct err *err);

@@ -78,12 +78,17 @@ static void on_leased(void *arg, struct lease *lease, const struct err *err)
     }
 }
 
+static bool is_full(const struct supervisor *s)
+{
+    return supervisor_is_draining(s) ||
+           s->running >= s->options.limits.capacity;
+}
+
 void take_jobs(struct supervisor *s)
 {
     loop_remove(s->ask);
     s->ask = NULL;
-    if (!s->up || s->asking || supervisor_is_draining(s) ||
-        s->running >= s->options.limits.capacity)
+    if (!s->introduced || s->asking || is_full(s))
         return;
     if (!has_room(s)) {
         take_jobs_in(s, LOOK_AGAIN_MS);
@@ -94,6 +99,14 @@ void take_jobs(struct supervisor *s)
 }
 
 /* ---- the bell ------------------------------------------------------------ */
+
+/* It may have been on its way when we began to refuse. */
+static void take_or_pass(struct supervisor *s)
+{
+    if (!s->asking && (is_full(s) || !has_room(s)))
+        queue_pass_bell(s->queue, s->worker);
+    take_jobs(s);
+}
 
 static void on_bell(void *arg, enum queue_bell bell, const struct err *err)
 {
@@ -106,6 +119,8 @@ static void on_bell(void *arg, enum queue_bell bell, const struct err *err)
     }
     if (bell == QUEUE_BELL_RENEW)
         renew_now(s);
+    else if (bell == QUEUE_BELL_JOB)
+        take_or_pass(s);
     else
         take_jobs(s);
     take_listen(s);

@@ -1,5 +1,6 @@
 /* tests/unit/cli/settings_test.c - berth's own table, and its schedules. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/redis.h"
 #include "cli/settings.h"
 #include "tests/lib/unit.h"
 
@@ -94,6 +95,24 @@ static void test_relations(void **state)
 }
 
 /* In the file's own lines, besides errors of other keys. */
+/* What can be configured, a queue can be opened with. */
+static void test_wait_timeout(void **state)
+{
+    const struct config_key *key = settings_table.keys;
+    struct redis_options redis = {.url = "unix:///nowhere", .wait_replicas = 1};
+    struct loop *loop = NULL;
+    struct redis *client = NULL;
+
+    (void)state;
+    while (strcmp(key->name, "redis.wait_timeout") != 0)
+        key++;
+    redis.wait_ms = (uint32_t)key->max;
+    assert_int_equal(loop_new(&loop, NULL), 0);
+    assert_int_equal(redis_open(loop, &redis, &client, NULL), 0);
+    redis_free(client);
+    loop_free(loop);
+}
+
 static void test_schedule_errors(void **state)
 {
     (void)state;
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_relations),
+        cmocka_unit_test(test_wait_timeout),
         cmocka_unit_test(test_schedule_errors),
         cmocka_unit_test(test_passwords_are_not_quoted),
         cmocka_unit_test(test_reload),

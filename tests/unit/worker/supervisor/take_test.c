@@ -208,6 +208,30 @@ static void test_bell(void **state)
     }
 }
 
+/* A bell for who has just begun to drain is passed on to another. */
+static void test_bell_is_passed_on(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *idle = xasprintf("berth:{%s}:idle", f->pool);
+    CLEANUP(mem) char *ours = xasprintf("berth:{%s}:ctl:w1", f->pool);
+    CLEANUP(mem) char *theirs = xasprintf("berth:{%s}:ctl:w2", f->pool);
+    redisReply *reply;
+
+    start_slow(f, 1);
+    wait_idle(f);
+    supervisor_drain(f->supervisor);
+    run_for(f, 300);
+    submit(f, "a", "pass");
+    freeReplyObject(ASK("ZADD", idle, "9999999999999", "w2"));
+    freeReplyObject(ASK("LPUSH", ours, "job"));
+    run_for(f, 500);
+    reply = ASK("LRANGE", theirs, "0", "-1");
+    assert_int_equal(reply->elements, 1);
+    assert_string_equal(reply->element[0]->str, "job");
+    freeReplyObject(reply);
+    assert_int_equal(f->seen.started, 0);
+}
+
 static void test_cancel_by_bell(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +383,21 @@ static void test_drained_through_redis(void **state)
     assert_string_equal(active, "active");
 }
 
+/* Drained, ended, started again: what it was told holds from the first. */
+static void test_drained_before(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(mem) char *key = xasprintf("berth:{%s}:worker:w1", f->pool);
+
+    freeReplyObject(ASK("HSET", key, "drain", "1"));
+    submit(f, "a", "pass");
+    start_slow(f, 1);
+    run_for(f, 700);
+    assert_int_equal(f->seen.started, 0);
+    assert_int_equal(queue_drain(f->queue, "w1", false, NULL), 0);
+    run_until(f, &f->seen.ended, 1);
+}
+
 static void test_drain_and_resume(void **state)
 {
     struct fixture *f = *state;
@@ -466,12 +505,14 @@ int main(void)
         TEST(test_free_while_executing),
         TEST(test_idle_is_quiet),
         TEST(test_bell),
+        TEST(test_bell_is_passed_on),
         TEST(test_cancel_by_bell),
         TEST(test_cancel_several),
         TEST(test_one_renewal_for_all),
         TEST(test_facts),
         TEST(test_free_while_renewing),
         TEST(test_drained_through_redis),
+        TEST(test_drained_before),
         TEST(test_drain_and_resume),
         TEST(test_no_room),
         TEST(test_room_runs_out),
