@@ -15,6 +15,7 @@
 #define GATHER_MS 50
 #define RETRY_MS  500
 #define MAX_AGE_S ((int64_t)7 * 24 * 3600)
+#define MAX_WAITS 60 /* of job_log_finish(): a lease is over before */
 /* A masked chunk: frames are cut into some that are no larger. */
 #define CHUNK_BYTES ((size_t)64 << 10)
 
@@ -32,6 +33,9 @@ struct job_log {
     struct loop_source *gather; /* borrowed: finish a block */
     struct loop_source *retry;  /* borrowed: send again */
     struct loop_source *limit;  /* borrowed: of job_log_finish() */
+    int64_t limit_ms;           /* the same */
+    bool progress;              /* Redis took some since it was set */
+    unsigned waits;             /* how often it was set again */
     job_log_done_fn *on_finish; /* NULL: not finishing */
     void *arg;
     char *stored; /* owned */
@@ -78,25 +82,32 @@ void job_log_free(struct job_log *log)
 
 /* ---- to Redis ------------------------------------------------------------ */
 
-static void finished(struct job_log *log)
+/* The file is read on, wherever it is then. */
+static void put_in_store(struct job_log *log)
 {
-    job_log_done_fn *fn = STEAL(log->on_finish);
     const char *id = lease_job_id(log->spec.lease);
     uint64_t epoch = lease_epoch(log->spec.lease);
     struct err err;
 
+    if (!log->spool || !log->spec.store || log->stored)
+        return;
+    if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
+                      &err) < 0)
+        log_warn("job %s: its log stays in the spool: %s", id, err.msg);
+    else
+        log->stored = log_store_name(log->spec.store, id, epoch);
+}
+
+static void finished(struct job_log *log)
+{
+    job_log_done_fn *fn = STEAL(log->on_finish);
+
     loop_remove(log->limit);
     loop_remove(log->retry);
     log->limit = log->retry = NULL;
-    if (log->spool && log->spec.store) {
-        if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
-                          &err) < 0)
-            log_warn("job %s: its log stays in the spool: %s", id, err.msg);
-        else
-            log->stored = log_store_name(log->spec.store, id, epoch);
-    } else if (log->spool) {
+    put_in_store(log);
+    if (log->spool && !log->spec.store)
         (void)unlink(spool_path(log->spool));
-    }
     fn(log->arg);
 }
 
@@ -118,6 +129,7 @@ static void on_logged(void *arg, const struct err *err)
                                     on_retry, log);
         return;
     }
+    log->progress = true;
     if (err) /* the supervisor learns from its renewal what is wrong */
         log->refused = true;
     strbuf_cut(&log->batch, 0);
@@ -266,11 +278,25 @@ void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
 
 /* ---- the end ------------------------------------------------------------- */
 
+static void on_limit(void *arg);
+
+static void arm_limit(struct job_log *log)
+{
+    log->progress = false;
+    log->limit = loop_add_timer(log->spec.loop, clock_mono_ms() + log->limit_ms,
+                                on_limit, log);
+}
+
 static void on_limit(void *arg)
 {
     struct job_log *log = arg;
 
     log->limit = NULL;
+    if (!log->progress && log->waits++ < MAX_WAITS) {
+        put_in_store(log);
+        arm_limit(log);
+        return;
+    }
     log->refused = true; /* what is under way may come or not */
     finished(log);
 }
@@ -294,8 +320,8 @@ void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                  lease_job_id(log->spec.lease));
     log->on_finish = fn;
     log->arg = arg;
-    log->limit = loop_add_timer(log->spec.loop, clock_mono_ms() + limit_ms,
-                                on_limit, log);
+    log->limit_ms = limit_ms;
+    arm_limit(log);
     log->gather = loop_add_timer(log->spec.loop, 0, on_last, log);
 }
 
