@@ -34,9 +34,17 @@ bool redis_reply_is(const char *reply, const char *code)
 
 int redis_reply_failed(const char *reply, const char *server, struct err *err)
 {
-    static const char *const passing[] = {
-        "LOADING",     "BUSY",     "OOM",        "MISCONF",    "READONLY",
-        "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS", "UNKILLABLE"};
+    static const char *const passing[] = {"LOADING",
+                                          "BUSY",
+                                          "OOM",
+                                          "MISCONF",
+                                          "READONLY",
+                                          "CLUSTERDOWN",
+                                          "TRYAGAIN",
+                                          "MASTERDOWN",
+                                          "NOREPLICAS",
+                                          "UNKILLABLE",
+                                          "ERR max number of clients"};
 
     for (size_t i = 0; i < ARRAY_LEN(passing); i++)
         if (redis_reply_is(reply, passing[i]))

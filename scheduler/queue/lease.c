@@ -84,7 +84,8 @@ struct lease *queue_read_lease(struct queue *queue, const redisReply *reply,
     const char *payload = queue_reply_str(reply, at + 2);
     struct lease *lease;
 
-    if (!id || !epoch || !payload)
+    /* Files are named after it. */
+    if (!id || !epoch || !payload || queue_check_id(id, NULL) < 0)
         return NULL;
     lease = lease_new(queue, id, strtoull(epoch, NULL, 10), nonce);
     lease->payload = xstrdup(payload);

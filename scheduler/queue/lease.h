@@ -102,8 +102,9 @@ struct lease_result {
 /**
  * `err` NULL: stored; `next` is the job that came with the answer, if one was
  * wished for (owned by the callee), or NULL. ERR_LOST: another holds the lease,
- * or it ended. ERR_TRANSIENT, ERR_TIMEOUT: call again, with the same wish or
- * none; nothing is done twice.
+ * or it ended. ERR_TRANSIENT, ERR_TIMEOUT: call again, with the same wish;
+ * nothing is done twice. Without it, a job that the lost answer held runs
+ * nowhere until its lease is over.
  */
 typedef void lease_completed_fn(void *arg, struct lease *next,
                                 const struct err *err);

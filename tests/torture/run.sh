@@ -78,7 +78,7 @@ start() {
 # Until job $1 has ended; a worker that died of what failed is started again,
 # as its service manager would.
 await() {
-    local i state
+    local state
     for _ in $(seq 300); do
         state=$(redis hget "${pool}job:$1" ended_at_ms)
         [ -z "$state" ] || return 0

@@ -34,11 +34,12 @@ struct job {
     struct loop_source *deadline; /* borrowed */
     struct loop_source *retry;    /* borrowed */
     bool storing;
-    bool executing;   /* options->execute has it */
-    bool held;        /* it is on disk */
-    bool cancel_told; /* of a cancel that came through Redis */
-    bool asked;       /* the next job was asked for with the result */
-    bool gave_up;     /* `why` says so: no result will be stored */
+    bool executing;     /* options->execute has it */
+    bool held;          /* it is on disk */
+    bool cancel_told;   /* of a cancel that came through Redis */
+    bool asked;         /* the next job was asked for with the result */
+    bool gave_up;       /* `why` says so: no result will be stored */
+    int64_t refused_ms; /* monotonic; Redis refused the result first; 0: no */
     struct err why;
     struct job_verdict *verdict; /* owned; of the runner */
     char *state;                 /* owned; as it is stored */
@@ -142,11 +143,26 @@ void job_cancel(struct job *job, const char *reason)
 
 static void store(void *arg);
 
+/* What Redis refuses may be a mistake of its administrator's, who sees to it:
+ * a job of an hour is not thrown away at once. Nor does it wait for ever. */
+static bool may_store_later(struct job *job, const struct err *err)
+{
+    int64_t now = clock_mono_ms();
+
+    if (err->kind == ERR_LOST)
+        return false;
+    if (err->kind == ERR_TRANSIENT || err->kind == ERR_TIMEOUT)
+        return true;
+    if (!job->refused_ms)
+        job->refused_ms = now;
+    return now - job->refused_ms < job->spec.options->kill_ms;
+}
+
 static void on_stored(void *arg, struct lease *next, const struct err *err)
 {
     struct job *job = arg;
 
-    if (err && (err->kind == ERR_TRANSIENT || err->kind == ERR_TIMEOUT)) {
+    if (err && may_store_later(job, err)) {
         job->retry = loop_add_timer(
             job->spec.loop, clock_mono_ms() + COMPLETE_RETRY_MS, store, job);
         return;

@@ -15,6 +15,7 @@
 #define GATHER_MS 50
 #define RETRY_MS  500
 #define MAX_AGE_S ((int64_t)7 * 24 * 3600)
+#define MAX_WAITS 60 /* of job_log_finish(): a lease is over before */
 /* A masked chunk: frames are cut into some that are no larger. */
 #define CHUNK_BYTES ((size_t)64 << 10)
 
@@ -33,6 +34,9 @@ struct job_log {
     struct loop_source *gather; /* borrowed: finish a block */
     struct loop_source *retry;  /* borrowed: send again */
     struct loop_source *limit;  /* borrowed: of job_log_finish() */
+    int64_t limit_ms;           /* the same */
+    bool progress;              /* Redis took some since it was set */
+    unsigned waits;             /* how often it was set again */
     job_log_done_fn *on_finish; /* NULL: not finishing */
     void *arg;
     char *stored; /* owned */
@@ -60,23 +64,32 @@ struct job_log *job_log_new(const struct job_log_spec *spec)
     return log;
 }
 
-/* The whole log goes from the spool to the store, once. */
-static void put_away(struct job_log *log)
+/* The file is read on, wherever it is then. */
+static void put_in_store(struct job_log *log)
 {
     const char *id = lease_job_id(log->spec.lease);
     uint64_t epoch = lease_epoch(log->spec.lease);
     struct err err;
 
-    if (!log->spool || log->is_away)
+    if (!log->spool || !log->spec.store || log->stored)
         return;
-    log->is_away = true;
-    if (!log->spec.store)
-        (void)unlink(spool_path(log->spool));
-    else if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
-                           &err) < 0)
+    if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
+                      &err) < 0)
         log_warn("job %s: its log stays in the spool: %s", id, err.msg);
     else
         log->stored = log_store_name(log->spec.store, id, epoch);
+}
+
+/* Nothing comes any more: the spool is left. */
+static void put_away(struct job_log *log)
+{
+    if (!log->spool || log->is_away)
+        return;
+    log->is_away = true;
+    if (log->spec.store)
+        put_in_store(log);
+    else
+        (void)unlink(spool_path(log->spool));
 }
 
 void job_log_free(struct job_log *log)
@@ -128,6 +141,7 @@ static void on_logged(void *arg, const struct err *err)
                                     on_retry, log);
         return;
     }
+    log->progress = true;
     if (err) /* the supervisor learns from its renewal what is wrong */
         log->refused = true;
     strbuf_cut(&log->batch, 0);
@@ -276,11 +290,25 @@ void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
 
 /* ---- the end ------------------------------------------------------------- */
 
+static void on_limit(void *arg);
+
+static void arm_limit(struct job_log *log)
+{
+    log->progress = false;
+    log->limit = loop_add_timer(log->spec.loop, clock_mono_ms() + log->limit_ms,
+                                on_limit, log);
+}
+
 static void on_limit(void *arg)
 {
     struct job_log *log = arg;
 
     log->limit = NULL;
+    if (!log->progress && log->waits++ < MAX_WAITS) {
+        put_in_store(log);
+        arm_limit(log);
+        return;
+    }
     log->refused = true; /* what is under way may come or not */
     finished(log);
 }
@@ -304,8 +332,8 @@ void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                  lease_job_id(log->spec.lease));
     log->on_finish = fn;
     log->arg = arg;
-    log->limit = loop_add_timer(log->spec.loop, clock_mono_ms() + limit_ms,
-                                on_limit, log);
+    log->limit_ms = limit_ms;
+    arm_limit(log);
     log->gather = loop_add_timer(log->spec.loop, 0, on_last, log);
 }
 

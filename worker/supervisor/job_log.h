@@ -44,8 +44,10 @@ void job_log_end_step(struct job_log *log);
 
 typedef void job_log_done_fn(void *arg);
 /**
- * Call `fn` once, from the loop, when Redis has all, or after `limit_ms`; the
- * whole log is in the store by then. Nothing may be added after it.
+ * Call `fn` once, from the loop, when Redis has all, or after `limit_ms` in
+ * which it took some; while it takes nothing it would not take a result either,
+ * and its log waits. The whole log is in the store by then. Nothing may be
+ * added after it.
  */
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/redis_seen.h"
 
+#include "base/redis_impl.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -121,6 +123,24 @@ static void test_acl(void **state UNUSED)
     assert_non_null(strstr(err.msg, "NOPERM"));
     assert_int_equal(redis_sync_eval(redis, 0, "k", NULL, &reply, &err), 0);
     freeReplyObject(reply);
+}
+
+/* A server that is full is no wrong password, after which daemons end. */
+static void test_kinds_of_refusal(void **state UNUSED)
+{
+    static const struct {
+        const char *reply;
+        enum err_kind kind;
+    } cases[] = {{"ERR max number of clients reached", ERR_TRANSIENT},
+                 {"LOADING Redis is loading", ERR_TRANSIENT},
+                 {"WRONGPASS invalid", ERR_BUG},
+                 {"ERR syntax error", ERR_BUG}};
+    struct err err;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(redis_reply_failed(cases[i].reply, "s", &err), -1);
+        assert_int_equal(err.kind, cases[i].kind);
+    }
 }
 
 /* Nobody there is told at once, of each call, until somebody is. */
@@ -367,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_sync),
         cmocka_unit_test(test_sync_bounds),
         cmocka_unit_test(test_acl),
+        cmocka_unit_test(test_kinds_of_refusal),
         cmocka_unit_test(test_sync_comes_back),
         cmocka_unit_test(test_sync_away),
         cmocka_unit_test(test_async),

@@ -200,6 +200,19 @@ static void test_lease_again(void **state)
     lease_free(again);
 }
 
+/* Whoever can write to Redis must not name files on a worker. */
+static void test_hostile_id(void **state)
+{
+    struct pool *p = *state;
+
+    freeReplyObject(redis(p, "HSET", "%job:../../x", "state", "ready",
+                          "pipeline", "", "payload", "{}", NULL));
+    freeReplyObject(redis(p, "ZADD", "%ready:2::", "1", "../../x", NULL));
+    freeReplyObject(redis(p, "ZADD", "%act:", "1", "2:", NULL));
+    assert_null(get(p));
+    expect(p, "../../x", "state", "running"); /* it was given out */
+}
+
 static void test_complete_again(void **state)
 {
     struct pool *p = *state;
@@ -410,17 +423,12 @@ static void test_scripts_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_options),
-        POOL_TEST(test_life),
-        POOL_TEST(test_fences),
-        POOL_TEST(test_lease_again),
-        POOL_TEST(test_complete_again),
-        POOL_TEST(test_failed_again),
-        POOL_TEST(test_lost_and_next),
-        POOL_TEST(test_renew_many),
-        POOL_TEST(test_bell),
-        POOL_TEST(test_forget),
-        POOL_TEST(test_scripts_forgotten),
+        POOL_TEST(test_options),      POOL_TEST(test_life),
+        POOL_TEST(test_fences),       POOL_TEST(test_lease_again),
+        POOL_TEST(test_hostile_id),   POOL_TEST(test_complete_again),
+        POOL_TEST(test_failed_again), POOL_TEST(test_lost_and_next),
+        POOL_TEST(test_renew_many),   POOL_TEST(test_bell),
+        POOL_TEST(test_forget),       POOL_TEST(test_scripts_forgotten),
         POOL_TEST(test_redis_away),
     };
 

@@ -242,6 +242,27 @@ static void test_redis_stands_still(void **state)
     whole_clear(&whole);
 }
 
+/* Redis is away when the job ends, for longer than a log is waited for. */
+static void test_redis_is_away_at_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct whole whole = {.text = STRBUF_INIT};
+
+    start_supervisor(f, 1, 60000);
+    submit(f, "abc", "sleep");
+    run_to(f, &f->seen.started, 1);
+    redis_server_kill(&server);
+    run_to(f, &f->seen.frames[JOB_FRAME_RESULT], 1);
+    run_for(f, 4000);
+    assert_int_equal(f->seen.ended, 0);
+    redis_server_start(&server);
+    run_until(f, &f->seen.ended, 1);
+    read_redis(f, "abc", 1, &whole);
+    assert_non_null(strstr(whole.text.data, "hello\na warning\na note\n"));
+    no_spool_is_left(f, "abc");
+    whole_clear(&whole);
+}
+
 static void check_masked(const struct whole *whole)
 {
     assert_null(strstr(whole->text.data, "swordfish"));
@@ -374,11 +395,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, close_store)
     const struct CMUnitTest tests[] = {
-        TEST(test_stored),          TEST(test_not_stored),
-        TEST(test_flood),           TEST(test_noise),
-        TEST(test_redis_is_killed), TEST(test_redis_stands_still),
-        TEST(test_secrets),         TEST(test_no_spool),
-        TEST(test_budget),          TEST(test_clean),
+        TEST(test_stored),
+        TEST(test_not_stored),
+        TEST(test_flood),
+        TEST(test_noise),
+        TEST(test_redis_is_killed),
+        TEST(test_redis_stands_still),
+        TEST(test_redis_is_away_at_the_end),
+        TEST(test_secrets),
+        TEST(test_no_spool),
+        TEST(test_budget),
+        TEST(test_clean),
         TEST(test_lease_lost),
     };
 

@@ -268,6 +268,23 @@ static void test_redis_away_for_good(void **state)
     redis_server_signal(&server, SIGCONT);
 }
 
+/* A result is not thrown away for what an administrator corrects. */
+static void test_result_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    start_supervisor(f, 1, 20000);
+    submit(f, "a", "sleep");
+    run_to(f, &f->seen.started, 1);
+    freeReplyObject(ASK("ACL", "SETUSER", "default", "-evalsha", "-eval"));
+    run_to(f, &f->seen.frames[JOB_FRAME_RESULT], 1);
+    run_for(f, 1000);
+    assert_int_equal(f->seen.ended + f->seen.failed, 0);
+    freeReplyObject(ASK("ACL", "SETUSER", "default", "+@all"));
+    run_until(f, &f->seen.ended, 1);
+    expect(f, "a", "passed", "");
+}
+
 static void test_free_while_running(void **state)
 {
     struct fixture *f = *state;
@@ -303,6 +320,7 @@ int main(void)
         TEST(test_lease_lost),
         TEST(test_redis_restarts),
         TEST(test_redis_away_for_good),
+        TEST(test_result_is_refused),
         TEST(test_free_while_running),
     };
 
