@@ -82,7 +82,7 @@ int fd_read_all(int fd, struct strbuf *buf, struct err *err)
 {
     char chunk[16384];
 
-    for (;;) {
+    while (!buf->truncated) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
 
         if (n > 0)
@@ -92,6 +92,7 @@ int fd_read_all(int fd, struct strbuf *buf, struct err *err)
         else if (errno != EINTR)
             return err_sys(err, ERR_TRANSIENT, "cannot read");
     }
+    return 0;
 }
 
 int file_read(const char *path, size_t max_bytes, struct strbuf *buf,

@@ -22,7 +22,10 @@ MUST_USE int fd_set_nonblock(int fd, struct err *err);
 /** Write everything, waiting where the descriptor would block. */
 MUST_USE int fd_write_all(int fd, const void *data, size_t len,
                           struct err *err);
-/** Read to end of file into `buf` (bounded by buf's own maximum). */
+/**
+ * Read to end of file into `buf`, or until `buf` is full and truncated: some
+ * files have no end.
+ */
 MUST_USE int fd_read_all(int fd, struct strbuf *buf, struct err *err);
 
 /**

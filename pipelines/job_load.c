@@ -152,7 +152,7 @@ static bool address_ok(const char *s)
     return len && *s != '-' && s[len] == ':' && s[len + 1];
 }
 
-/* user:password in front of the host. */
+/* user:password in front of the host; for http the user may be a token. */
 static bool has_password(const char *s)
 {
     const char *host = strstr(s, "://");
@@ -160,7 +160,8 @@ static bool has_password(const char *s)
 
     host = host ? host + 3 : s;
     at = memrchr(host, '@', strcspn(host, "/"));
-    return at && memchr(host, ':', (size_t)(at - host));
+    return at &&
+           (!strncmp(s, "http", 4) || memchr(host, ':', (size_t)(at - host)));
 }
 
 void job_load_repo(struct loader *l, const struct yaml_node *value,
@@ -169,9 +170,11 @@ void job_load_repo(struct loader *l, const struct yaml_node *value,
     if (!load_is_line(l, value, ADDRESS_MAX))
         return;
     if (*value->text != '/' && has_password(value->text))
-        load_fail(l, value, NULL,
-                  "the address holds a password, which everybody who sees the "
-                  "queue could read: leave it out, and let the worker have it");
+        load_fail(
+            l, value, NULL,
+            "the address holds a password or a token, which everybody who "
+            "sees the queue could read: leave it out, and let the worker "
+            "have it");
     else if (address_ok(value->text))
         set(&((struct job_request *)target)->repo, value->text);
     else

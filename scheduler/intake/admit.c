@@ -20,6 +20,7 @@ struct reading {
     char *commit, *branch; /* owned */
     char *text;            /* owned; NULL: the file is not there */
     size_t len;
+    char *fault; /* owned; why a file that is there cannot be read */
 };
 
 struct admission {
@@ -50,6 +51,7 @@ static void reading_clear(struct reading *reading)
     free(reading->commit);
     free(reading->branch);
     free(reading->text);
+    free(reading->fault);
     memset(reading, 0, sizeof(*reading));
 }
 
@@ -202,6 +204,18 @@ static void next_request(struct admission *a)
     step_at(a, 0);
 }
 
+static void take_file(struct reading *reading,
+                      const struct repo_file_content *file)
+{
+    if (file->data) {
+        reading->len = file->len;
+        reading->text = xcalloc(1, file->len + 1);
+        memcpy(reading->text, file->data, file->len);
+    } else if (strcmp(file->why, REPO_FILE_MISSING) != 0) {
+        reading->fault = xstrdup(file->why);
+    }
+}
+
 static void on_read(void *arg, const struct repo_file_result *result,
                     const struct err *err)
 {
@@ -221,11 +235,8 @@ static void on_read(void *arg, const struct repo_file_result *result,
     }
     a->reading.commit = xstrdup(result->commit);
     a->reading.branch = xstrdup(result->branch);
-    if (result->count && result->files[0].data) {
-        a->reading.len = result->files[0].len;
-        a->reading.text = xcalloc(1, a->reading.len + 1);
-        memcpy(a->reading.text, result->files[0].data, a->reading.len);
-    }
+    if (result->count)
+        take_file(&a->reading, &result->files[0]);
     step_at(a, 0);
 }
 
@@ -312,6 +323,13 @@ static void make(struct admission *a, const struct job_request *r)
     struct err err = {0};
 
     diag_list_set_source(diags, a->file, "", 0);
+    /* Never that of the library in its place: somebody meant the file. */
+    if (a->source.path && a->reading.fault) {
+        diag_list_add(diags, 0, 0, NULL, "the pipeline's file %s %s",
+                      a->source.path, a->reading.fault);
+        complain_diags(a, diags);
+        return;
+    }
     if (resolve_finish(r, found ? &text : NULL, diags, &resolved) < 0)
         complain_diags(a, diags);
     else if (admit_job_make(r, &resolved, a->now_ms, &a->made[a->index], &err) <

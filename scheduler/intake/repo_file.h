@@ -39,10 +39,13 @@ struct repo_file_request {
     int64_t timeout_ms; /* of the whole; > 0; over for certain 2 s later */
 };
 
+/** `why` of a file that is simply not there: checkout's own word. */
+#define REPO_FILE_MISSING "is not there"
+
 struct repo_file_content {
     const char *data; /* `len` bytes of any kind, without a NUL; or NULL */
     size_t len;
-    const char *why; /* NULL, or why there is no data: "is not there" */
+    const char *why; /* NULL, or why there is no data */
 };
 
 /** All borrowed, for the duration of the callback. */

@@ -147,6 +147,18 @@ static void write_all_says_when_it_cannot(void **state UNUSED)
     assert_int_equal(err.sys, EBADF);
 }
 
+static void what_has_no_end_is_read_until_it_is_too_much(void **state UNUSED)
+{
+    CLEANUP(strbuf) struct strbuf buf = STRBUF_INIT;
+    struct err err = {0};
+
+    (void)alarm(20); /* else it would hang */
+    assert_int_equal(file_read("/dev/zero", 100000, &buf, &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
+    assert_non_null(strstr(err.msg, "larger than 100000 bytes"));
+    (void)alarm(0);
+}
+
 /* More than a pipe holds, while a child reads it slowly. */
 static void write_all_waits(void **state UNUSED)
 {
@@ -259,6 +271,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read),
         cmocka_unit_test(a_failed_write_leaves_nothing),
         cmocka_unit_test(write_all_says_when_it_cannot),
+        cmocka_unit_test(what_has_no_end_is_read_until_it_is_too_much),
         cmocka_unit_test(write_all_waits),
         cmocka_unit_test(dirs_are_made),
         cmocka_unit_test(trees_are_removed),

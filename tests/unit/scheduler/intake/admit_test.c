@@ -210,6 +210,8 @@ static void test_wrong(void **state)
     expect_complaint(p, "kind: test\n", "checks out, but there is no `repo`");
     expect_complaint(p, "kind: test\nrepo: https://u:p@h/a\n",
                      "document:2:7: the address holds a password");
+    expect_complaint(p, "kind: test\nrepo: https://ghp_token@h/a\n",
+                     "document:2:7: the address holds a password or a token");
     /* All of a list, or none; and all that is wrong is told. */
     expect_complaint(p,
                      "- {id: good, pipeline: {steps: [{run: ls}]}}\n"
@@ -329,6 +331,23 @@ static void test_file(void **state)
                ".berth/ck.yml:1:"));
 }
 
+/* A file that is there and cannot be read: not the one that ships instead. */
+static void test_file_is_no_file(void **state)
+{
+    struct pool *p = *state;
+    struct result r;
+
+    answers(
+        "echo '{\"file\": {\"why\": \"is a symbolic link\"}}';" DONE("main"),
+        "echo '{\"file\": {\"why\": \"is not there\"}}';" DONE("main"),
+        "false");
+    r = admit_text(p, "repo: https://h/a/b\npipeline: test\n");
+    assert_int_equal(r.err.kind, ERR_USER);
+    assert_non_null(strstr(
+        r.complaint, "the pipeline's file .berth/test.yml is a symbolic link"));
+    (void)admit_good(p, "repo: https://h/a/b\npipeline: test\n");
+}
+
 /* Two readings: the change's commit, the base branch's pipeline. */
 static void test_fork(void **state)
 {
@@ -393,11 +412,17 @@ static int suite_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_inline),        POOL_TEST(test_moments),
-        POOL_TEST(test_run_and_group), POOL_TEST(test_same_again),
-        POOL_TEST(test_wrong),         POOL_TEST(test_held),
-        POOL_TEST(test_pins),          POOL_TEST(test_file),
-        POOL_TEST(test_fork),          POOL_TEST(test_host_is_away),
+        POOL_TEST(test_inline),
+        POOL_TEST(test_moments),
+        POOL_TEST(test_run_and_group),
+        POOL_TEST(test_same_again),
+        POOL_TEST(test_wrong),
+        POOL_TEST(test_held),
+        POOL_TEST(test_pins),
+        POOL_TEST(test_file),
+        POOL_TEST(test_fork),
+        POOL_TEST(test_host_is_away),
+        POOL_TEST(test_file_is_no_file),
     };
 
     return cmocka_run_group_tests(tests, suite_setup, suite_teardown);
