@@ -53,6 +53,7 @@ start_redis() {
 # The repository, the configuration, and our programs, of which checkout is
 # given the library: its environment is a list of its own.
 make_files() {
+    local name
     chmod 711 "$TEST_TMP" # sandboxes are entered by another user
     git init -q -b main "$TEST_TMP/repo"
     echo '{name: filed, sandbox: {instance_type: lite}, steps: [{run: "true"}]}' \
@@ -70,6 +71,10 @@ exec '$BERTH_LIBEXEC/checkout' "\$@" 2>>'$TEST_TMP/checkout.log'
 WRAP
     chmod 755 "$TEST_TMP/libexec/checkout"
     export BERTH_LIBEXEC=$TEST_TMP/libexec
+    for name in worker scheduler checkout submit; do
+        : >"$TEST_TMP/$name.log"
+    done
+    chmod 666 "$TEST_TMP/checkout.log"
     cat >"$config" <<YAML
 redis: {url: "unix://$sock"}
 pool: {name: torture, max_instances: 2}
@@ -81,23 +86,47 @@ state_dir: $TEST_TMP/state
 YAML
 }
 
+declare -A armed_at=() started_at=() # sizes of the logs
+
+size_of() {
+    stat -c %s "$TEST_TMP/$1.log" 2>/dev/null || echo 0
+}
+
+# log_since NAME SIZE
+log_since() {
+    tail -c "+$(($2 + 1))" "$TEST_TMP/$1.log"
+}
+
 # start worker|scheduler [LIBRARY]
 start() {
+    started_at[$1]=$(size_of "$1")
     env LD_PRELOAD="${2:-}" "$BERTH_BIN" "$1" --config "$config" \
         >>"$TEST_TMP/$1.log" 2>&1 &
     pid_of[$1]=$!
 }
 
-# As its service manager would; sets `deaths`.
+# As its service manager would; sets `deaths` and `complaint`. It may end of
+# what befell it as it started, if it says so, and never at work.
 start_again() {
-    local name
+    local name status
     for name in worker scheduler; do
-        if [ -n "${pid_of[$name]:-}" ] && ! kill -0 "${pid_of[$name]}" 2>/dev/null
+        if [ -z "${pid_of[$name]:-}" ] || kill -0 "${pid_of[$name]}" 2>/dev/null
         then
-            wait "${pid_of[$name]}"
-            deaths="$deaths $name:$?"
-            start "$name"
+            continue
         fi
+        wait "${pid_of[$name]}"
+        status=$?
+        deaths="$deaths $name:$status"
+        log_since "$name" "${started_at[$name]}" >"$TEST_TMP/last"
+        grep -qE 'jobs at a time|keeps the pool' "$TEST_TMP/last" &&
+            complain "the $name ended at work ($status)"
+        [ -s "$TEST_TMP/last" ] || complain "the $name ended without a word"
+        # With 2 it would not be started again: only wrong settings are.
+        [ "$status" != 2 ] ||
+            grep -q 'cannot read the configuration' "$TEST_TMP/last" ||
+            complain "the $name ended with 2"
+        [ "$status" -lt 99 ] || complain "the $name ended with $status"
+        start "$name"
     done
 }
 
@@ -105,7 +134,7 @@ start_again() {
 stop() {
     [ -n "${pid_of[$1]:-}" ] || return
     kill -TERM "${pid_of[$1]}" 2>/dev/null
-    wait "${pid_of[$1]}" || deaths="$deaths $1:$?"
+    wait "${pid_of[$1]}" || complain "the $1 ended with $?"
     unset "pid_of[$1]"
 }
 
@@ -122,9 +151,8 @@ arm() {
     complaint=
     deaths=
     for name in worker scheduler checkout submit; do
-        : >"$TEST_TMP/$name.log"
+        armed_at[$name]=$(size_of "$name")
     done
-    chmod 666 "$TEST_TMP/checkout.log"
 }
 
 complain() {
@@ -162,22 +190,12 @@ expect_passed() {
     [ "$state" = passed ] || complain "$1 is '$state'"
 }
 
-# What the logs tell of crashes, and of daemons that ended while at work.
 look_at_logs() {
     local name found
     for name in worker scheduler checkout submit; do
-        found=$(grep -m1 -A6 -E 'Sanitizer|runtime error' \
-            "$TEST_TMP/$name.log") && complain "$name: $found"
-    done
-    for name in worker scheduler; do
-        case "$deaths " in
-        *" $name:"*) ;;
-        *) continue ;;
-        esac
-        grep -qE 'jobs at a time|keeps the pool' "$TEST_TMP/$name.log" &&
-            complain "the $name ended at work ($deaths )"
-        grep -q 'error: ' "$TEST_TMP/$name.log" ||
-            complain "the $name ended without a word ($deaths )"
+        found=$(log_since "$name" "${armed_at[$name]}" |
+            grep -m1 -A6 -E 'Sanitizer|runtime error') &&
+            complain "$name: $found"
     done
 }
 
@@ -218,7 +236,7 @@ torture_submit() {
     case $rc in
     0) ;;
     2 | 3)
-        [ -s "$TEST_TMP/submit.log" ] || complain "it failed without a word"
+        [ "$(size_of submit)" -gt "${armed_at[submit]}" ] || complain "it failed without a word"
         submit || complain "it fails again"
         ;;
     *) complain "it exited with $rc" ;;
@@ -244,7 +262,8 @@ torture_scheduler() {
 show_logs() {
     local name
     for name in worker scheduler checkout submit; do
-        sed "s/^/# $name: /" "$TEST_TMP/$name.log" | tail -n 20
+        log_since "$name" "${armed_at[$name]}" | tail -n 20 |
+            sed "s/^/# $name: /"
     done
 }
 
@@ -253,8 +272,12 @@ torture() {
     local done=0 wrong=0 ended=0 n id
     entered=()
     deaths=
-    [ "$1" = worker ] || start worker "$lib"
-    [ "$1" = scheduler ] || start scheduler
+    case $1 in
+    worker) start scheduler ;;
+    scheduler) start worker ;;
+    submit) start worker && start scheduler ;;
+    *) start worker "$lib" && start scheduler ;; # it hands it on
+    esac
     for ((n = ${TORTURE_FROM:-1}; n <= ${TORTURE_MOST:-400}; \
         n += ${TORTURE_STEP:-1})); do
         arm "$1" "$2" "$n"
