@@ -78,8 +78,8 @@ WRAP
     cat >"$config" <<YAML
 redis: {url: "unix://$sock"}
 pool: {name: torture, max_instances: 2}
-lease: {duration: 4s, renew: 1s, kill_after: 3s, kill_grace: 1s}
-queue: {infrastructure_retries: 5, backoff: 1s, backoff_max: 1s}
+lease: {duration: 3s, renew: 1s, kill_after: 2s, kill_grace: 1s}
+queue: {infrastructure_retries: 20, backoff: 1s, backoff_max: 1s}
 worker: {name: w, capacity: 2, poll: 1s}
 scheduler: {tick: 1s}
 state_dir: $TEST_TMP/state
