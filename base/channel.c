@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define READ_SIZE    ((size_t)64 << 10)
@@ -168,19 +169,26 @@ static int write_some(struct channel *ch)
     return 1;
 }
 
+/* Who stopped listening may have said something last: only the reading side
+ * ends the channel. What is lost here must not be waited for there. */
+static void stop_writing(struct channel *ch)
+{
+    strbuf_cut(&ch->outbox, ch->sent = 0);
+    loop_remove(ch->out);
+    ch->out = NULL;
+    (void)shutdown(ch->spec.out_fd, SHUT_WR); /* it may be doubled */
+    fd_close(&ch->spec.out_fd);
+}
+
 static void on_writable(void *arg, uint32_t events UNUSED)
 {
     struct channel *ch = arg;
     int rc = write_some(ch);
 
-    /* Who stopped listening may have said something last: only the reading
-     * side ends the channel. */
     if (rc < 0)
-        strbuf_cut(&ch->outbox, ch->sent = 0);
-    if (rc != 0) {
-        loop_remove(ch->out);
-        ch->out = NULL;
-    }
+        stop_writing(ch);
+    else if (rc > 0)
+        loop_remove(STEAL(ch->out));
 }
 
 static void send_one(struct channel *ch, uint8_t type, uint32_t id,
@@ -205,7 +213,7 @@ void channel_send(struct channel *ch, uint8_t type, uint32_t id,
     struct err err;
     int rc;
 
-    if (ch->closed)
+    if (ch->closed || ch->spec.out_fd < 0)
         return;
     do {
         size_t part = len < FRAME_MAX_PAYLOAD ? len : FRAME_MAX_PAYLOAD;
@@ -219,11 +227,9 @@ void channel_send(struct channel *ch, uint8_t type, uint32_t id,
     rc = write_some(ch);
     /* A broken pipe shows on the reading side too: on_closed is never called
      * from inside a send. */
-    if (rc < 0)
-        strbuf_cut(&ch->outbox, ch->sent = 0);
-    else if (rc == 0 && loop_add_fd(ch->loop, ch->spec.out_fd, EPOLLOUT,
-                                    on_writable, ch, &ch->out, &err) < 0)
-        ch->out = NULL;
+    if (rc < 0 || (rc == 0 && loop_add_fd(ch->loop, ch->spec.out_fd, EPOLLOUT,
+                                          on_writable, ch, &ch->out, &err) < 0))
+        stop_writing(ch);
 }
 
 size_t channel_pending(const struct channel *ch)

@@ -34,6 +34,8 @@ OWNER(channel)
 /**
  * Queue a frame; payloads over FRAME_MAX_PAYLOAD are split into several frames
  * of the same type and id. Never blocks; after the channel closed, a no-op.
+ * What cannot be written is lost with all that follows: the other side finds
+ * an end of file there, and ours goes on reading until that side ends.
  */
 void channel_send(struct channel *channel, uint8_t type, uint32_t id,
                   const void *data, size_t len);

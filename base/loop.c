@@ -46,6 +46,15 @@ struct loop {
     LIST_HEAD(, loop_source) sources;
 };
 
+/* Out of descriptors or memory, a host may have some again later. */
+static enum err_kind kind_of(int sys)
+{
+    bool scarce =
+        sys == EMFILE || sys == ENFILE || sys == ENOMEM || sys == ENOSPC;
+
+    return scarce ? ERR_TRANSIENT : ERR_BUG;
+}
+
 int loop_new(struct loop **out_loop, struct err *err)
 {
     CLEANUP(loop) struct loop *loop = xcalloc(1, sizeof(*loop));
@@ -53,7 +62,7 @@ int loop_new(struct loop **out_loop, struct err *err)
     LIST_INIT(&loop->sources);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll < 0)
-        return err_sys(err, ERR_BUG, "cannot make an epoll descriptor");
+        return err_sys(err, kind_of(errno), "cannot make an epoll descriptor");
     *out_loop = STEAL(loop);
     return 0;
 }
@@ -95,7 +104,8 @@ static int watch(struct loop_source *source, uint32_t events, struct err *err)
     struct epoll_event event = {.events = events, .data.ptr = source};
 
     if (epoll_ctl(source->loop->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0) {
-        (void)err_sys(err, ERR_BUG, "cannot watch descriptor %d", source->fd);
+        (void)err_sys(err, kind_of(errno), "cannot watch descriptor %d",
+                      source->fd);
         source_free(source);
         return -1;
     }
@@ -151,7 +161,7 @@ int loop_add_child(struct loop *loop, pid_t pid, loop_child_fn *fn, void *arg,
     source->fn.child = fn;
     source->fd = pidfd_open(pid, 0);
     if (source->fd < 0) {
-        (void)err_sys(err, ERR_BUG, "cannot watch process %d", (int)pid);
+        (void)err_sys(err, kind_of(errno), "cannot watch process %d", (int)pid);
         source_free(source);
         return -1;
     }
@@ -174,7 +184,7 @@ int loop_add_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *arg,
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
         source->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (source->fd < 0) {
-        (void)err_sys(err, ERR_BUG, "cannot watch signal %d", signo);
+        (void)err_sys(err, kind_of(errno), "cannot watch signal %d", signo);
         source_free(source);
         return -1;
     }

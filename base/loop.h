@@ -18,6 +18,10 @@ typedef void loop_timer_fn(void *arg);
 typedef void loop_child_fn(void *arg, pid_t pid, int status);
 typedef void loop_signal_fn(void *arg, int signo);
 
+/**
+ * What allocates a descriptor fails with ERR_TRANSIENT where the host has none
+ * (or no memory) just now, else with ERR_BUG.
+ */
 MUST_USE int loop_new(struct loop **out_loop, struct err *err);
 /** Frees all sources too. NULL is fine. */
 void loop_free(struct loop *loop);

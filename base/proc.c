@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define POLL_MS 10
+
 static int add_stdio(posix_spawn_file_actions_t *actions, int fd, int target)
 {
     if (fd == PROC_INHERIT)
@@ -139,24 +141,42 @@ int proc_spawn(const struct proc_spec *spec, pid_t *out_pid, struct err *err)
     return 0;
 }
 
+/* For want of a descriptor: asked again and again. */
+static bool poll_end(pid_t pid, int64_t until)
+{
+    siginfo_t info = {0};
+
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           !info.si_pid) {
+        if (clock_mono_ms() >= until)
+            return false;
+        (void)poll(NULL, 0, POLL_MS);
+    }
+    return true;
+}
+
+bool proc_ends_within(pid_t pid, int64_t timeout_ms)
+{
+    CLEANUP(fd) int pidfd = pidfd_open(pid, 0);
+    struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+    int64_t until = clock_mono_ms() + timeout_ms;
+    int n;
+
+    if (pidfd < 0)
+        return poll_end(pid, until);
+    do {
+        int64_t left = until - clock_mono_ms();
+        n = poll(&pfd, 1, left > 0 ? (int)left : 0);
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
 int proc_wait(pid_t pid, int64_t timeout_ms, int *out_status, struct err *err)
 {
-    CLEANUP(fd) int pidfd = -1;
     int status;
 
-    if (timeout_ms >= 0) {
-        struct pollfd pfd = {.events = POLLIN};
-        int64_t until = clock_mono_ms() + timeout_ms;
-        int n;
-
-        pidfd = pfd.fd = pidfd_open(pid, 0);
-        do {
-            int64_t left = until - clock_mono_ms();
-            n = poll(&pfd, 1, left > 0 ? (int)left : 0);
-        } while (n < 0 && errno == EINTR);
-        if (n <= 0)
-            (void)kill(pid, SIGKILL);
-    }
+    if (timeout_ms >= 0 && !proc_ends_within(pid, timeout_ms))
+        (void)kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return err_sys(err, ERR_BUG, "cannot wait for process %d",

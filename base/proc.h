@@ -37,6 +37,13 @@ struct proc_spec {
 MUST_USE int proc_spawn(const struct proc_spec *spec, pid_t *out_pid,
                         struct err *err);
 
+/**
+ * Whether our child `pid` ends within `timeout_ms`: blocks until then, and
+ * leaves it to be waited for. True, too, where there is no such child. It does
+ * without a descriptor where there is none to be had.
+ */
+MUST_USE bool proc_ends_within(pid_t pid, int64_t timeout_ms);
+
 /** Wait for `pid`; kills it with SIGKILL after `timeout_ms` (-1: never). */
 MUST_USE int proc_wait(pid_t pid, int64_t timeout_ms, int *out_status,
                        struct err *err);

@@ -22,7 +22,7 @@ struct redis_link {
     void *arg;                  /* theirs */
     redisAsyncContext *context; /* owned by hiredis; NULL: it is over */
     struct ssl_st *tls;         /* owned; NULL: in the clear */
-    struct loop_source *limit;  /* borrowed; until it is ready */
+    struct loop_source *limit;  /* borrowed; until it is ready, or ends */
     bool ready;
     enum step steps[MAX_STEPS]; /* of the login, in the order of answers */
     size_t step_count, steps_done;
@@ -128,6 +128,16 @@ static void on_limit(void *arg)
 
     link->limit = NULL;
     (void)err_set(&err, ERR_TRANSIENT, "cannot connect in time");
+    end(link, &err);
+}
+
+static void on_unsent(void *arg)
+{
+    struct redis_link *link = arg;
+    struct err err;
+
+    link->limit = NULL;
+    (void)err_set(&err, ERR_TRANSIENT, "a command could not be sent");
     end(link, &err);
 }
 
@@ -302,10 +312,14 @@ int redis_link_open(struct loop *loop, const struct redis_address *address,
 void redis_link_send(struct redis_link *link, const char *text, size_t len,
                      void *token)
 {
-    /* It fails only when the connection is closing, which is told anyway. */
-    if (link->context)
-        (void)redisAsyncFormattedCommand(link->context, on_reply, token, text,
-                                         len);
+    if (!link->context ||
+        redisAsyncFormattedCommand(link->context, on_reply, token, text, len) ==
+            REDIS_OK)
+        return;
+    /* It is closing, or hiredis has no memory: the next answer would be taken
+     * for this one's. It is told from the loop, as ever. */
+    loop_remove(STEAL(link->limit));
+    link->limit = loop_add_timer(link->loop, clock_mono_ms(), on_unsent, link);
 }
 
 const char *redis_link_sha(const struct redis_link *link, size_t script)

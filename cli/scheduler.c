@@ -214,8 +214,11 @@ static int run(struct daemon *d, int *out_status, struct err *err)
             : xasprintf("%.50s-%d", d->at.settings->worker.name, (int)getpid());
     if (settings_check_name(d->name, err) < 0)
         return err_wrap(err, "--name '%.80s'", d->name);
-    if (open_all(d, err) < 0)
+    if (open_all(d, err) < 0) {
+        /* A service manager does not try again what is wrong usage. */
+        *out_status = err->kind == ERR_USER ? OPTIONS_USAGE : EXIT_FAILED;
         return -1;
+    }
     options = options_of(d);
     d->scheduler = scheduler_new(d->loop, d->queue, &options);
     log_info("scheduler %s keeps the pool '%s'", d->name, queue_pool(d->queue));

@@ -49,7 +49,7 @@ TEST_ENV = BERTH_BIN='$(abspath $(BUILD))/bin/berth' \
            BERTH_LIBEXEC='$(abspath $(BUILD))/libexec/berth' \
            BERTH_FUZZERS='$(abspath $(FUZZ_DIR))' TESTS='$(TESTS)'
 .PHONY: test-programs
-test-programs: programs $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
+test-programs: programs tools $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
 test-run:
 	@$(TEST_ENV) tests/run $(UNIT_BIN) $(SCRIPT_TESTS) tests/fuzz/seeds.sh
 
@@ -96,11 +96,11 @@ failover: ## Sentinel and Cluster fail over under load; FAILOVER_JOBS=
 	@FAILOVER_LOAD='$(CURDIR)/build/release/tests/chaos/load' \
 	    node tests/chaos/failover.js
 
-torture: ## make each call fail in turn; TORTURE_STEP= TORTURE_KINDS=
+torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory $(JOBS) tools
 	@$(TEST_ENV) TORTURE_FAIL='$(abspath $(BUILD))/tests/torture/fail.so' \
-	    bash tests/torture/run.sh
+	    TEST_TMP="$$(mktemp -d)" bash tests/torture/run.sh
 
 # ---- checking --------------------------------------------------------------
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Else open() would be open64() by another name. */
 #undef _FILE_OFFSET_BITS
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,52 +25,68 @@
 #include <unistd.h>
 
 /*
- * TORTURE_PROGRAM  the program that is to suffer: berth, run-job, checkout
- * TORTURE_KIND     write, spawn, fd, redis-send, redis-reply
- * TORTURE_AT       the number of the call that fails, from 1
- * TORTURE_NOTE     a file that is made when it did
+ * TORTURE_PLAN  a file of three words: the program that is to suffer (berth,
+ *               run-job, checkout), the kind of call (write, spawn, fd,
+ *               redis-send, redis-reply), and which one it is, from 1
+ * TORTURE_NOTE  an empty file that says what failed, when it did
+ *
+ * Both are opened as the program starts: it may confine itself later.
  */
+#define NOTE_FD 500 /* above what is handed on, below checkout's limit */
+
+static char plan[128]; /* the words, each ended by 0 */
 static const char *kind;
 static long at;
 static long seen;
+static int note = -1;
 static int deaf = -1; /* hears no answer to what is written next */
+
+/* What is interposed here must not call itself: by system call. */
+static int open_plainly(const char *name, int flags)
+{
+    const char *path = getenv(name);
+
+    return path ? (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC)
+                : -1;
+}
+
+static bool read_plan(void)
+{
+    int fd = open_plainly("TORTURE_PLAN", O_RDONLY);
+    long len = fd < 0 ? -1 : syscall(SYS_read, fd, plan, sizeof(plan) - 1);
+    char *save = NULL;
+    const char *program, *number;
+
+    (void)syscall(SYS_close, fd);
+    if (len <= 0)
+        return false;
+    program = strtok_r(plan, " \n", &save);
+    kind = strtok_r(NULL, " \n", &save);
+    number = strtok_r(NULL, " \n", &save);
+    at = number ? strtol(number, NULL, 10) : 0;
+    return at > 0 && strcmp(program, program_invocation_short_name) == 0;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *program = getenv("TORTURE_PROGRAM");
-    const char *number = getenv("TORTURE_AT");
-
-    if (!program || !number ||
-        strcmp(program, program_invocation_short_name) != 0)
-        return;
-    kind = getenv("TORTURE_KIND");
-    at = strtol(number, NULL, 10);
-}
-
-/* By system call: what is interposed here must not call itself. */
-static void leave_note(const char *what)
-{
-    const char *path = getenv("TORTURE_NOTE");
-    long fd = path ? syscall(SYS_openat, AT_FDCWD, path,
-                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-                   : -1;
+    int fd =
+        read_plan() ? open_plainly("TORTURE_NOTE", O_WRONLY | O_APPEND) : -1;
 
     if (fd < 0)
         return;
-    (void)syscall(SYS_write, fd, what, strlen(what));
-    (void)syscall(SYS_write, fd, "\n", 1);
+    note = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, NOTE_FD);
     (void)syscall(SYS_close, fd);
 }
 
-/* Once in all: what is tried again has to go well. */
+/* Once in all: what is tried again, maybe by another, has to go well. */
 static bool is_to_fail(const char *of_kind, const char *what)
 {
-    const char *path = getenv("TORTURE_NOTE");
+    struct stat st;
 
-    if (!kind || strcmp(kind, of_kind) != 0 || ++seen != at ||
-        (path && syscall(SYS_access, path, F_OK) == 0))
+    if (note < 0 || strcmp(kind, of_kind) != 0 || ++seen != at ||
+        fstat(note, &st) < 0 || st.st_size)
         return false;
-    leave_note(what);
+    (void)syscall(SYS_write, note, what, strlen(what));
     return true;
 }
 
@@ -78,8 +96,7 @@ static bool is_to_fail(const char *of_kind, const char *what)
     if (!next_##name)                                                          \
     *(void **)&next_##name = dlsym(RTLD_NEXT, #name)
 
-/* ---- writing ---------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------- */
 
 static int why_not_written(int fd)
 {
@@ -111,6 +128,10 @@ ssize_t write(int fd, const void *data, size_t len)
 {
     WRITE(write, (fd, data, len));
 }
+ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    WRITE(pwrite, (fd, data, len, offset));
+}
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     WRITE(writev, (fd, parts, count));
@@ -124,8 +145,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     WRITE(sendmsg, (fd, message, flags));
 }
 
-/* ---- processes
- * ---------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------- */
 
 #define SPAWN(name)                                                            \
     int name(pid_t *pid, const char *path,                                     \
@@ -141,8 +161,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 SPAWN(posix_spawn)
 SPAWN(posix_spawnp)
 
-/* ---- descriptors
- * ---------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------- */
 
 #define NEW_FD(name, call)                                                     \
     NEXT(name);                                                                \
@@ -211,13 +230,57 @@ int pidfd_open(pid_t pid, unsigned int flags)
 {
     NEW_FD(pidfd_open, (pid, flags));
 }
+int memfd_create(const char *name, unsigned int flags)
+{
+    NEW_FD(memfd_create, (name, flags));
+}
 int dup(int fd)
 {
     NEW_FD(dup, (fd));
 }
 
-/* ---- Redis
- * --------------------------------------------------------------------- */
+/* What comes with a command is a number or a pointer: both fit. */
+#define FCNTL(name)                                                            \
+    int name(int fd, int command, ...)                                         \
+    {                                                                          \
+        void *with;                                                            \
+        va_list ap;                                                            \
+        va_start(ap, command);                                                 \
+        with = va_arg(ap, void *);                                             \
+        va_end(ap);                                                            \
+        NEXT(name);                                                            \
+        if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) &&              \
+            is_to_fail("fd", #name)) {                                         \
+            errno = EMFILE;                                                    \
+            return -1;                                                         \
+        }                                                                      \
+        return next_##name(fd, command, with);                                 \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+#define NEW_STREAM(name, call)                                                 \
+    NEXT(name);                                                                \
+    if (is_to_fail("fd", #name)) {                                             \
+        errno = EMFILE;                                                        \
+        return NULL;                                                           \
+    }                                                                          \
+    return next_##name call
+
+FILE *fopen(const char *path, const char *mode)
+{
+    NEW_STREAM(fopen, (path, mode));
+}
+FILE *fopen64(const char *path, const char *mode)
+{
+    NEW_STREAM(fopen64, (path, mode));
+}
+DIR *opendir(const char *path)
+{
+    NEW_STREAM(opendir, (path));
+}
+
+/* ---- Redis ----------------------------------------------------------------- */
 
 /* redis-send: the command does not go out. redis-reply: it does, and the
  * connection is lost before the answer comes. */

@@ -5,11 +5,9 @@
 #include "base/fd.h"
 #include "base/proc.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,14 +216,6 @@ int runtime_tame(const struct runtime *rt, pid_t init, struct err *err)
     return 0;
 }
 
-static bool ended_within(pid_t pid, int64_t ms)
-{
-    CLEANUP(fd) int pidfd = pidfd_open(pid, 0);
-    struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
-
-    return pidfd < 0 || poll(&pfd, 1, (int)ms) > 0;
-}
-
 void runtime_stop(struct runtime *rt, int64_t grace_ms)
 {
     struct err ignored;
@@ -235,12 +225,12 @@ void runtime_stop(struct runtime *rt, int64_t grace_ms)
         return;
     loop_remove(rt->child);
     loop_remove(rt->output_source);
-    if (rt->pid > 0 && !ended_within(rt->pid, grace_ms)) {
+    if (rt->pid > 0 && !proc_ends_within(rt->pid, grace_ms)) {
         pid_t init = runtime_init_pid(rt);
 
         if (init > 1)
             (void)kill(init, SIGKILL);
-        if (!ended_within(rt->pid, grace_ms))
+        if (!proc_ends_within(rt->pid, grace_ms))
             (void)kill(rt->pid, SIGKILL);
     }
     if (rt->pid > 0 && proc_wait(rt->pid, KILL_MS, &status, &ignored) < 0)

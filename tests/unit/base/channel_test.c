@@ -361,6 +361,33 @@ static void flushing_writes_it_all(void **state)
     assert_string_equal(f->b.bytes.data, "now");
 }
 
+/* The other side may live, and wait for what was lost: it must see an end. */
+static void what_cannot_be_written_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    struct channel_spec spec = {.out_fd = full,
+                                .on_frame = on_frame,
+                                .on_closed = on_closed,
+                                .arg = &f->a};
+    struct err err = {0};
+    int pair[2];
+
+    assert_int_equal(fd_socketpair(pair, &err), 0);
+    spec.in_fd = pair[0];
+    f->a.bytes = (struct strbuf)STRBUF_INIT;
+    assert_int_equal(channel_new(f->loop, &spec, &f->a.channel, &err), 0);
+    open_side(f, &f->b, pair[1]);
+    send_text(&f->a, "lost");
+    assert_int_equal(fcntl(full, F_GETFD), -1);
+    assert_int_equal(channel_pending(f->a.channel), 0);
+    send_text(&f->a, "lost, too");
+    assert_int_equal(channel_pending(f->a.channel), 0);
+    send_text(&f->b, "heard");
+    settle(f);
+    assert_string_equal(f->a.bytes.data, "heard");
+}
+
 static void descriptors_close_on_exec(void **state)
 {
     struct fixture *f = *state;
@@ -406,6 +433,7 @@ int main(void)
         TEST(a_closed_reader_is_still_heard),
         TEST(flushing),
         TEST(flushing_writes_it_all),
+        TEST(what_cannot_be_written_ends_it),
         TEST(descriptors_close_on_exec),
         TEST(what_is_no_descriptor),
     };

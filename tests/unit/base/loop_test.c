@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,6 +171,24 @@ static void what_cannot_be_watched(void **state)
     assert_int_equal(
         loop_add_fd(f->loop, -1, EPOLLIN, on_fd, f, &f->source, &err), -1);
     assert_int_equal(err.kind, ERR_BUG);
+    assert_null(f->source);
+}
+
+/* That is the host's, and may pass. */
+static void out_of_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limits, none;
+    struct err err = {0};
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limits), 0);
+    none = limits;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(
+        loop_add_child(f->loop, getpid(), NULL, f, &f->source, &err), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limits), 0);
+    assert_int_equal(err.kind, ERR_TRANSIENT);
     assert_null(f->source);
 }
 
@@ -363,6 +382,7 @@ int main(void)
         TEST(removing),
         TEST(removing_inside_a_callback),
         TEST(what_cannot_be_watched),
+        TEST(out_of_descriptors),
         TEST(timers_fire_once),
         TEST(timers_can_be_removed),
         TEST(timers_fire_in_order),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -282,6 +283,32 @@ static void beginnings(void **state UNUSED)
     assert_int_equal(proc_began(0), 0);
 }
 
+/* Out of descriptors, an end is seen all the same, and in time. */
+static void ends_without_a_descriptor(void **state UNUSED)
+{
+    const char *const argv[] = {"sleep", "0.3", NULL};
+    const struct proc_spec spec = {
+        .argv = argv, .in = PROC_NULL, .out = PROC_NULL, .err = PROC_NULL};
+    int64_t began = clock_mono_ms();
+    struct rlimit limits, none;
+    struct err err = {0};
+    int status = -1;
+    pid_t pid;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limits), 0);
+    assert_int_equal(proc_spawn(&spec, &pid, &err), 0);
+    none = limits;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_false(proc_ends_within(pid, 20));
+    assert_true(proc_ends_within(pid, 20000));
+    assert_int_equal(proc_wait(pid, 20000, &status, &err), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limits), 0);
+    assert_int_equal(status, 0);
+    assert_true(clock_mono_ms() - began < 15000);
+    assert_true(proc_ends_within(pid, 0)); /* it is nobody's child now */
+}
+
 /* A daemon of ours is told whose end is its own. */
 static void test_end_with_parent(void **state)
 {
@@ -314,6 +341,7 @@ int main(void)
         cmocka_unit_test(too_many_descriptors),
         cmocka_unit_test(wait_kills),
         cmocka_unit_test(wait_needs_a_child),
+        cmocka_unit_test(ends_without_a_descriptor),
         cmocka_unit_test(looks_in_path),
         cmocka_unit_test(beginnings),
         cmocka_unit_test(test_end_with_parent),
