@@ -37,6 +37,7 @@ struct supervisor {
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */
+    bool rung;                /* a bell came while we could not ask */
     struct loop_source *ask;  /* borrowed; the next look at the queue */
     struct loop_source *ears; /* borrowed; the next queue_listen() */
     struct lease_wish wish;   /* strings borrowed */

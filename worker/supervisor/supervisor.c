@@ -90,7 +90,7 @@ static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
     if (next)
         supervisor_take(s, next);
     /* Who asked and got nothing is rung for. */
-    if (next || !asked)
+    if (next || !asked || s->rung)
         take_jobs_in(s, 0);
 }
 

@@ -72,9 +72,11 @@ static void on_leased(void *arg, struct lease *lease, const struct err *err)
     supervisor_heard(s, err);
     if (err) {
         take_jobs_in(s, RETRY_MS);
-    } else if (lease) {
-        supervisor_take(s, lease);
-        take_jobs(s);
+    } else {
+        if (lease)
+            supervisor_take(s, lease);
+        if (lease || s->rung)
+            take_jobs(s);
     }
 }
 
@@ -95,14 +97,17 @@ void take_jobs(struct supervisor *s)
         return;
     }
     s->asking = true;
+    s->rung = false;
     queue_lease(s->queue, wish_of(s), on_leased, s);
 }
 
 /* ---- the bell ------------------------------------------------------------ */
 
-/* It may have been on its way when we began to refuse. */
+/* It may have been on its way when we began to refuse. Or it comes before an
+ * answer that was given before it rang: whoever gets nothing then asks anew. */
 static void take_or_pass(struct supervisor *s)
 {
+    s->rung = true;
     if (!s->asking && (is_full(s) || !has_room(s)))
         queue_pass_bell(s->queue, s->worker);
     take_jobs(s);

@@ -63,7 +63,7 @@ static void start_idler(struct fixture *f, struct idler *idler,
 
     idler->loop = f->loop;
     options.renew_ms = 20000;
-    options.limits.poll_ms = 30000;
+    options.limits.poll_ms = 60000; /* longer than a test waits */
     options.execute = execute;
     options.execute_arg = idler;
     start_with(f, &options);
@@ -206,6 +206,23 @@ static void test_bell(void **state)
         if (i == 1)
             wait_idle(f); /* for its second place */
     }
+}
+
+/* However bells and answers cross: nobody waits for the next look. */
+static void test_no_bell_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct idler idler = {0};
+    char id[16];
+
+    start_idler(f, &idler, 1);
+    wait_idle(f);
+    for (unsigned i = 0; i < 400; i++) {
+        (void)snprintf(id, sizeof(id), "j%u", i);
+        submit_payload(f, id, "{}");
+        run_for(f, i % 4);
+    }
+    run_until(f, &f->seen.ended, 400);
 }
 
 /* A bell for who has just begun to drain is passed on to another. */
@@ -505,6 +522,7 @@ int main(void)
         TEST(test_free_while_executing),
         TEST(test_idle_is_quiet),
         TEST(test_bell),
+        TEST(test_no_bell_is_lost),
         TEST(test_bell_is_passed_on),
         TEST(test_cancel_by_bell),
         TEST(test_cancel_several),
