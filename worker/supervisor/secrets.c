@@ -10,7 +10,26 @@
 struct gathering {
     const char *job_id; /* borrowed */
     struct needles *needles;
+    const json_t *inputs; /* borrowed; or NULL */
 };
+
+/* `API_TOKEN: ${{ inputs.tok }}`: it is the input's value that is secret. */
+static void add_inputs_of(const struct gathering *g, const char *text)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)g->inputs, name, value)
+    {
+        const char *secret = json_string_value(value);
+
+        if (secret && strstr(text, name) &&
+            !needles_add(g->needles, secret, strlen(secret)))
+            log_warn("job %s: the input '%s' is too short or too common to be "
+                     "masked",
+                     g->job_id, name);
+    }
+}
 
 static void add_env(const struct gathering *g, const json_t *env)
 {
@@ -21,6 +40,8 @@ static void add_env(const struct gathering *g, const json_t *env)
     {
         const char *text = json_string_value(value);
 
+        if (text && needles_is_secret_name(name) && strstr(text, "${{"))
+            add_inputs_of(g, text);
         if (text && !needles_add_env(g->needles, name, text))
             log_warn("job %s: the value of '%s' is too short or too common to "
                      "be masked",
@@ -62,9 +83,11 @@ struct mask *secrets_mask(const char *job_id, const char *payload,
                           const json_t *secrets)
 {
     CLEANUP(needles) struct needles *needles = needles_new();
-    const struct gathering g = {job_id, needles};
     json_t *start = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
+    const struct gathering g = {job_id, needles,
+                                json_object_get(start, "inputs")};
 
+    add_env(&g, g.inputs);
     add_object(&g, start);
     add_pipeline(&g, json_object_get(start, "pipeline"));
     if (secrets)

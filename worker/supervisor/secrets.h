@@ -10,7 +10,8 @@
 /**
  * The mask of a job's output and result: the password of its repository (the
  * user name, where it stands alone: a token), and of its environment and that
- * of the steps each value whose name says that it is secret. `secrets` is
+ * of the steps each value whose name says that it is secret, of its inputs
+ * those and the ones that such a value is made of. `secrets` is
  * supervisor_options.secrets, or NULL. What cannot be masked is told to the
  * log. Owned by the caller; NULL: there is nothing to mask.
  */

@@ -31,6 +31,22 @@ static void test_environments(void **state)
     expect(mask, "paris-france ab", "paris-france ab");
 }
 
+/* What an expression brings into a variable with such a name. */
+static void test_inputs(void **state)
+{
+    static const char text[] =
+        "{\"inputs\":{\"tok\":\"of-the-input\",\"DEPLOY_TOKEN\":\"by-its-"
+        "name\","
+        "\"town\":\"paris-france\"},\"pipeline\":{\"env\":{\"API_TOKEN\":"
+        "\"x-${{ inputs.tok }}\",\"TOWN\":\"${{ inputs.town }}\"}}}";
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", text, NULL);
+
+    (void)state;
+    assert_non_null(mask);
+    expect(mask, "x-of-the-input by-its-name", "x-*** ***");
+    expect(mask, "paris-france", "paris-france");
+}
+
 static void test_secrets(void **state)
 {
     json_t *secrets = json_pack("{s:s, s:s, s:{s:s, s:s}}", "username",
@@ -93,9 +109,9 @@ static void test_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_environments), cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_token),        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_environments), cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_secrets),      cmocka_unit_test(test_token),
+        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_results),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
