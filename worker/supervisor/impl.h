@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_IMPL_H
 #define WORKER_SUPERVISOR_IMPL_H
 
+#include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
 #include "worker/supervisor/leftovers.h"
@@ -34,6 +35,7 @@ struct supervisor {
     bool told_drain;  /* the queue said so */
     bool away;        /* told the log that Redis is away */
     struct health health;
+    struct faults faults;
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */

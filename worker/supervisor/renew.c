@@ -76,7 +76,7 @@ static void send(struct supervisor *s, const struct numbers *n)
         {"labels", s->labels},
         {"capacity", n->capacity},
         {"running", n->running},
-        {"refuses", s->health.refuses},
+        {"refuses", supervisor_refuses(s)},
         {"state", supervisor_is_draining(s) ? "draining" : "active"},
         {"version", BERTH_VERSION},
         {"host", s->host},

@@ -85,6 +85,7 @@ static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
         return;
     TAILQ_REMOVE(&s->slots, slot, link);
     s->running--;
+    faults_over(&s->faults, job);
     job_free(job);
     free(slot);
     if (next)
@@ -94,18 +95,35 @@ static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
         take_jobs_in(s, 0);
 }
 
+static void on_sandbox(void *arg, const char *failure)
+{
+    struct supervisor *s = arg;
+    bool refused = *s->faults.refuses;
+
+    if (failure)
+        faults_failed(&s->faults, failure, clock_mono_ms());
+    else
+        faults_worked(&s->faults);
+    if (refused != (bool)*s->faults.refuses)
+        renew_now(s); /* so that all see it */
+    if (refused && !failure)
+        take_jobs(s);
+}
+
 void supervisor_take(struct supervisor *s, struct lease *lease)
 {
     const struct job_spec spec = {.loop = s->loop,
                                   .options = &s->options,
                                   .queue = s->queue,
                                   .events = &s->events,
+                                  .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
                                   .on_over = on_over,
                                   .arg = s};
     struct slot *slot = xcalloc(1, sizeof(*slot));
 
     slot->job = job_new(&spec, lease);
+    faults_took(&s->faults, slot->job);
     TAILQ_INSERT_TAIL(&s->slots, slot, link);
     s->running++;
     job_start(slot->job);
@@ -296,7 +314,7 @@ bool supervisor_is_connected(const struct supervisor *s)
 
 const char *supervisor_refuses(const struct supervisor *s)
 {
-    return s->health.refuses;
+    return *s->health.refuses ? s->health.refuses : s->faults.refuses;
 }
 
 /* ---- the end ------------------------------------------------------------- */

@@ -35,7 +35,8 @@ static bool has_room(struct supervisor *s)
 {
     const struct supervisor_limits *limits = &s->options.limits;
 
-    return !*health_look(&s->health, s->state_dir, limits->min_disk_bytes,
+    return faults_allow(&s->faults, clock_mono_ms()) &&
+           !*health_look(&s->health, s->state_dir, limits->min_disk_bytes,
                          limits->min_memory_bytes);
 }
 
