@@ -129,19 +129,19 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
     job_start(slot->job);
 }
 
-void supervisor_heard(struct supervisor *s, const struct err *err)
+void supervisor_heard(struct supervisor *s, enum outage_call call,
+                      const struct err *err)
 {
-    bool refused =
-        err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT;
-
-    if (err && !s->away)
-        log_warn("%s: %s", refused ? "Redis refuses" : "Redis is away",
-                 err->msg);
-    else if (!err && s->away)
-        log_warn("Redis is back");
-    s->away = err != NULL;
-    if (refused && s->events.on_refused)
+    outage_note(&s->outage, s->queue, call, err);
+    if (err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT &&
+        s->events.on_refused)
         s->events.on_refused(s->events.arg, err);
+}
+
+static bool is_away(const struct supervisor *s)
+{
+    return outage_has(&s->outage, OUTAGE_ROUND) ||
+           outage_has(&s->outage, OUTAGE_LEASE);
 }
 
 /* ---- what predecessors left ---------------------------------------------- */
@@ -304,12 +304,12 @@ unsigned supervisor_running(const struct supervisor *s)
 bool supervisor_is_drained(const struct supervisor *s)
 {
     /* A job that Redis gives us while it is away is lost with its answer. */
-    return s->draining && !s->running && (!s->asking || s->away);
+    return s->draining && !s->running && (!s->asking || is_away(s));
 }
 
 bool supervisor_is_connected(const struct supervisor *s)
 {
-    return s->introduced && !s->away;
+    return s->introduced && !is_away(s);
 }
 
 const char *supervisor_refuses(const struct supervisor *s)
