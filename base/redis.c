@@ -255,6 +255,12 @@ int redis_is_ready(const struct redis *redis, struct err *err)
                    redis->last.msg);
 }
 
+const char *redis_refusal(const struct redis *redis)
+{
+    return !redis->main.up && redis->last.kind == ERR_USER ? redis->last.msg
+                                                           : NULL;
+}
+
 static void free_calls(struct redis_call_list *list)
 {
     struct redis_call *call;

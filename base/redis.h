@@ -79,6 +79,12 @@ MUST_USE int redis_open(struct loop *loop, const struct redis_options *options,
 void redis_free(struct redis *redis);
 OWNER(redis)
 
+/**
+ * Why the server did not let us in when we last tried (login, database); NULL:
+ * it did, or it is away. Borrowed, until the loop runs.
+ */
+const char *redis_refusal(const struct redis *redis);
+
 /** Send a command; the words are copied. `fn` NULL: the answer is dropped. */
 void redis_command(struct redis *redis, const struct redis_words *words,
                    redis_reply_fn *fn, void *arg);

@@ -7,6 +7,7 @@
 #include "scheduler/intake/cron.h"
 #include "scheduler/intake/inbox.h"
 #include "scheduler/queue/keeper.h"
+#include "scheduler/queue/outage.h"
 #include "scheduler/queue/run.h"
 
 #include <stdio.h>
@@ -39,21 +40,13 @@ struct scheduler {
     int64_t offset_ms;        /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
-    bool away, stopping;
+    bool stopping;
+    struct outage outage;
     struct loop_source *tick, *wait; /* borrowed */
     struct advancing runs[MAX_RUNS];
 };
 
 static void keep(void *arg);
-
-static void note_away(struct scheduler *s, const struct err *err)
-{
-    if (err && !s->away)
-        log_warn("Redis is away: %s; waiting for it", err->msg);
-    else if (!err && s->away)
-        log_info("Redis is back");
-    s->away = err != NULL;
-}
 
 /* ---- the pool's configuration ----------------------------------------------
  */
@@ -139,7 +132,7 @@ static void on_kept(void *arg, const struct keeper_report *report,
     struct scheduler *s = arg;
 
     s->keeping = false;
-    note_away(s, err);
+    outage_note(&s->outage, s->queue, OUTAGE_ROUND, err);
     if (err) {
         s->keep_again = false;
         keep_in(s, s->options.tick_ms);
@@ -184,6 +177,7 @@ static void on_run(void *arg, bool woken, const struct err *err)
 {
     struct scheduler *s = arg;
 
+    outage_note(&s->outage, s->queue, OUTAGE_WAIT, err);
     if (woken)
         keep_now(s);
     if (err)
@@ -227,6 +221,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
                   .retry_ms = READ_RETRY_MS},
         .max_bytes = o->max_bytes,
         .offset_ms = &s->offset_ms,
+        .outage = &s->outage,
     };
 
     s->loop = loop;

@@ -148,6 +148,8 @@ static void on_taken(void *arg, const void *text, size_t len,
     struct inbox *inbox = arg;
 
     inbox->taking = false;
+    outage_note(inbox->options.outage, inbox->options.admit.queue, OUTAGE_INBOX,
+                err);
     if (err) {
         start_later(inbox);
         return;

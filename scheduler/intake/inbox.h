@@ -5,6 +5,7 @@
 
 #include "scheduler/intake/admit.h"
 #include "scheduler/queue/keeper.h"
+#include "scheduler/queue/outage.h"
 
 /*
  * Each document is held in a list of this scheduler until it was admitted or
@@ -21,6 +22,7 @@ struct inbox_options {
     const char *scheduler;    /* its name (keeper.h) */
     size_t max_bytes;         /* of a document; larger ones are rejected */
     const int64_t *offset_ms; /* Redis' clock is ahead of ours by that */
+    struct outage *outage;    /* told of answers to OUTAGE_INBOX */
 };
 
 /**

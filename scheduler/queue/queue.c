@@ -253,6 +253,19 @@ void queue_forget_calls(struct queue *queue, const void *arg)
         }
 }
 
+const char *queue_refusal(const struct queue *queue, const struct err *err)
+{
+    const struct redis *const clients[] = {queue->redis, queue->bell,
+                                           queue->wait, queue->inbox};
+    const char *why = NULL;
+
+    if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
+        return err->msg;
+    for (size_t i = 0; i < ARRAY_LEN(clients) && !why; i++)
+        why = clients[i] ? redis_refusal(clients[i]) : NULL;
+    return why;
+}
+
 const char *queue_pool(const struct queue *queue)
 {
     return queue->pool;

@@ -72,6 +72,13 @@ OWNER(queue)
  */
 void queue_forget_calls(struct queue *queue, const void *arg);
 
+/**
+ * Whether an asynchronous call failed because Redis refuses us: it does not let
+ * us in, or forbids the call. Why; or NULL: it is away. Borrowed, until the
+ * loop runs.
+ */
+const char *queue_refusal(const struct queue *queue, const struct err *err);
+
 /** "default"; borrowed. */
 const char *queue_pool(const struct queue *queue);
 

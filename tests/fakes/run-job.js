@@ -80,6 +80,7 @@ function step(text) {
 const behaviours = {
     pass() { step('hello\n'); end('passed', null); },
     fail() { step('oh\n'); end('failed', 'step_failed'); },
+    no_sandbox() { end('failed', 'sandbox_failed', { message: 'no runtime' }); },
     die() { step('dying\n'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50); },
     exit3() { step('leaving\n'); socket.end(() => process.exit(3)); },
     garbage() { socket.write(Buffer.alloc(300000, 0xff)); },

@@ -109,6 +109,16 @@ put <<<'{id: after, pipeline: {steps: [{run: ls}]}}'
 ok "Redis comes back, and so does it" wait_for ready state_of after
 is "$(grep -c 'Redis is away' "$TEST_TMP/s1.log")" 1 "it said so once"
 
+# ---- Redis forbids something --------------------------------------------------
+redis ACL SETUSER default -blmove >/dev/null
+put <<<'{id: forbidden, pipeline: {steps: [{run: ls}]}}'
+ok "a right that is missing by now is told" wait_for 1 \
+    grep -c "Redis refuses: .*NOPERM.* 'blmove' command" "$TEST_TMP/s1.log"
+sleep 3
+is "$(grep -c 'Redis refuses' "$TEST_TMP/s1.log")" 1 "once"
+redis ACL SETUSER default +@all >/dev/null
+ok "and it goes on afterwards" wait_for ready state_of forbidden
+
 # ---- from a repository -------------------------------------------------------
 git init -q "$TEST_TMP/repo"
 mkdir "$TEST_TMP/repo/.berth"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/integration/worker.sh - `berth worker`: signals, configuration, Redis.
 # SPDX-License-Identifier: Apache-2.0
-# timeout 150
+# timeout 240
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
@@ -66,7 +66,7 @@ ended() {
 }
 # wait_log REGEX
 wait_log() {
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         grep -Eq -e "$1" worker.log && return
         sleep 0.1
     done
@@ -197,6 +197,33 @@ kill "$listener" 2>/dev/null
 like "$(cat notified)" "READY=1" "it says that it is up"
 like "$(cat notified)" "STATUS=0 of 2 jobs run" "and what it does"
 like "$(cat notified)" "STOPPING=1" "and that it ends"
+
+# ---- Redis lets an idle worker in no more ---------------------------------------------------
+redis_cli() {
+    redis-cli -s "$socket" "$@" >/dev/null
+}
+start_worker --set worker.poll=1s
+for _ in $(seq 100); do
+    [ "$(redis-cli -s "$socket" exists 'berth:{default}:idle')" = 1 ] && break
+    sleep 0.1
+done
+redis_cli config set requirepass other # the worker has none
+redis_cli --no-auth-warning -a other client kill type normal skipme yes
+ok "a password that is wrong by now is told" \
+    wait_log "Redis refuses: .*(NOAUTH|unauthenticated)"
+sleep 12 # calls that wait are given up after 10 s, each of them
+is "$(grep -c 'Redis refuses' worker.log)" 1 "once"
+redis_cli --no-auth-warning -a other acl setuser default nopass -blpop
+ok "what it refuses next, too" \
+    wait_log "Redis refuses: .*NOPERM.* 'blpop' command"
+sleep 2
+is "$(grep -c "NOPERM" worker.log)" 1 "once"
+submit seven pass
+ok "what is allowed is done" wait_state seven passed
+redis_cli acl setuser default +@all
+ok "and its end" wait_log "Redis is back"
+kill -TERM "$worker_pid"
+ended
 
 # ---- options win over the configuration -------------------------------------------------------
 sed -i "s|unix://$socket|unix://$TEST_TMP/no.sock|" berth.yml

@@ -3,6 +3,8 @@
 #ifndef WORKER_SUPERVISOR_IMPL_H
 #define WORKER_SUPERVISOR_IMPL_H
 
+#include "scheduler/queue/outage.h"
+#include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
 #include "worker/supervisor/leftovers.h"
@@ -32,8 +34,9 @@ struct supervisor {
     bool introduced;  /* a renewal was answered: whether to drain is known */
     bool draining;    /* the caller said so */
     bool told_drain;  /* the queue said so */
-    bool away;        /* told the log that Redis is away */
+    struct outage outage;
     struct health health;
+    struct faults faults;
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */
@@ -60,8 +63,10 @@ struct supervisor {
 
 /** Run a job that was leased. */
 void supervisor_take(struct supervisor *s, struct lease *lease);
-/** An answer of Redis: told to the log once, and if it is a refusal on. */
-void supervisor_heard(struct supervisor *s, const struct err *err);
+/** An answer of Redis: told to the log (outage.h), and a refusal to who runs
+ * us. */
+void supervisor_heard(struct supervisor *s, enum outage_call call,
+                      const struct err *err);
 bool supervisor_is_draining(const struct supervisor *s);
 
 /* ---- take.c -------------------------------------------------------------- */

@@ -36,6 +36,7 @@ struct job {
     bool storing;
     bool executing;     /* options->execute has it */
     bool held;          /* it is on disk */
+    bool works;         /* something ran in its sandbox */
     bool cancel_told;   /* of a cancel that came through Redis */
     bool asked;         /* the next job was asked for with the result */
     bool gave_up;       /* `why` says so: no result will be stored */
@@ -187,6 +188,17 @@ static void store(void *arg)
                    on_stored, job);
 }
 
+/* The infrastructure's fault, and not in the middle of something. */
+static void blame_sandbox(struct job *job)
+{
+    const json_t *message = json_object_get(job->verdict->document, "message");
+
+    if (job->reason == REASON_SANDBOX_FAILED && !job->works)
+        job->spec.on_sandbox(job->spec.arg, json_is_string(message)
+                                                ? json_string_value(message)
+                                                : "nobody knows why");
+}
+
 static void on_log_stored(void *arg)
 {
     struct job *job = arg;
@@ -195,6 +207,7 @@ static void on_log_stored(void *arg)
     secrets_mask_result(job->mask, job->verdict->document);
     job->state = xstrdup(job->verdict->state);
     job->reason = (enum reason)reason_find(job->verdict->reason);
+    blame_sandbox(job);
     job->json =
         job_verdict_write(job->verdict, stream, job_log_stored(job->log),
                           job_log_lost_bytes(job->log));
@@ -229,11 +242,42 @@ static void add_to_log(struct job *job, const struct frame *frame)
         job_log_end_step(job->log);
 }
 
+static bool is(const json_t *object, const char *key, const char *value)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+
+    return s && strcmp(s, value) == 0;
+}
+
+/* A step that ended in the sandbox; a checkout is done outside of it. */
+static bool step_ran(const struct frame *frame)
+{
+    json_t *step = json_loadb((const char *)frame->data, frame->len, 0, NULL);
+    bool ran =
+        (is(step, "outcome", "passed") || is(step, "outcome", "failed")) &&
+        !is(step, "kind", "checkout") &&
+        !is(step, "reason", reason_name(REASON_SANDBOX_FAILED));
+
+    json_decref(step);
+    return ran;
+}
+
+static void look_for_life(struct job *job, const struct frame *frame)
+{
+    if (job->works ||
+        (frame->type != JOB_FRAME_STDOUT && frame->type != JOB_FRAME_STDERR &&
+         (frame->type != JOB_FRAME_STEP_END || !step_ran(frame))))
+        return;
+    job->works = true;
+    job->spec.on_sandbox(job->spec.arg, NULL);
+}
+
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct job *job = arg;
     const struct supervisor_events *events = job->spec.events;
 
+    look_for_life(job, frame);
     add_to_log(job, frame);
     if (events->on_frame)
         events->on_frame(events->arg, id_of(job), frame);

@@ -14,6 +14,11 @@ struct job_spec {
     struct queue *queue;
     const struct supervisor_events *events;
     /**
+     * Something of the job runs in its sandbox (`failure` NULL, once), or it
+     * ended without: why. Before on_store.
+     */
+    void (*on_sandbox)(void *arg, const char *failure);
+    /**
      * The job's result goes to Redis now: what may come back with the answer,
      * valid during the call, or NULL: nothing. `again`: the last call asked
      * for one, and its answer was lost, so this one must ask again.

@@ -48,7 +48,7 @@ static void on_renewed(void *arg, bool drain, const struct lease_news *news,
     int64_t period = s->options.renew_ms;
 
     s->renewing = false;
-    supervisor_heard(s, err);
+    supervisor_heard(s, OUTAGE_ROUND, err);
     for (size_t i = 0; i < count; i++) {
         /* What we were told of one job may have ended another. */
         struct slot *slot = find(s, news[i].lease);
@@ -76,7 +76,7 @@ static void send(struct supervisor *s, const struct numbers *n)
         {"labels", s->labels},
         {"capacity", n->capacity},
         {"running", n->running},
-        {"refuses", s->health.refuses},
+        {"refuses", supervisor_refuses(s)},
         {"state", supervisor_is_draining(s) ? "draining" : "active"},
         {"version", BERTH_VERSION},
         {"host", s->host},

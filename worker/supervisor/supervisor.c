@@ -85,6 +85,7 @@ static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
         return;
     TAILQ_REMOVE(&s->slots, slot, link);
     s->running--;
+    faults_over(&s->faults, job);
     job_free(job);
     free(slot);
     if (next)
@@ -94,36 +95,53 @@ static void on_over(void *arg, struct job *job, struct lease *next, bool asked)
         take_jobs_in(s, 0);
 }
 
+static void on_sandbox(void *arg, const char *failure)
+{
+    struct supervisor *s = arg;
+    bool refused = *s->faults.refuses;
+
+    if (failure)
+        faults_failed(&s->faults, failure, clock_mono_ms());
+    else
+        faults_worked(&s->faults);
+    if (refused != (bool)*s->faults.refuses)
+        renew_now(s); /* so that all see it */
+    if (refused && !failure)
+        take_jobs(s);
+}
+
 void supervisor_take(struct supervisor *s, struct lease *lease)
 {
     const struct job_spec spec = {.loop = s->loop,
                                   .options = &s->options,
                                   .queue = s->queue,
                                   .events = &s->events,
+                                  .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
                                   .on_over = on_over,
                                   .arg = s};
     struct slot *slot = xcalloc(1, sizeof(*slot));
 
     slot->job = job_new(&spec, lease);
+    faults_took(&s->faults, slot->job);
     TAILQ_INSERT_TAIL(&s->slots, slot, link);
     s->running++;
     job_start(slot->job);
 }
 
-void supervisor_heard(struct supervisor *s, const struct err *err)
+void supervisor_heard(struct supervisor *s, enum outage_call call,
+                      const struct err *err)
 {
-    bool refused =
-        err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT;
-
-    if (err && !s->away)
-        log_warn("%s: %s", refused ? "Redis refuses" : "Redis is away",
-                 err->msg);
-    else if (!err && s->away)
-        log_warn("Redis is back");
-    s->away = err != NULL;
-    if (refused && s->events.on_refused)
+    outage_note(&s->outage, s->queue, call, err);
+    if (err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT &&
+        s->events.on_refused)
         s->events.on_refused(s->events.arg, err);
+}
+
+static bool is_away(const struct supervisor *s)
+{
+    return outage_has(&s->outage, OUTAGE_ROUND) ||
+           outage_has(&s->outage, OUTAGE_LEASE);
 }
 
 /* ---- what predecessors left ---------------------------------------------- */
@@ -286,17 +304,17 @@ unsigned supervisor_running(const struct supervisor *s)
 bool supervisor_is_drained(const struct supervisor *s)
 {
     /* A job that Redis gives us while it is away is lost with its answer. */
-    return s->draining && !s->running && (!s->asking || s->away);
+    return s->draining && !s->running && (!s->asking || is_away(s));
 }
 
 bool supervisor_is_connected(const struct supervisor *s)
 {
-    return s->introduced && !s->away;
+    return s->introduced && !is_away(s);
 }
 
 const char *supervisor_refuses(const struct supervisor *s)
 {
-    return s->health.refuses;
+    return *s->health.refuses ? s->health.refuses : s->faults.refuses;
 }
 
 /* ---- the end ------------------------------------------------------------- */

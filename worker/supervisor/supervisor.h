@@ -131,7 +131,10 @@ unsigned supervisor_running(const struct supervisor *supervisor);
 bool supervisor_is_drained(const struct supervisor *supervisor);
 /** Whether Redis answered last. */
 bool supervisor_is_connected(const struct supervisor *supervisor);
-/** Why no job is taken though there is room: low disk, low memory; or "". */
+/**
+ * Why no job is taken, or but one on trial, though there is room: low disk, low
+ * memory, sandboxes that fail (faults.h); or "".
+ */
 const char *supervisor_refuses(const struct supervisor *supervisor);
 
 /**

@@ -35,7 +35,8 @@ static bool has_room(struct supervisor *s)
 {
     const struct supervisor_limits *limits = &s->options.limits;
 
-    return !*health_look(&s->health, s->state_dir, limits->min_disk_bytes,
+    return faults_allow(&s->faults, clock_mono_ms()) &&
+           !*health_look(&s->health, s->state_dir, limits->min_disk_bytes,
                          limits->min_memory_bytes);
 }
 
@@ -69,7 +70,7 @@ static void on_leased(void *arg, struct lease *lease, const struct err *err)
     struct supervisor *s = arg;
 
     s->asking = false;
-    supervisor_heard(s, err);
+    supervisor_heard(s, OUTAGE_LEASE, err);
     if (err) {
         take_jobs_in(s, RETRY_MS);
     } else {
@@ -117,7 +118,9 @@ static void on_bell(void *arg, enum queue_bell bell, const struct err *err)
 {
     struct supervisor *s = arg;
 
-    if (err) {
+    outage_note(&s->outage, s->queue, OUTAGE_WAIT, err);
+    if (err) { /* we can do without */
+        take_jobs_in(s, s->options.limits.poll_ms);
         s->ears =
             loop_add_timer(s->loop, clock_mono_ms() + RETRY_MS, take_listen, s);
         return;

@@ -15,6 +15,8 @@ struct taker {
     struct inbox *inbox;
 };
 
+static struct outage outage;
+
 static struct taker taker_new(struct pool *p, const char *name)
 {
     const struct queue_options queue = {
@@ -24,7 +26,8 @@ static struct taker taker_new(struct pool *p, const char *name)
                                               .read_timeout_ms = 1000},
                                     .scheduler = name,
                                     .max_bytes = 1 << 20,
-                                    .offset_ms = &no_offset};
+                                    .offset_ms = &no_offset,
+                                    .outage = &outage};
     struct taker taker = {NULL, NULL};
 
     assert_int_equal(queue_open(p->loop, &queue, &taker.queue, NULL), 0);
