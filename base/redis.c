@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_PENDING ((size_t)64 << 20)
+/* Large calls (logs) are many and can wait; what keeps leases is small, must
+ * always find room, and must not stand behind many of them. */
+#define MAX_PENDING       ((size_t)64 << 20)
+#define MAX_LARGE_PENDING ((size_t)8 << 20)
+#define LARGE             ((size_t)128 << 10)
 
 /* ---- telling owners ----------------------------------------------------- */
 
@@ -23,7 +27,6 @@ static void deliver_failed(void *arg)
     redis->freed = freed;
     while (!*freed && (call = TAILQ_FIRST(&redis->failed))) {
         TAILQ_REMOVE(&redis->failed, call, entry);
-        redis->pending_bytes -= call->len;
         if (call->fn)
             call->fn(call->arg, NULL, call->err);
         redis_call_free(call);
@@ -36,6 +39,7 @@ static void deliver_failed(void *arg)
 void redis_fail(struct redis *redis, struct redis_call *call,
                 enum err_kind kind, const char *why)
 {
+    redis->pending_bytes -= call->len;
     call->err = xcalloc(1, sizeof(*call->err));
     (void)err_set(call->err, kind, "%s: %s", redis->url->name, why);
     TAILQ_INSERT_TAIL(&redis->failed, call, entry);
@@ -141,14 +145,24 @@ void redis_arm_tick(struct redis *redis)
 
 /* ---- commands ----------------------------------------------------------- */
 
+static bool has_room(const struct redis *redis, size_t len)
+{
+    size_t max = len > LARGE ? MAX_LARGE_PENDING : MAX_PENDING;
+
+    /* A single one is let through, however large. */
+    return redis->pending_bytes == 0 || redis->pending_bytes + len <= max;
+}
+
 static void enqueue(struct redis *redis, struct redis_call *call,
                     redis_reply_fn *fn, void *arg)
 {
+    bool fits = has_room(redis, call->len);
+
     call->fn = fn;
     call->arg = arg;
     call->deadline_ms = clock_mono_ms() + redis->options.command_timeout_ms;
     redis->pending_bytes += call->len;
-    if (redis->pending_bytes > MAX_PENDING) {
+    if (!fits) {
         redis_fail(redis, call, ERR_TRANSIENT, "too much waits for an answer");
         return;
     }

@@ -15,7 +15,9 @@ struct redisReply; /* <hiredis/hiredis.h> */
  * A client connects, logs in, selects its database and loads its scripts by
  * itself, and does so again, with a growing pause, whenever the connection is
  * lost. Commands given meanwhile wait for it, up to their time limit. Nothing
- * blocks, save for the resolver of libc where the URL has a host name.
+ * blocks, save for the resolver of libc where the URL has a host name. What
+ * waits for an answer is bounded: 64 MiB, and commands over 128 KiB fail
+ * (ERR_TRANSIENT) when 8 MiB wait.
  *
  * Sentinels are asked for the master before each connection, which must be one
  * to a master; a READONLY answer, too, makes the client look for another.

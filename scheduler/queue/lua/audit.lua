@@ -2,7 +2,7 @@
 -- ARGV limit (of complaints)
 -- -> complaints, as text; none is good
 local limit = tonumber(ARGV[1])
-local wrong, seen = {}, {}
+local wrong, seen, held = {}, {}, {}
 local live = {ready = true, delayed = true, blocked = true, running = true}
 
 local function complain(...)
@@ -30,9 +30,23 @@ if max and #slots > max then
 end
 for _, slot in ipairs(slots) do
     local id, epoch = string.match(slot, '^([^:]*):(%d+):')
+    local f = load(P .. 'job:' .. id, 'epoch', 'worker')
     expect(id, 'running', 'slots')
-    if call('HGET', P .. 'job:' .. id, 'epoch') ~= epoch then
+    if f.epoch ~= epoch then
         complain('slot', slot, 'is of another epoch')
+    end
+    held[f.worker or ''] = held[f.worker or ''] or {}
+    held[f.worker or ''][id] = true
+end
+for worker, ids in pairs(held) do
+    for _, id in ipairs(call('SMEMBERS', P .. 'held:' .. worker)) do
+        if not ids[id] then
+            complain('worker', worker, 'holds', id .. ', which has no slot')
+        end
+        ids[id] = nil
+    end
+    for id in pairs(ids) do
+        complain('job', id, 'is not among those that', worker, 'holds')
     end
 end
 each_lane(function(lane, class, tenant, labels)

@@ -8,8 +8,8 @@
 local id, epoch, nonce = ARGV[1], ARGV[2], ARGV[3]
 -- Most pass, and few of these fields are wanted then.
 local f = ARGV[4] ~= 'passed' and load_job(id) or
-    load(P .. 'job:' .. id, 'state', 'epoch', 'nonce', 'tenant', 'pipeline',
-         'group', 'parent', 'index', 'report')
+    load(P .. 'job:' .. id, 'state', 'epoch', 'nonce', 'worker', 'tenant',
+         'pipeline', 'group', 'parent', 'index', 'report')
 local answer = {'ok'}
 
 if not f.state or f.epoch ~= epoch or f.nonce ~= nonce then

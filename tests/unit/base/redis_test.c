@@ -299,6 +299,33 @@ static void test_async_bounds(void **state UNUSED)
     run_until(loop, &seen.good, 5);
 }
 
+/* However many large commands there are, small ones go through. */
+static void test_large_leave_room(void **state UNUSED)
+{
+    const struct redis_options options = {.url = server.url};
+    CLEANUP(loop) struct loop *loop = NULL;
+    CLEANUP(redis) struct redis *redis = NULL;
+    CLEANUP(mem) char *text = xcalloc(1, 256 << 10);
+    const char *const large[] = {"SET", "large", text};
+    const struct redis_words words = {large, NULL, ARRAY_LEN(large)};
+    struct seen seen = {0, 0, ERR_NONE, ""};
+    struct seen small = {0, 0, ERR_NONE, ""};
+    WORDS(ping, "PING");
+
+    memset(text, 'x', (256 << 10) - 1);
+    assert_int_equal(loop_new(&loop, NULL), 0);
+    assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
+    redis_command(redis, &ping, seen_reply, &small);
+    run_until(loop, &small.good, 1);
+    for (int i = 0; i < 300; i++)
+        redis_command(redis, &words, seen_reply, &seen);
+    redis_command(redis, &ping, seen_reply, &small);
+    run_until(loop, &small.good, 2);
+    assert_int_equal(small.bad, 0);
+    assert_int_equal(seen.good + seen.bad, 300);
+    assert_in_range(seen.good, 8, 64); /* those before it: not all of them */
+}
+
 /* The client may go at any moment, also inside its own callbacks. */
 static struct redis *doomed;
 
@@ -394,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_async_restart),
         cmocka_unit_test(test_async_time_limits),
         cmocka_unit_test(test_async_bounds),
+        cmocka_unit_test(test_large_leave_room),
         cmocka_unit_test(test_async_free),
         cmocka_unit_test(test_async_wrong_password),
     };

@@ -73,6 +73,7 @@ local function leave(id, f)
         call('ZREM', P .. 'group:' .. f.group, id)
     elseif f.state == 'running' and f.kind ~= 'run' then
         call('ZREM', P .. 'slots', slot_of(id, f))
+        call('SREM', P .. 'held:' .. (f.worker or ''), id)
     end
 end
 

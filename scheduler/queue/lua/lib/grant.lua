@@ -109,18 +109,21 @@ local function hand_out(id, tenant, w)
          'worker', w.worker, 'started_at_ms', stamp)
     call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
          id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
+    call('SADD', P .. 'held:' .. w.worker, id)
     return {id, epoch, f[4]}
 end
 
--- An earlier request with this nonce was answered, but the answer was lost.
+-- An earlier request with this nonce was answered, but the answer was lost. All
+-- workers ask so when Redis comes back: each looks at its own jobs only.
 local function granted_before(w)
-    for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, -1)) do
-        local id = string.match(slot, '^([^:]*):')
-        local f = call('HMGET', P .. 'job:' .. id, 'state', 'nonce', 'epoch')
-        if f[1] == 'running' and f[2] == w.nonce then
+    for _, id in ipairs(call('SMEMBERS', P .. 'held:' .. w.worker)) do
+        local f = load(P .. 'job:' .. id, 'state', 'nonce', 'epoch', 'tenant',
+                       'pipeline')
+        if f.state == 'running' and f.nonce == w.nonce then
             -- The worker counts its end from this request on.
-            call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms, slot)
-            return {id, f[3], call('HGET', P .. 'job:' .. id, 'payload')}
+            call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
+                 slot_of(id, f))
+            return {id, f.epoch, call('HGET', P .. 'job:' .. id, 'payload')}
         end
     end
     return nil

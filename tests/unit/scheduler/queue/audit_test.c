@@ -39,6 +39,10 @@ static void test_states(void **state)
     struct pool *p = *state;
 
     (void)fill(p);
+    (void)redis_num(p, "SREM", "%held:w", "running");
+    expect_complaint(p, "job running is not among those that w holds");
+    (void)redis_num(p, "SADD", "%held:w", "running", "ready");
+    expect_complaint(p, "worker w holds ready, which has no slot");
     (void)redis_num(p, "HSET", "%job:running", "state", "ready");
     expect_complaint(p, "job running is in slots and its state is ready");
     (void)redis_num(p, "HSET", "%job:ready", "state", "passed");

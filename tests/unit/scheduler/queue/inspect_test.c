@@ -174,8 +174,8 @@ static void test_workers(void **state)
           "labels", "007");
     REDIS(f, "ZADD", "berth:{p}:workers", "5", "w");
     REDIS(f, "ZADD", "berth:{p}:slots", "9", "a:1:t:p", "9", "b:1:t:p");
-    REDIS(f, "HSET", "berth:{p}:job:a", "state", "running", "worker", "w");
-    REDIS(f, "HSET", "berth:{p}:job:b", "state", "running", "worker", "w2");
+    REDIS(f, "SADD", "berth:{p}:held:w", "a");
+    REDIS(f, "SADD", "berth:{p}:held:w2", "b");
     assert_int_equal(queue_worker(f->queue, "w", &worker, &err), 0);
     json_object_del(worker, "now_ms");
     is(worker, "{\"seen_at_ms\":5,\"running\":2,\"labels\":\"007\","

@@ -200,6 +200,41 @@ static void test_lease_again(void **state)
     lease_free(again);
 }
 
+static unsigned calls_of(struct pool *p, const char *command)
+{
+    redisReply *reply = redis(p, "INFO", "commandstats", NULL);
+    CLEANUP(mem) char *line = xasprintf("cmdstat_%s:calls=", command);
+    const char *found = strstr(reply->str, line);
+    unsigned count =
+        found ? (unsigned)strtoul(found + strlen(line), NULL, 10) : 0;
+
+    freeReplyObject(reply);
+    return count;
+}
+
+/* All workers ask again when Redis was away: what others have costs nothing. */
+static void test_again_is_cheap(void **state)
+{
+    struct pool *p = *state;
+    struct lease *lease;
+    unsigned count;
+
+    for (int i = 0; i < 90; i++) {
+        CLEANUP(mem) char *id = xasprintf("j%d", i);
+
+        (void)submit(p, id, NULL);
+        assert_string_equal(take_as(p, "other", "", "0").id, id);
+    }
+    (void)submit(p, "a", NULL);
+    p->queue->again = true;
+    count = calls_of(p, "hmget");
+    lease = get(p);
+    assert_string_equal(lease_job_id(lease), "a");
+    assert_in_range(calls_of(p, "hmget") - count, 1, 20);
+    lease_free(lease);
+    expect_sound(p);
+}
+
 /* Whoever can write to Redis must not name files on a worker. */
 static void test_hostile_id(void **state)
 {
@@ -423,12 +458,19 @@ static void test_scripts_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_options),      POOL_TEST(test_life),
-        POOL_TEST(test_fences),       POOL_TEST(test_lease_again),
-        POOL_TEST(test_hostile_id),   POOL_TEST(test_complete_again),
-        POOL_TEST(test_failed_again), POOL_TEST(test_lost_and_next),
-        POOL_TEST(test_renew_many),   POOL_TEST(test_bell),
-        POOL_TEST(test_forget),       POOL_TEST(test_scripts_forgotten),
+        POOL_TEST(test_options),
+        POOL_TEST(test_life),
+        POOL_TEST(test_fences),
+        POOL_TEST(test_lease_again),
+        POOL_TEST(test_again_is_cheap),
+        POOL_TEST(test_hostile_id),
+        POOL_TEST(test_complete_again),
+        POOL_TEST(test_failed_again),
+        POOL_TEST(test_lost_and_next),
+        POOL_TEST(test_renew_many),
+        POOL_TEST(test_bell),
+        POOL_TEST(test_forget),
+        POOL_TEST(test_scripts_forgotten),
         POOL_TEST(test_redis_away),
     };
 
