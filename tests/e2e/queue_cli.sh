@@ -397,7 +397,9 @@ is "$?|$(<err)" \
     "1|berth: cannot write to standard output: No space left on device" \
     "a full disk is told"
 mkfifo gone
-exec 3<>gone 4>gone 3>&-
+exec 3<>gone
+exec 4>gone
+exec 3>&-
 "$BERTH_BIN" ps -a >&4 2>err
 is "$?|$(<err)" "1|" "a reader that has gone is told nothing"
 exec 4>&-
