@@ -330,9 +330,11 @@ static int finish_one(struct pool *pool, const struct queue_answer *answer,
                         status->reason ? json_string(status->reason)
                                        : json_null());
     if (!pool->json)
-        fprintf(stderr, "%s: %s%s%s\n", answer->id, status->state,
+        fprintf(stderr, "%s: %s%s%s%s%s\n", answer->id, status->state,
                 status->reason ? ": " : "",
-                status->reason ? status->reason : "");
+                status->reason ? status->reason : "",
+                exit_of(status) ? "; more: berth status " : "",
+                exit_of(status) ? answer->id : "");
     return exit_of(status);
 }
 
@@ -345,7 +347,11 @@ static int finish(struct pool *pool, const struct submission *s,
     print_ids(pool, s, o->follow ? stderr : stdout);
     for (size_t i = 0; i < s->count; i++) {
         json_t *row = json_object();
-        int rc = finish_one(pool, &s->answers[i], o, row, err);
+        int rc;
+
+        if (o->follow && s->count > 1)
+            printf("job %s\n", s->answers[i].id);
+        rc = finish_one(pool, &s->answers[i], o, row, err);
 
         json_array_append_new(jobs, row);
         if (rc < 0) {
