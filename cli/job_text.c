@@ -9,6 +9,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* As scheduler/daemon has it, and twice that: another host is configured
+ * differently. */
+#define MIN_SILENT_MS 30000
+#define SILENT_TICKS  20
+
 const char *job_string(const json_t *object, const char *key)
 {
     const char *s = json_string_value(json_object_get(object, key));
@@ -244,4 +249,20 @@ void job_add_why(const json_t *row, const json_t *why, int64_t now_ms,
         add_blocked(why, out);
     else if (strcmp(state, "ready") == 0)
         add_ready(row, why, out);
+}
+
+void job_add_no_scheduler(const json_t *depths, int64_t tick_ms,
+                          struct strbuf *out)
+{
+    int64_t seen = job_number(depths, "scheduler_seen_at_ms");
+    int64_t ago = job_number(depths, "now_ms") - seen;
+    int64_t limit = SILENT_TICKS * tick_ms;
+    char age[FORMAT_SIZE];
+
+    if (seen && ago <= (limit > MIN_SILENT_MS ? limit : MIN_SILENT_MS))
+        return;
+    strbuf_adds(out, "no scheduler has been seen");
+    if (seen)
+        strbuf_addf(out, " for %s", format_age(ago, age));
+    strbuf_adds(out, ": start one (berth scheduler)");
 }

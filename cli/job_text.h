@@ -33,4 +33,12 @@ int job_state_tint(const char *state);
 void job_add_why(const json_t *row, const json_t *why, int64_t now_ms,
                  struct strbuf *out);
 
+/**
+ * Add in a line that nobody keeps the pool going, by what queue_depths() says
+ * of it; nothing if a scheduler was seen lately, `tick_ms` being
+ * scheduler.tick.
+ */
+void job_add_no_scheduler(const json_t *depths, int64_t tick_ms,
+                          struct strbuf *out);
+
 #endif

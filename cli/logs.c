@@ -354,6 +354,8 @@ static int show_child(struct logs *logs, const json_t *row, struct err *err)
 static int show_run(struct logs *logs, const char *id, json_t *shown,
                     struct err *err)
 {
+    bool said = false;
+
     for (;;) {
         json_t *run = NULL, *rows = NULL;
         const json_t *child;
@@ -370,6 +372,10 @@ static int show_run(struct logs *logs, const char *id, json_t *shown,
         if (child)
             rc = show_child(logs, child, err);
         json_decref(rows);
+        if (!child && !json_object_size(shown) && !said)
+            fprintf(stderr, "note: no job of the run %s has %s\n", id,
+                    ended ? "been begun" : "begun yet");
+        said |= !child;
         if (rc < 0 || (!child && (ended || !logs->follow)))
             return rc;
         if (!child)

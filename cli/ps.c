@@ -76,7 +76,10 @@ static int check(const void *options, const struct strv *operands UNUSED,
     unsigned limit;
 
     if (o->state && !list_of(o->state))
-        return err_set(err, ERR_USER, "'%.80s' is no state of a job", o->state);
+        return err_set(err, ERR_USER,
+                       "'%.80s' is no state of a job: running, ready, delayed, "
+                       "blocked, passed, failed, cancelled or skipped",
+                       o->state);
     if (o->state && o->all)
         return err_set(err, ERR_USER, "--state and --all exclude each other");
     return pool_limit(o->limit, LIMIT, &limit, err);

@@ -214,7 +214,20 @@ static void add_workers(const struct pool *pool, const json_t *depths,
     if (i)
         table_add(table, &pool->style, pool->columns, out);
     else
-        strbuf_adds(out, "no worker has been seen\n");
+        strbuf_adds(out, "no worker has been seen: start one (berth worker)\n");
+}
+
+static void add_scheduler(const struct pool *pool, const json_t *depths,
+                          struct strbuf *out)
+{
+    size_t start = out->len;
+
+    strbuf_addc(out, '\n');
+    job_add_no_scheduler(depths, pool->settings->scheduler.tick_ms, out);
+    if (out->len > start + 1)
+        strbuf_addc(out, '\n');
+    else
+        strbuf_cut(out, start);
 }
 
 static void add_jobs(const struct pool *pool, const json_t *depths,
@@ -251,6 +264,7 @@ static int print(const struct pool *pool, json_t *depths, json_t *waiting,
         return pool_print_json(json_incref(depths), err);
     }
     add_numbers(pool, depths, &text);
+    add_scheduler(pool, depths, &text);
     add_workers(pool, depths, &text);
     add_jobs(pool, depths, waiting, &text);
     return pool_print(&text, err);

@@ -70,25 +70,30 @@ static void add_clean_line(void *arg, const char *line, size_t len)
     strbuf_addc(out, '\n');
 }
 
+/* Line by line, without what would steer a terminal. */
+static void add_clean_lines(struct strbuf *out, const json_t *text)
+{
+    CLEANUP(text_cleaner)
+    struct text_cleaner *cleaner = text_cleaner_new(add_clean_line, out);
+
+    text_cleaner_feed(cleaner, json_string_value(text),
+                      json_string_length(text));
+    text_cleaner_end(cleaner);
+}
+
 static int print_one(const json_t *row, struct err *err)
 {
     const json_t *document = json_object_get(row, "document");
     CLEANUP(strbuf) struct strbuf reason = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
 
-    text_add_clean(&reason, job_string(row, "reason"));
-    fprintf(stderr, "rejected: %s\n", reason.data);
-    if (isatty(STDOUT_FILENO)) {
-        CLEANUP(text_cleaner)
-        struct text_cleaner *cleaner = text_cleaner_new(add_clean_line, &text);
-
-        text_cleaner_feed(cleaner, json_string_value(document),
-                          json_string_length(document));
-        text_cleaner_end(cleaner);
-    } else {
+    add_clean_lines(&reason, json_object_get(row, "reason"));
+    fprintf(stderr, "rejected: %s", reason.len ? reason.data : "\n");
+    if (isatty(STDOUT_FILENO))
+        add_clean_lines(&text, document);
+    else
         strbuf_add(&text, json_string_value(document),
                    json_string_length(document));
-    }
     return pool_print(&text, err);
 }
 
@@ -105,13 +110,15 @@ static int print_all(const struct pool *pool, const json_t *rows,
     json_array_foreach(rows, i, row)
     {
         char moment[FORMAT_SIZE], size[FORMAT_SIZE];
+        const char *all = job_string(row, "reason");
+        CLEANUP(mem) char *reason = xstrndup(all, strcspn(all, "\n"));
 
         table_cell(table, job_string(row, "id"));
         table_cell(table, format_moment(job_number(row, "rejected_at_ms"),
                                         now_ms, moment));
         table_cell(table,
                    format_bytes((uint64_t)job_number(row, "bytes"), size));
-        table_cell(table, job_string(row, "reason"));
+        table_cell(table, reason);
         table_end_row(table);
     }
     if (i)

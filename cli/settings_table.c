@@ -356,7 +356,8 @@ static const struct config_key keys[] = {
      .type = CONFIG_TREE,
      AT(schedules_node),
      LIVE,
-     .help = "Jobs that a clock asks for; see below."},
+     .help =
+         "Jobs that a clock asks for; docs/configuration.md describes one."},
 };
 
 static const char *const parts[] = {"scheduler", "worker", NULL};

@@ -73,6 +73,18 @@ static void add_moment(struct view *view, const char *name, const char *key)
     add_line(view, name, line.data);
 }
 
+/* What is there in other words: the pipeline, the repository's short name. */
+static bool is_said(const struct view *view, const char *key,
+                    const json_t *value)
+{
+    const char *s = json_string_value(value);
+
+    if (!strcmp(key, "pipeline") || !strcmp(key, "name"))
+        return s && !strcmp(s, job_string(view->job, "pipeline"));
+    return !strcmp(key, "repo_name") &&
+           *job_string(json_object_get(view->job, "about"), "repo");
+}
+
 /* What its submitter said of it: repo, branch … in the order it was written. */
 static void add_about(struct view *view)
 {
@@ -84,6 +96,8 @@ static void add_about(struct view *view)
         CLEANUP(strbuf) struct strbuf name = STRBUF_INIT;
         CLEANUP(mem) char *number = NULL;
 
+        if (is_said(view, key, value))
+            continue;
         if (json_is_integer(value))
             number =
                 xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -160,13 +174,15 @@ static void add_result(struct view *view)
     const struct report_options options = {
         .style = view->pool->style, .job_id = job_string(view->job, "id")};
 
-    if (!json_object_size(result))
-        return;
+    if (!json_object_get(result, "steps")) {
+        if (queue_has_ended(job_string(view->job, "state")))
+            add_line(view, "why", job_string(result, "message"));
+        return; /* it is a run */
+    }
     strbuf_addc(&view->text, '\n');
     if (!queue_has_ended(job_string(view->job, "state")))
         strbuf_adds(&view->text, "The attempt before:\n");
-    if (json_object_get(result, "steps"))
-        report_add(result, &options, &view->text);
+    report_add(result, &options, &view->text);
 }
 
 static void add_children(struct view *view, const json_t *children)

@@ -4,10 +4,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/job_text.h"
 #include "cli/logs.h"
 #include "cli/mirror_uid.h"
 #include "cli/report.h"
 #include "cli/source.h"
+#include "cli/text.h"
 #include "scheduler/intake/admit.h"
 #include "scheduler/queue/inspect.h"
 
@@ -18,6 +20,7 @@
 
 #define READ_TIMEOUT_MS 60000
 #define POLL_MS         250
+#define SILENT_MS       5000 /* then it is told why nothing happens */
 
 /* What was read, and checked, before anything else. */
 struct document_file {
@@ -58,9 +61,8 @@ const struct command command_submit = {
         "of that id\nwas there), or \"duplicate\" (one of that dedupe "
         "key)}]},\nwith --wait also \"state\" and \"reason\".\n\n"
         "exit status: 0 put in, 2 wrong usage or a wrong document, 3 Redis or\n"
-        "a repository's host is away; with --wait and --follow that of the "
-        "jobs: 0 passed,\n"
-        "1 one failed, 3 the infrastructure did, 130 cancelled",
+        "a repository's host is away; with --wait and --follow that of the\n"
+        "jobs: 0 passed, 1 one failed, 3 the infrastructure did, 130 cancelled",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
     .min_operands = 1,
@@ -166,6 +168,9 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
                              outcome->count * sizeof(*outcome->answers));
     if (outcome->complaint)
         fputs(outcome->complaint, stderr);
+    if (outcome->complaint && s->err.kind != ERR_USER)
+        (void)err_set(&s->err, s->err.kind,
+                      "nothing was put in: try again later");
 }
 
 static int put_in(const struct pool *pool, struct document_file *file,
@@ -207,11 +212,38 @@ static int put_in(const struct pool *pool, struct document_file *file,
 /* ---- what became of them ---------------------------------------------------
  */
 
+/* Why it waits, or its run does not go on: to standard error. */
+static void say_why(struct pool *pool, const char *id)
+{
+    CLEANUP(strbuf) struct strbuf why = STRBUF_INIT;
+    CLEANUP(strbuf) struct strbuf line = STRBUF_INIT;
+    json_t *job = NULL, *more = NULL;
+    const char *state;
+
+    if (queue_job(pool->queue, id, &job, NULL) < 0)
+        return;
+    state = job_string(job, "state");
+    if (strcmp(state, "running") != 0) {
+        if (queue_why(pool->queue, id, &more, NULL) == 0)
+            job_add_why(job, more, job_number(job, "now_ms"), &why);
+    } else if (strcmp(job_string(job, "kind"), "run") == 0 &&
+               queue_depths(pool->queue, &more, NULL) == 0) {
+        job_add_no_scheduler(more, pool->settings->scheduler.tick_ms, &why);
+    }
+    if (why.len)
+        text_add_clean(&line, why.data);
+    if (line.len)
+        fprintf(stderr, "note: %s is %s: %s\n", id, state, line.data);
+    json_decref(job);
+    json_decref(more);
+}
+
 /* Until it ended; Redis may be away for a while. */
 static int wait_for(struct pool *pool, const char *id,
                     struct queue_status **out_status, struct err *err)
 {
     struct queue_status *status = NULL;
+    int64_t say_at_ms = clock_mono_ms() + SILENT_MS;
     unsigned attempt = 0;
 
     for (;;) {
@@ -224,6 +256,10 @@ static int wait_for(struct pool *pool, const char *id,
         attempt = 0;
         if (queue_has_ended(status->state))
             break;
+        if (say_at_ms && clock_mono_ms() >= say_at_ms) {
+            say_why(pool, id);
+            say_at_ms = 0;
+        }
         queue_status_free(STEAL(status));
         (void)poll(NULL, 0, POLL_MS);
     }
@@ -289,9 +325,11 @@ static int finish_one(struct pool *pool, const struct queue_answer *answer,
                         status->reason ? json_string(status->reason)
                                        : json_null());
     if (!pool->json)
-        fprintf(stderr, "%s: %s%s%s\n", answer->id, status->state,
+        fprintf(stderr, "%s: %s%s%s%s%s\n", answer->id, status->state,
                 status->reason ? ": " : "",
-                status->reason ? status->reason : "");
+                status->reason ? status->reason : "",
+                exit_of(status) ? "; more: berth status " : "",
+                exit_of(status) ? answer->id : "");
     return exit_of(status);
 }
 
@@ -304,7 +342,11 @@ static int finish(struct pool *pool, const struct submission *s,
     print_ids(pool, s, o->follow ? stderr : stdout);
     for (size_t i = 0; i < s->count; i++) {
         json_t *row = json_object();
-        int rc = finish_one(pool, &s->answers[i], o, row, err);
+        int rc;
+
+        if (o->follow && s->count > 1)
+            printf("job %s\n", s->answers[i].id);
+        rc = finish_one(pool, &s->answers[i], o, row, err);
 
         json_array_append_new(jobs, row);
         if (rc < 0) {

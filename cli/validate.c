@@ -24,7 +24,8 @@ static const struct option_def option_defs[] = {
      .type = OPTION_FLAG,
      .offset = offsetof(struct validate_options, json)},
     {.name = "job",
-     .help = "the files are job documents, as berth submit takes them",
+     .help = "the files are job documents, as berth submit takes\n"
+             "them",
      .type = OPTION_FLAG,
      .offset = offsetof(struct validate_options, job)},
     {.name = "config",

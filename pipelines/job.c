@@ -237,6 +237,21 @@ static void check_moments(struct loader *l, const struct yaml_node *node,
                   "the deadline is not after `not_before`");
 }
 
+static bool starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* Where hosts keep what anybody may have pushed: not a branch, not a tag. */
+static bool is_of_a_change(const char *ref)
+{
+    if (starts_with(ref, "refs/"))
+        return !starts_with(ref, "refs/heads/") &&
+               !starts_with(ref, "refs/tags/");
+    return starts_with(ref, "pull/") || starts_with(ref, "pull-requests/") ||
+           starts_with(ref, "merge-requests/") || starts_with(ref, "changes/");
+}
+
 static void load_request(struct loader *l, const struct yaml_node *node,
                          struct job_request *r)
 {
@@ -245,7 +260,7 @@ static void load_request(struct loader *l, const struct yaml_node *node,
         check_source(l, node);
     load_map(l, node, &request_rules, 0, r);
     if (!yaml_node_get(node, "trust"))
-        r->fork = r->change != NULL;
+        r->fork = r->change || (r->ref && is_of_a_change(r->ref));
     check_repo(l, node, r);
     check_moments(l, node, r);
 }

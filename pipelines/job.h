@@ -47,8 +47,8 @@ struct job_request {
     char *branch;
     char *base;
     char *change; /* the number of a pull request, as text */
-    bool fork;    /* trust: a stranger's; also when there is a change, and
-                     nothing is said about trust */
+    bool fork;    /* trust: a stranger's; also when there is a change, or ref
+                     is one of a change, and nothing is said about trust */
     struct env_list inputs, env; /* plain text, no ${{ }} in it */
     enum job_priority priority;
     char *dedupe_key; /* owned; or NULL */

@@ -3,6 +3,7 @@
 #include "scheduler/intake/admit.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "pipelines/diag.h"
 #include "scheduler/intake/admit_job.h"
 #include "scheduler/intake/repo_file.h"
@@ -13,6 +14,7 @@
 #define MAX_COMPLAINT   ((size_t)64 << 10)
 #define MAX_TOTAL_BYTES ((size_t)32 << 20) /* of all payloads together */
 #define SUBMIT_AGAIN_MS 1000
+#define READ_LATER_MS   100
 
 /* What was read last: the jobs of a list often want the same. */
 struct reading {
@@ -55,11 +57,18 @@ static void reading_clear(struct reading *reading)
     memset(reading, 0, sizeof(*reading));
 }
 
+static void stop_reading(struct admission *a)
+{
+    if (a->reader && a->options->reading)
+        --*a->options->reading;
+    repo_file_free(STEAL(a->reader));
+}
+
 void admission_free(struct admission *a)
 {
     if (!a)
         return;
-    repo_file_free(a->reader);
+    stop_reading(a);
     loop_remove(a->timer);
     reading_clear(&a->reading);
     resolve_source_clear(&a->source);
@@ -188,6 +197,9 @@ static void retry_reading(struct admission *a, const struct err *err)
         for (unsigned i = 0; i < a->attempts; i++)
             delay *= 4;
         a->attempts++;
+        if (a->scheduler)
+            log_warn("a document of the inbox waits %.3g s: %s",
+                     (double)delay / 1000, err->msg);
         step_at(a, delay);
         return;
     }
@@ -221,7 +233,7 @@ static void on_read(void *arg, const struct repo_file_result *result,
 {
     struct admission *a = arg;
 
-    repo_file_free(STEAL(a->reader));
+    stop_reading(a);
     if (err && (err->kind == ERR_TRANSIENT || err->kind == ERR_TIMEOUT)) {
         reading_clear(&a->reading);
         retry_reading(a, err);
@@ -252,11 +264,18 @@ static int read_repo(struct admission *a, struct repo_file_request *read)
     key = reading_key(read);
     if (a->reading.key && !strcmp(a->reading.key, key))
         return 1;
+    if (a->options->reading && *a->options->reading >= ADMIT_MAX_READING) {
+        step_at(a, READ_LATER_MS);
+        return 0;
+    }
     reading_clear(&a->reading);
     a->reading.key = STEAL(key);
     if (repo_file_get(a->options->loop, read, on_read, a, &a->reader, &err) ==
-        0)
+        0) {
+        if (a->options->reading)
+            ++*a->options->reading;
         return 0;
+    }
     reading_clear(&a->reading);
     if (err.kind == ERR_TRANSIENT) {
         retry_reading(a, &err);

@@ -25,7 +25,13 @@ struct admit_options {
      * after the first time; four times as long each further time. */
     unsigned retries;
     int64_t retry_ms;
+    /* How many read from repositories now: those that share the number wait
+     * while it is ADMIT_MAX_READING. NULL: nobody else does. */
+    unsigned *reading;
 };
+
+/** Each is a process, and of a host that does not answer for a minute. */
+#define ADMIT_MAX_READING 8
 
 /** All borrowed, and copied, but for the batch. */
 struct admit_request {

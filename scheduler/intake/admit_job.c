@@ -116,14 +116,16 @@ static json_t *make_common(const struct job_request *r,
 }
 
 /* For people. Owned by the caller. */
-static char *make_about(const struct job_request *r, const char *pipeline,
-                        const char *name)
+static char *make_about(const struct job_request *r, const char *tenant,
+                        const char *pipeline, const char *name)
 {
     const struct {
         const char *key, *value;
     } strings[] = {
-        {"repo", r->repo},     {"commit", r->commit},  {"branch", r->branch},
-        {"change", r->change}, {"pipeline", pipeline}, {"name", name},
+        {"repo", r->repo},     {"repo_name", r->repo ? name_of(tenant) : NULL},
+        {"commit", r->commit}, {"branch", r->branch},
+        {"change", r->change}, {"pipeline", pipeline},
+        {"name", name},
     };
     json_t *about = json_object();
     char *text;
@@ -191,7 +193,7 @@ int admit_job_make(const struct job_request *r, const struct resolved *resolved,
     out->tenant = queue_tenant(r->repo);
     out->pipeline = xstrdup(resolved->document->name);
     out->report = r->report ? json_dumps(r->report, JSON_COMPACT) : NULL;
-    out->about = make_about(r, out->pipeline,
+    out->about = make_about(r, out->tenant, out->pipeline,
                             plain ? plan->jobs[0].name : out->pipeline);
     for (size_t i = 0; plain && i < plan->jobs[0].labels.count; i++)
         strv_add(&out->labels, plan->jobs[0].labels.items[i]);

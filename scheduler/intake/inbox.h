@@ -14,7 +14,11 @@
  */
 struct inbox;
 
-#define INBOX_MAX_HELD 8 /* documents at work at once */
+/**
+ * Documents at work at once: more than may read from repositories, so that
+ * those of a host that is away do not keep all others waiting.
+ */
+#define INBOX_MAX_HELD 32
 
 /** All borrowed; must outlive the inbox. */
 struct inbox_options {

@@ -62,11 +62,18 @@ static void judge(const struct run_ended *e, struct run_result *out)
     (void)snprintf(out->reason, sizeof(out->reason), "%s", reason);
 }
 
+/* Its id belonged to another job, so it was never put in (advance.lua). */
+static bool was_in_the_way(const struct run_row *row)
+{
+    return !strcmp(row->state, "failed") && !*row->reason && !row->ended_at_ms;
+}
+
 /* Which jobs it was, in words. */
 static json_t *message_of(const struct run_ended *e,
                           const struct run_result *result)
 {
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(MAX_MESSAGE - 40);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(MAX_MESSAGE - 120);
+    CLEANUP(mem) char *taken = NULL;
     size_t named = 0, count = 0;
 
     if (!*result->reason)
@@ -74,6 +81,8 @@ static json_t *message_of(const struct run_ended *e,
     for (size_t i = 0; i < e->plan->job_count; i++) {
         if (strcmp(e->rows[i].state, result->state) != 0)
             continue;
+        if (!taken && was_in_the_way(&e->rows[i]))
+            taken = xasprintf("; the id %s-%zu is another job's", e->id, i + 1);
         if (++count <= MAX_NAMED && ++named)
             strbuf_addf(&text, "%s%s", named > 1 ? ", " : "",
                         e->plan->jobs[i].name);
@@ -82,9 +91,10 @@ static json_t *message_of(const struct run_ended *e,
         return json_string("it was cancelled before any job ended");
     if (count > named)
         strbuf_addf(&text, " and %zu more", count - named);
-    return json_sprintf("%zu of %zu jobs %s %s: %s", count, e->plan->job_count,
+    return json_sprintf("%zu of %zu jobs %s %s: %s%s", count,
+                        e->plan->job_count,
                         strcmp(result->state, "failed") ? "were" : "have",
-                        result->state, text.data);
+                        result->state, text.data, taken ? taken : "");
 }
 
 /* ---- the document ----------------------------------------------------------

@@ -38,6 +38,14 @@ for option in repo commit ref input env-file json keep quiet verbose redis; do
     like "$out" "--$option( |,|$)" "help run: explains --$option"
 done
 like "$out" "exit status: 0 passed, 1 failed" "help run: exit statuses"
+run help
+mapfile -t commands < <(awk '/^  [a-z]/ { print $1 }' <<<"$out")
+for command in "${commands[@]}"; do
+    run help "$command"
+    is "$(LC_ALL=C.UTF-8 grep -E '^.{81}' <<<"$out")" "" \
+        "help $command: within 80 columns"
+done
+run help run
 first=$out
 run run --help
 is "$status|$out" "0|$first" "run --help: the same"

@@ -75,8 +75,11 @@ is "$status|$out" "0|there are no such jobs" "ps of nothing"
 run ps --json
 is "$(json '[d.jobs, d.now_ms > 1.7e12]')" '[[],true]' "ps --json of nothing"
 run queue
-like "$out" "^pool default  running 0
-.*no worker has been seen" "queue of nothing"
+is "$out" "pool default  running 0
+
+no scheduler has been seen: start one (berth scheduler)
+
+no worker has been seen: start one (berth worker)" "queue of nothing"
 run dead
 is "$status|$out" "0|there are none" "dead of nothing"
 run rejected
@@ -165,7 +168,9 @@ submitted +[0-9:]{8} \([0-9]+ s ago\)
 started +[0-9:]{8} \([0-9]+ s ago\)
 worker +w1
 attempts +1$" "status: all of a job that runs"
+redis ZADD "${pool}schedulers" "$(date +%s%3N)" s1 >zadd
 run queue
+is "$(grep -c 'no scheduler' <<<"$out")" 0 "queue: a scheduler is there"
 like "$out" "^pool default  running 2 of 2  urgent 1  normal 2  low 1  delayed 1  blocked 2
 " "queue: the numbers"
 like "$out" "
@@ -294,6 +299,26 @@ like "$out" "^job r1-1: cancelled
 run retry r1-1
 like "$status $err" "^1 .*one of a run: retry the run" "retry: not one of a run"
 
+# What it came to, and each thing once.
+job r2 kind=run pipeline=ci about='{"repo":"https://h/acme/app.git","repo_name":"acme/app","pipeline":"ci","name":"ci"}'
+script advance r2 0 1 0 0 failed step_failed \
+    '{"state":"failed","message":"1 of 2 jobs have failed: a"}' >advanced
+run status r2
+like "$out" "^run r2: failed: step_failed
+pipeline +ci
+repo +https://h/acme/app.git
+priority +normal
+submitted [^
+]*
+started [^
+]*
+ended [^
+]*
+why +1 of 2 jobs have failed: a$" "status of a run that failed: why"
+run logs r2
+is "$status|$out|$err" "0||note: no job of the run r2 has been begun" \
+    "logs of a run without any: says so"
+
 # ---- workers ------------------------------------------------------------------
 run drain w2
 is "$status|$out" "0|w2: takes no further jobs" "drain"
@@ -324,13 +349,14 @@ like "$err" "^note: this worker was last seen [0-9]+ s ago$" "says that it is"
 # ---- rejected documents -------------------------------------------------------
 document=$'kind: tset\t# \x1b[31m\xff\n'
 redis LPUSH "${pool}inbox:s1" "$document" >/dev/null
-is "$(script reject s1 "$document" bad-1 $'1:7: no pipeline \x1b[1m\'tset\'')" \
+is "$(script reject s1 "$document" bad-1 \
+    $'1:7: no pipeline \x1b[1m\'tset\'\n    1 | kind: tset\n')" \
     1 "a document is rejected"
 run rejected
 like "$out" "^id +rejected +bytes +reason
 bad-1 +[0-9:]{8} +[0-9]+ B +1:7: no pipeline 'tset'$" "rejected: the list"
 run rejected bad-1
-is "$out|$err" $'kind: tset\t# \x1b[31m\xef\xbf\xbd|rejected: 1:7: no pipeline \'tset\'' \
+is "$out|$err" $'kind: tset\t# \x1b[31m\xef\xbf\xbd|rejected: 1:7: no pipeline \'tset\'\n    1 | kind: tset' \
     "rejected ID: the document and the reason"
 run rejected --json
 is "$(json '[d.rejected.length, d.rejected[0].bytes, d.rejected[0].scheduler,
@@ -370,11 +396,13 @@ fi
 is "$?|$(<err)" \
     "1|berth: cannot write to standard output: No space left on device" \
     "a full disk is told"
-exec 3> >(:)
-wait "$!"
-"$BERTH_BIN" ps -a >&3 2>err
-is "$?|$(<err)" "1|" "a reader that has gone is told nothing"
+mkfifo gone
+exec 3<>gone
+exec 4>gone
 exec 3>&-
+"$BERTH_BIN" ps -a >&4 2>err
+is "$?|$(<err)" "1|" "a reader that has gone is told nothing"
+exec 4>&-
 
 # ---- the Redis of a berth that runs here ----------------------------------------
 unset BERTH_REDIS

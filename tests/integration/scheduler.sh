@@ -259,6 +259,21 @@ wait "$waiting"
 is $? 1 "and so does the waiting"
 like "$(cat "$TEST_TMP/out")" "awaited: failed: step_failed" "saying so"
 
+timeout 60 "$BERTH_BIN" submit --wait - >"$TEST_TMP/silent" 2>&1 \
+    <<<'{id: silent, pipeline: {steps: [{run: ls}]}}' &
+waiting=$!
+ok "who waits for long is told why" wait_for 1 grep -c \
+    'note: silent is ready: no worker that is alive takes jobs' \
+    "$TEST_TMP/silent"
+berth cancel silent >"$TEST_TMP/out"
+wait "$waiting"
+is $? 130 "and for a job that was cancelled exits so"
+berth submit - >"$TEST_TMP/out" 2>&1 \
+    <<<"{pipeline: ci, repo: 'https://127.0.0.1:1/a/b'}"
+is $? 3 "a host that is away is the infrastructure's"
+is "$(grep -c refused "$TEST_TMP/out") $(tail -n 1 "$TEST_TMP/out")" \
+    "1 berth: nothing was put in: try again later" "told once"
+
 kill -TERM "$third"
 wait "$third"
 is $? 0 "all is well at the end"

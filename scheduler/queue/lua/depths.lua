@@ -20,6 +20,8 @@ for _, name in ipairs(call('ZRANGE', P .. 'schedulers', 0, 63)) do
     inflight = inflight + call('LLEN', P .. 'inbox:' .. name)
 end
 say('now_ms', stamp)
+say('scheduler_seen_at_ms', call('ZREVRANGE', P .. 'schedulers', 0, 0,
+                                 'WITHSCORES')[2] or 0)
 say('inbox', call('LLEN', P .. 'inbox'))
 say('inbox_held', inflight)
 say('delayed', call('ZCARD', P .. 'delayed'))

@@ -82,7 +82,11 @@ else
     add(call('ZREVRANGE', P .. which, 0, limit - 1))
 end
 for _, id in ipairs(ids) do
-    local f = call('HMGET', P .. 'job:' .. id, unpack(names))
+    local job = P .. 'job:' .. id
+    local f = call('HMGET', job, unpack(names))
+    if states[id] and call('HGET', job, 'parent') ~= ARGV[from] then
+        f = {} -- another's, of the same id
+    end
     f[1] = f[1] or states[id]
     if f[1] then
         for i = 1, #names do

@@ -106,6 +106,13 @@ static void test_trust(void **state)
         {"change: 1\ntrust: member", false},
         {"trust: fork", true},
         {"trust: fork\nchange: 1", true},
+        {"ref: refs/pull/1/head", true},
+        {"ref: pull/1/merge", true},
+        {"ref: refs/merge-requests/1/head", true},
+        {"ref: refs/changes/01/1/1\ntrust: member", false},
+        {"ref: refs/heads/pull", false},
+        {"ref: refs/tags/v1", false},
+        {"ref: pull", false},
     };
 
     (void)state;

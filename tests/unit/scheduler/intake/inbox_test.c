@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/inbox.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "tests/unit/scheduler/queue/pool.h"
 
@@ -17,23 +18,30 @@ struct taker {
 
 static struct outage outage;
 
-static struct taker taker_new(struct pool *p, const char *name)
+static struct taker taker_reading(struct pool *p, const char *name,
+                                  int64_t read_timeout_ms)
 {
     const struct queue_options queue = {
         .url = server.url, .pool = p->name, .max_instances = 1};
-    struct inbox_options options = {.admit = {.loop = p->loop,
-                                              .state_dir = "/tmp",
-                                              .read_timeout_ms = 1000},
-                                    .scheduler = name,
-                                    .max_bytes = 1 << 20,
-                                    .offset_ms = &no_offset,
-                                    .outage = &outage};
+    struct inbox_options options = {
+        .admit = {.loop = p->loop,
+                  .state_dir = "/tmp",
+                  .read_timeout_ms = read_timeout_ms},
+        .scheduler = name,
+        .max_bytes = 1 << 20,
+        .offset_ms = &no_offset,
+        .outage = &outage};
     struct taker taker = {NULL, NULL};
 
     assert_int_equal(queue_open(p->loop, &queue, &taker.queue, NULL), 0);
     options.admit.queue = taker.queue;
     taker.inbox = inbox_new(&options);
     return taker;
+}
+
+static struct taker taker_new(struct pool *p, const char *name)
+{
+    return taker_reading(p, name, 1000);
 }
 
 static void taker_free(struct taker *taker)
@@ -196,6 +204,36 @@ static void test_two(void **state)
     taker_free(&b);
 }
 
+/* Documents of a host that does not answer keep no others waiting. */
+static void test_host_hangs(void **state)
+{
+    struct pool *p = *state;
+    char dir[] = "/tmp/berth-inbox-XXXXXX";
+    CLEANUP(mem) char *launch = NULL;
+    CLEANUP(mem) char *started = NULL;
+    CLEANUP(strbuf) struct strbuf script = STRBUF_INIT;
+    CLEANUP(strbuf) struct strbuf asked = STRBUF_INIT;
+    struct taker s;
+
+    assert_non_null(mkdtemp(dir));
+    launch = xasprintf("%s/launch", dir);
+    started = xasprintf("%s/started", dir);
+    strbuf_addf(&script, "#!/bin/sh\necho x >>%s\nexec sleep 60\n", started);
+    assert_int_equal(file_write(launch, script.data, script.len, 0700, NULL),
+                     0);
+    assert_int_equal(setenv("BERTH_LIBEXEC", dir, 1), 0);
+    s = taker_reading(p, "s", 60000);
+    for (int i = 0; i < 2 * ADMIT_MAX_READING; i++)
+        put(p, "repo: https://h/a/b\npipeline: ci\n");
+    put(p, "id: a\n" INLINE);
+    wait_until(p, 1, "EXISTS", "%job:a");
+    turn(p, 3 * 100); /* they would have tried again */
+    assert_int_equal(file_read(started, 1 << 20, &asked, NULL), 0);
+    assert_in_range(asked.len, 2, 2 * ADMIT_MAX_READING);
+    taker_free(&s);
+    assert_int_equal(tree_remove(dir, NULL), 0);
+}
+
 static void on_stopped(void *arg, const struct err *err)
 {
     assert_null(err);
@@ -238,6 +276,7 @@ int main(void)
         POOL_TEST(test_large),      POOL_TEST(test_huge),
         POOL_TEST(test_takes_over), POOL_TEST(test_two),
         POOL_TEST(test_stops),      POOL_TEST(test_smaller_maximum),
+        POOL_TEST(test_host_hangs),
     };
 
     log_init("inbox_test", LOG_ERROR);

@@ -151,12 +151,14 @@ static void test_children(void **state)
     /* In the order of numbers, not of text; what it has besides is passed
      * over. */
     REDIS(f, "HSET", "berth:{p}:run:r", "10", "skipped", "2", "active", "rev",
-          "3", "0", "passed");
-    REDIS(f, "HSET", "berth:{p}:job:r-3", "state", "running");
+          "3", "0", "passed", "4", "failed");
+    REDIS(f, "HSET", "berth:{p}:job:r-3", "state", "running", "parent", "r");
+    REDIS(f, "HSET", "berth:{p}:job:r-5", "state", "ready"); /* another's */
     assert_int_equal(queue_children(f->queue, "r", &rows, NULL), 0);
     is(json_incref(json_object_get(rows, "jobs")),
        "[{\"id\":\"r-1\",\"state\":\"passed\"},"
-       "{\"id\":\"r-3\",\"state\":\"running\"},"
+       "{\"id\":\"r-3\",\"state\":\"running\",\"parent\":\"r\"},"
+       "{\"id\":\"r-5\",\"state\":\"failed\"},"
        "{\"id\":\"r-11\",\"state\":\"skipped\"}]");
     json_decref(rows);
     assert_int_equal(queue_children(f->queue, "none", &rows, NULL), 0);
@@ -173,6 +175,7 @@ static void test_workers(void **state)
     REDIS(f, "HSET", "berth:{p}:worker:w", "seen_at_ms", "5", "running", "2",
           "labels", "007");
     REDIS(f, "ZADD", "berth:{p}:workers", "5", "w");
+    REDIS(f, "ZADD", "berth:{p}:schedulers", "7", "s", "6", "t");
     REDIS(f, "ZADD", "berth:{p}:slots", "9", "a:1:t:p", "9", "b:1:t:p");
     REDIS(f, "SADD", "berth:{p}:held:w", "a");
     REDIS(f, "SADD", "berth:{p}:held:w2", "b");
@@ -184,6 +187,8 @@ static void test_workers(void **state)
     assert_int_equal(err.kind, ERR_USER);
     assert_int_equal(queue_depths(f->queue, &depths, &err), 0);
     assert_int_equal(json_integer_value(json_object_get(depths, "running")), 2);
+    assert_int_equal(
+        json_integer_value(json_object_get(depths, "scheduler_seen_at_ms")), 7);
     is(json_incref(json_object_get(depths, "workers")),
        "[{\"seen_at_ms\":5,\"running\":2,\"labels\":\"007\",\"name\":\"w\"}]");
     json_decref(depths);

@@ -346,6 +346,7 @@ static void test_nonsense(void **state)
 static void test_retry_and_clash(void **state)
 {
     struct pool *p = *state;
+    json_t *result;
 
     submit(p, "r-2", NULL);
     take_and_pass(p, "r-2");
@@ -354,6 +355,11 @@ static void test_retry_and_clash(void **state)
     work(p, "r-1", "passed", "");
     assert_true(advance(p, "r"));
     expect(p, "r", "state", "failed");
+    result = result_of(p, "r");
+    assert_string_equal(json_string_value(json_object_get(result, "message")),
+                        "1 of 2 jobs have failed: ci (n: 2); the id r-2 "
+                        "is another job's");
+    json_decref(result);
     assert_int_equal(redis_num(p, "DEL", "%job:r-2"), 1);
     assert_int_equal(queue_retry(p->queue, "r", NULL), 0);
     assert_false(advance(p, "r"));
