@@ -106,7 +106,8 @@ torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
            worker/sandbox/agent/*.[ch] tests/unit/*/*.[ch] \
            tests/unit/*/*/*.[ch] tests/fuzz/*.[ch] tests/fakes/*.[ch] \
-           tests/lib/*.[ch] tests/bench/*.[ch]))
+           tests/lib/*.[ch] tests/bench/*.[ch] \
+           tests/chaos/*.[ch] tests/torture/*.[ch]))
 CHECKS := check-format check-scripts check-text layers check-clang \
           check-release tidy coverage
 .PHONY: check $(CHECKS) format
