@@ -100,7 +100,8 @@ torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory $(JOBS) tools
 	@$(TEST_ENV) TORTURE_FAIL='$(abspath $(BUILD))/tests/torture/fail.so' \
-	    TEST_TMP="$$(mktemp -d)" bash tests/torture/run.sh
+	    sh -c 'export TEST_TMP="$$(mktemp -d)"; bash tests/torture/run.sh; \
+        rc=$$?; rm -rf "$$TEST_TMP"; exit $$rc'
 
 # ---- checking --------------------------------------------------------------
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
