@@ -16,7 +16,8 @@ EMBED(redis_acl, "deploy/redis-acl.conf");
 
 /*
  * To be asked is no attempt: nothing comes into Redis' log of refusals. The
- * words behind each command are a key of ours for wherever it has one.
+ * words behind each command are a key of ours for wherever it has one; how many
+ * it takes, Redis 8 insists on.
  */
 static const char ask[] =
     "local missing = {} "
@@ -25,8 +26,12 @@ static const char ask[] =
     "  for word in string.gmatch(command, '[^|]+') do "
     "    words[#words + 1] = word "
     "  end "
-    "  for i = #words + 1, 6 do words[i] = 'berth:{doctor-x}:x' end "
-    "  local known, may = pcall(redis.acl_check_cmd, unpack(words)) "
+    "  local known, may, count = false, false, #words "
+    "  while not known and count < 8 do "
+    "    known, may = pcall(redis.acl_check_cmd, unpack(words)) "
+    "    count = count + 1 "
+    "    words[count] = 'berth:{doctor-x}:x' "
+    "  end "
     "  if not (known and may) then missing[#missing + 1] = command end "
     "end "
     "return missing";

@@ -223,7 +223,7 @@ static void add_scheduler(const struct pool *pool, const json_t *depths,
     size_t start = out->len;
 
     strbuf_addc(out, '\n');
-    job_add_no_scheduler(depths, pool->settings->scheduler.tick_ms, out);
+    job_add_no_scheduler(depths, pool->at.settings->scheduler.tick_ms, out);
     if (out->len > start + 1)
         strbuf_addc(out, '\n');
     else

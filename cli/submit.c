@@ -228,7 +228,7 @@ static void say_why(struct pool *pool, const char *id)
             job_add_why(job, more, job_number(job, "now_ms"), &why);
     } else if (strcmp(job_string(job, "kind"), "run") == 0 &&
                queue_depths(pool->queue, &more, NULL) == 0) {
-        job_add_no_scheduler(more, pool->settings->scheduler.tick_ms, &why);
+        job_add_no_scheduler(more, pool->at.settings->scheduler.tick_ms, &why);
     }
     if (why.len)
         text_add_clean(&line, why.data);

@@ -100,13 +100,15 @@ torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 	@deploy/deps.sh build run test
 	@$(MAKE) --no-print-directory $(JOBS) tools
 	@$(TEST_ENV) TORTURE_FAIL='$(abspath $(BUILD))/tests/torture/fail.so' \
-	    TEST_TMP="$$(mktemp -d)" bash tests/torture/run.sh
+	    sh -c 'export TEST_TMP="$$(mktemp -d)"; bash tests/torture/run.sh; \
+        rc=$$?; rm -rf "$$TEST_TMP"; exit $$rc'
 
 # ---- checking --------------------------------------------------------------
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
            worker/sandbox/agent/*.[ch] tests/unit/*/*.[ch] \
            tests/unit/*/*/*.[ch] tests/fuzz/*.[ch] tests/fakes/*.[ch] \
-           tests/lib/*.[ch] tests/bench/*.[ch]))
+           tests/lib/*.[ch] tests/bench/*.[ch] \
+           tests/chaos/*.[ch] tests/torture/*.[ch]))
 CHECKS := check-format check-scripts check-text layers check-clang \
           check-release tidy coverage
 .PHONY: check $(CHECKS) format

@@ -8,7 +8,7 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 
 # Every program and kind of call; of the calls, one here and there.
-TORTURE_FROM=${TORTURE_FROM:-5} TORTURE_STEP=${TORTURE_STEP:-8} \
-    TORTURE_MOST=${TORTURE_MOST:-5} \
+TORTURE_FROM=${TORTURE_FROM:-1} TORTURE_STEP=${TORTURE_STEP:-12} \
+    TORTURE_MOST=${TORTURE_MOST:-13} \
     TORTURE_FAIL=${BERTH_BIN%/bin/berth}/tests/torture/fail.so \
     exec bash "$tap_root/tests/torture/run.sh"

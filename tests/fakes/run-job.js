@@ -64,9 +64,9 @@ function result(state, reason, change = {}) {
     }, change);
 }
 
-function end(state, reason, change) {
+function end(state, reason, change, status = 0) {
     send(FRAME.RESULT, result(state, reason, change));
-    socket.end(() => process.exit(state === 'passed' ? 0 : 1));
+    socket.end(() => process.exit(status));
 }
 
 function step(text) {
@@ -81,6 +81,7 @@ const behaviours = {
     pass() { step('hello\n'); end('passed', null); },
     fail() { step('oh\n'); end('failed', 'step_failed'); },
     no_sandbox() { end('failed', 'sandbox_failed', { message: 'no runtime' }); },
+    leaves_some() { end('passed', null, {}, 1); }, // of its sandbox
     die() { step('dying\n'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50); },
     exit3() { step('leaving\n'); socket.end(() => process.exit(3)); },
     garbage() { socket.write(Buffer.alloc(300000, 0xff)); },

@@ -96,13 +96,19 @@ static bool is_to_fail(const char *of_kind, const char *what)
     if (!next_##name)                                                          \
     *(void **)&next_##name = dlsym(RTLD_NEXT, #name)
 
-/* ---- writing --------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------
+ */
 
+/* The disk that checkout writes to is the job's own: if it is full, that is the
+ * job's own fault. */
 static int why_not_written(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? ENOSPC : EPIPE;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return EPIPE;
+    return strcmp(program_invocation_short_name, "checkout") == 0 ? EIO
+                                                                  : ENOSPC;
 }
 
 /* Standard output and error are the terminal's: nothing depends on them. */
@@ -145,7 +151,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     WRITE(sendmsg, (fd, message, flags));
 }
 
-/* ---- processes ------------------------------------------------------------- */
+/* ---- processes -------------------------------------------------------------
+ */
 
 #define SPAWN(name)                                                            \
     int name(pid_t *pid, const char *path,                                     \
@@ -161,7 +168,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 SPAWN(posix_spawn)
 SPAWN(posix_spawnp)
 
-/* ---- descriptors ----------------------------------------------------------- */
+/* ---- descriptors -----------------------------------------------------------
+ */
 
 #define NEW_FD(name, call)                                                     \
     NEXT(name);                                                                \
@@ -280,7 +288,8 @@ DIR *opendir(const char *path)
     NEW_STREAM(opendir, (path));
 }
 
-/* ---- Redis ----------------------------------------------------------------- */
+/* ---- Redis -----------------------------------------------------------------
+ */
 
 /* redis-send: the command does not go out. redis-reply: it does, and the
  * connection is lost before the answer comes. */

@@ -187,7 +187,8 @@ expect_passed() {
     local state
     await has_ended "$1" || complain "$1 never ended"
     state=$(redis hget "${pool}job:$1" state)
-    [ "$state" = passed ] || complain "$1 is '$state'"
+    [ "$state" = passed ] || complain "$1 is '$state'" \
+        "$(redis hget "${pool}job:$1" result | grep -o '"message":"[^"]*"')"
 }
 
 look_at_logs() {

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/checkout/giterr.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <git2.h>
 #include <stdio.h>
@@ -22,11 +24,24 @@ static int last_class(void)
     return last ? last->klass : GIT_ERROR_NONE;
 }
 
+/* Of the host, and no fault of the repository's: it may pass. */
+static bool is_hosts(const char *said)
+{
+    static const int faults[] = {EIO, EMFILE, ENFILE};
+
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        if (strstr(said, strerrordesc_np(faults[i])))
+            return true;
+    return false;
+}
+
 int giterr_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
 
+    if (is_hosts(last_message()))
+        kind = ERR_TRANSIENT;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -70,6 +85,8 @@ int giterr_tree(struct err *err, int code, const char *what, bool *out_damaged)
                        "cannot %s: the sandbox's disk is full; ask for a "
                        "larger one",
                        what);
+    if (is_hosts(said))
+        return err_set(err, ERR_TRANSIENT, "cannot %s: %.400s", what, said);
     if (class == GIT_ERROR_NOMEMORY)
         return err_set(err, ERR_USER, "cannot %s: a file in it is too large",
                        what);

@@ -7,7 +7,11 @@
 
 #include <stdbool.h>
 
-/** The message gets ": " and libgit2's own behind it. Returns -1. */
+/**
+ * The message gets ": " and libgit2's own behind it. Where that is of the host
+ * (an I/O error, no descriptors), `kind` is taken for ERR_TRANSIENT: so in all
+ * of these. Returns -1.
+ */
 int giterr_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 

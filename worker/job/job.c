@@ -440,21 +440,20 @@ static void keep_workspace(struct job *job)
         output_note(job->output, "the workspace is kept at %s", path);
 }
 
-static void tear_down(struct job *job)
+static int tear_down(struct job *job, struct err *err)
 {
-    struct err err = {0};
-
     attempt_free(STEAL(job->attempt));
     if (!job->machine)
-        return;
+        return 0;
     machine_usage(job->machine, &job->result->usage);
     job->result->has_usage = true;
     keep_workspace(job);
-    if (machine_destroy(STEAL(job->machine), &err) < 0)
-        output_note(job->output,
-                    "warning: not all of the sandbox could be removed, the "
-                    "next start sweeps it: %s",
-                    err.msg);
+    if (machine_destroy(STEAL(job->machine), err) == 0)
+        return 0;
+    output_note(job->output,
+                "warning: not all of the sandbox could be removed: %s",
+                err->msg);
+    return err_wrap(err, "not all of the sandbox could be removed");
 }
 
 static int deliver(struct job *job, struct err *err)
@@ -498,7 +497,9 @@ int job_run(int fd, struct err *err)
         .on_closed = on_closed,
         .arg = &job,
     };
+    struct err left;
     int rc = -1;
+    int gone;
 
     if (loop_new(&job.loop, err) < 0 ||
         channel_new(job.loop, &spec, &job.up, err) < 0)
@@ -506,9 +507,13 @@ int job_run(int fd, struct err *err)
     job.timeout = loop_add_timer(job.loop, clock_mono_ms() + START_TIMEOUT_MS,
                                  on_no_start, &job);
     rc = loop_run(job.loop, err);
-    tear_down(&job);
+    gone = tear_down(&job, &left);
     if (rc == 0)
         rc = deliver(&job, err);
+    if (rc == 0 && gone < 0) {
+        *err = left;
+        rc = -1;
+    }
 out:
     release(&job);
     return rc;

@@ -11,8 +11,9 @@
  * Blocks until then.
  *
  * Returns 0 when a result was sent; -1 when there was nobody to send it to
- * (end of file from above, a deadline that passed) or the start frame was
- * never whole. The sandbox is destroyed in every case.
+ * (end of file from above, a deadline that passed), the start frame was never
+ * whole, or, with a result sent, not all of the sandbox could be removed: a
+ * sweep is due then. The sandbox is destroyed in every case.
  */
 MUST_USE int job_run(int fd, struct err *err);
 

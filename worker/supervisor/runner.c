@@ -24,7 +24,8 @@
  *
  * running: run-job has the job. ending: its result came, or its socket was
  * closed by either side; it gets some time to exit, then SIGKILL. sweeping:
- * it did not end by itself, so its sandbox is destroyed by another process.
+ * it did not end well by itself, so what is left of its sandbox is destroyed by
+ * another process.
  */
 enum phase { RUNNING, ENDING, SWEEPING };
 
@@ -303,7 +304,8 @@ static void maybe_ended(struct runner *runner)
         return;
     loop_remove(runner->killer);
     runner->killer = NULL;
-    if (!WIFEXITED(runner->status) || !runner->verdict)
+    if (!WIFEXITED(runner->status) || WEXITSTATUS(runner->status) != 0 ||
+        !runner->verdict)
         begin_sweep(runner);
     else
         over(runner);

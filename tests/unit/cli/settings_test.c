@@ -135,7 +135,7 @@ static void test_passwords_are_not_quoted(void **state)
 {
     static const char *const bad[] = {
         "redis: {url: 'redis://u:hunter22@h:x'}\n",
-        "redis: {url: 'rediss://u:hunter22@h'}\n",
+        "redis: {url: 'redi://u:hunter22@h'}\n",
         "redis: {url: redis://u:hunter22@h, nonsense: 1}\n",
         "redis: {url: redis://u:hunter22@h\n",
     };

@@ -19,6 +19,7 @@ static void test_outcomes(void **state)
         {"h", "bad_state", "failed", "sandbox_failed", 1},
         {"i", "not_json", "failed", "sandbox_failed", 1},
         {"j", "bad_steps", "passed", "", 0},
+        {"k", "leaves_some", "passed", "", 1},
     };
     struct fixture *f = *state;
     unsigned swept = 1; /* at the start */
@@ -37,7 +38,7 @@ static void test_outcomes(void **state)
     /* The broken step frames were not passed on. */
     assert_int_equal(f->seen.frames[JOB_FRAME_STEP_START], 5);
     assert_int_equal(f->seen.frames[JOB_FRAME_STEP_END], 0);
-    assert_int_equal(f->seen.frames[JOB_FRAME_RESULT], 3);
+    assert_int_equal(f->seen.frames[JOB_FRAME_RESULT], 4);
     assert_int_equal(f->seen.frames[JOB_FRAME_START], 0);
     assert_int_equal(f->seen.frames[99], 0);
 }
