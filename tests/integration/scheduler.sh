@@ -257,7 +257,8 @@ redis ZADD "${pool}act:" 0 0:none >>"$TEST_TMP/del"
 ok "fails" work awaited failed step_failed
 wait "$waiting"
 is $? 1 "and so does the waiting"
-like "$(cat "$TEST_TMP/out")" "awaited: failed: step_failed" "saying so"
+like "$(cat "$TEST_TMP/out")" "awaited: failed: step_failed; more: berth status awaited" \
+    "saying so, and where more is"
 
 timeout 60 "$BERTH_BIN" submit --wait - >"$TEST_TMP/silent" 2>&1 \
     <<<'{id: silent, pipeline: {steps: [{run: ls}]}}' &
