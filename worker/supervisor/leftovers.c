@@ -187,8 +187,3 @@ void leftovers_release(struct leftovers *l)
 {
     release_next(l);
 }
-
-size_t leftovers_count(const struct leftovers *l)
-{
-    return l->count - l->at;
-}

@@ -34,7 +34,5 @@ void leftovers_await(struct leftovers *leftovers, loop_timer_fn *fn, void *arg);
  * store.
  */
 void leftovers_release(struct leftovers *leftovers);
-/** Leases that are still to be released. */
-size_t leftovers_count(const struct leftovers *leftovers);
 
 #endif

@@ -1,4 +1,4 @@
--- audit.lua - what does not fit together, for tests and `berth doctor`.
+-- audit.lua - what does not fit together, for tests.
 -- ARGV limit (of complaints)
 -- -> complaints, as text; none is good
 local limit = tonumber(ARGV[1])
