@@ -65,6 +65,7 @@ static void over(struct job *job, struct lease *next)
 {
     const struct supervisor_events *events = job->spec.events;
 
+    job_log_put_away(job->log);
     if (job->held)
         held_remove(job->spec.options->state_dir, id_of(job),
                     lease_epoch(job->lease));
@@ -345,13 +346,15 @@ static void start_runner(struct job *job)
     job->mask =
         secrets_mask(id_of(job), lease_payload(job->lease), options->secrets);
     log.mask = job->mask;
-    job->log = job_log_new(&log);
     runner_start(&spec, &job->runner, &job->verdict);
+    /* No file in the spool without one by which a successor finds it. */
+    if (job->runner)
+        hold(job);
+    job->log = job_log_new(&log);
     if (!job->runner) {
         job->retry = loop_add_timer(job->spec.loop, 0, begin_store_later, job);
         return;
     }
-    hold(job);
     if (events->on_started)
         events->on_started(events->arg, id_of(job));
 }

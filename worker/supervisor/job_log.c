@@ -80,10 +80,9 @@ static void put_in_store(struct job_log *log)
         log->stored = log_store_name(log->spec.store, id, epoch);
 }
 
-/* Nothing comes any more: the spool is left. */
-static void put_away(struct job_log *log)
+void job_log_put_away(struct job_log *log)
 {
-    if (!log->spool || log->is_away)
+    if (!log || !log->spool || log->is_away)
         return;
     log->is_away = true;
     if (log->spec.store)
@@ -96,7 +95,7 @@ void job_log_free(struct job_log *log)
 {
     if (!log)
         return;
-    put_away(log);
+    job_log_put_away(log);
     loop_remove(log->gather);
     loop_remove(log->retry);
     loop_remove(log->limit);
@@ -119,7 +118,7 @@ static void finished(struct job_log *log)
     loop_remove(log->limit);
     loop_remove(log->retry);
     log->limit = log->retry = NULL;
-    put_away(log);
+    job_log_put_away(log);
     fn(log->arg);
 }
 

@@ -31,6 +31,13 @@ struct job_log_spec {
 };
 
 struct job_log *job_log_new(const struct job_log_spec *spec);
+/**
+ * Nothing is added any more: the whole log goes from the spool to the store, or
+ * without one is removed. Once; job_log_finish() and job_log_free() do it, too.
+ * NULL is fine.
+ */
+void job_log_put_away(struct job_log *log);
+
 /** Redis gets no more of it; the store has what came so far. NULL is fine. */
 void job_log_free(struct job_log *log);
 OWNER(job_log)
