@@ -149,6 +149,21 @@ async function replicas(port) {
     redis.close();
 }
 
+// Whom the sentinels agreed on, once it answers.
+async function newMaster(sentinelPort, oldPort) {
+    const redis = new Redis({ host, port: sentinelPort });
+    for (const until = Date.now() + 30000; ;) {
+        const [, port] = await redis.call('SENTINEL',
+            'GET-MASTER-ADDR-BY-NAME', 'berth');
+        if (Number(port) !== oldPort || Date.now() > until) {
+            redis.close();
+            await answers(Number(port), 10000);
+            return Number(port);
+        }
+        await sleep(100);
+    }
+}
+
 // The master dies while its replicas hear nothing: what only it has is gone.
 async function failover(wait) {
     const pool = `sentinel${wait}`;
@@ -169,23 +184,21 @@ async function failover(wait) {
         copy.signal('SIGSTOP');
     // What waits in their sockets would still reach them.
     cli(master.port, 'CLIENT', 'KILL', 'TYPE', 'replica');
-    await sleep(700);
+    await sleep(300);
     master.signal('SIGKILL');
+    const before = work.acknowledged().submitted.length;
     for (const copy of copies)
         copy.signal('SIGCONT');
     const finished = await work.service.ended(100000);
-    const now = new Redis({ host, port: sentinels[0].port });
-    const [, port] = await now.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME',
-        'berth');
-    now.close();
-    const redis = new Redis({ host, port: Number(port) });
+    const port = await newMaster(sentinels[0].port, master.port);
+    const redis = new Redis({ host, port });
     const all = work.acknowledged();
     const { lost, undone } = await missing(redis, pool, all);
     redis.close();
     console.log(`failover sentinel wait ${wait}: ${all.submitted.length} ` +
         `submits and ${all.completed.length} completions acknowledged, ` +
         `${lost} and ${undone} lost`);
-    ok(finished && all.submitted.length === JOBS && Number(port) !== master.port,
+    ok(finished && before < JOBS && all.submitted.length === JOBS,
         `wait ${wait}: the load goes on at the new master`);
     if (wait)
         ok(lost === 0 && undone === 0,
@@ -241,6 +254,7 @@ async function cluster() {
     await sleep(1000);
     owner.start();
     const finished = await work.service.ended(100000);
+    await answers(owner.port, 10000);
     const redis = new Redis({ host, port: owner.port });
     const all = work.acknowledged();
     const { lost, undone } = await missing(redis, pool, all);

@@ -7,6 +7,6 @@ set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
-FAILOVER_JOBS=${FAILOVER_JOBS:-3000} \
+FAILOVER_JOBS=${FAILOVER_JOBS:-5000} \
     FAILOVER_LOAD=${BERTH_BIN%/bin/berth}/tests/chaos/load \
     exec node "$tap_root/tests/chaos/failover.js"
