@@ -113,7 +113,9 @@ static const struct config_key keys[] = {
      .initial = "",
      .check = check_redis,
      .env = "BERTH_REDIS",
-     .help = "The Redis to use: `redis://[[user]:password@]host[:port][/db]` "
+     .help = "The Redis to use: `redis://[[user]:password@]host[:port][/db]`, "
+             "`rediss://` with TLS, `redis+sentinel://h1,h2/master`, "
+             "`redis+cluster://h1,h2` "
              "or `unix:///path`. Without one, commands that can start a "
              "private server do so."},
     {.name = "redis.wait_replicas",

@@ -27,7 +27,7 @@ struct worker_options {
 
 static const struct option_def options[] = {
     {"name", 0, "NAME",
-     "what it is called, and no other is (default: worker.name\nof the "
+     "what it is called, and no other (default: worker.name\nof the "
      "configuration)",
      OPTION_STRING, offsetof(struct worker_options, name)},
     POOL_AT_OPTION_DEFS(struct worker_options, at),

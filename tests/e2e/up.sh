@@ -9,6 +9,11 @@ set -u
 export BERTH_STATE_DIR=$TEST_TMP/state
 unset BERTH_REDIS BERTH_CONFIG
 
+# children: how many processes of it there are
+children() {
+    pgrep -c -P "$1"
+}
+
 cleanup() {
     [ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null
     redis SHUTDOWN NOSAVE >>"$TEST_TMP/shutdown" 2>&1
@@ -25,16 +30,12 @@ up() {
     pid=$!
     for _ in $(seq 300); do
         [ "$(redis ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] &&
-            [ "$(redis ZCARD 'berth:{default}:schedulers')" -ge 1 ] && return
+            [ "$(redis ZCARD 'berth:{default}:schedulers')" -ge 1 ] &&
+            [ "$(children "$pid")" = 2 ] && return
         sleep 0.1
     done
     diag "$(cat "$TEST_TMP/up.log")"
 }
-# children: how many processes of it there are
-children() {
-    pgrep -c -P "$1"
-}
-
 up
 is "$(children "$pid")" 2 "it is a scheduler and a worker"
 berth submit --follow - >"$TEST_TMP/out" 2>"$TEST_TMP/err" <<'EOF'
