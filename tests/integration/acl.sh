@@ -95,7 +95,8 @@ pipeline() {
         "$1" "$2"
 }
 pipeline first 'echo hello of first' >first.yml
-{ pipeline lasting 'sleep 300'; echo 'labels: [linux]'; } >lasting.yml
+# It prints while it is followed, so that its log is read on from a place in it.
+{ pipeline lasting 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done; sleep 300'; echo 'labels: [linux]'; } >lasting.yml
 pipeline loud 'head -c 2500000 /dev/urandom | base64' >loud.yml
 { pipeline never true; echo 'labels: [none-has-this]'; } >never.yml
 { pipeline late true; echo 'not_before: 1h'; } >late.yml
