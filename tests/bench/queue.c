@@ -180,6 +180,11 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void print_ms(int64_t ns, char behind)
+{
+    printf("%.3f%c", (double)ns / 1e6, behind);
+}
+
 static void pickup(struct bench *b)
 {
     int64_t next;
@@ -201,8 +206,8 @@ static void pickup(struct bench *b)
             die(&err);
     }
     qsort(b->taken_ns, b->jobs, sizeof(*b->taken_ns), compare);
-    printf("%.3f %.3f\n", (double)b->taken_ns[b->jobs / 2] / 1e6,
-           (double)b->taken_ns[b->jobs * 99 / 100] / 1e6);
+    print_ms(b->taken_ns[b->jobs / 2], ' ');
+    print_ms(b->taken_ns[b->jobs * 99 / 100], '\n');
     free(b->sent_ns);
     free(b->taken_ns);
 }
