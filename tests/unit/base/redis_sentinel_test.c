@@ -16,7 +16,7 @@ WORDS(which, "CONFIG", "GET", "port");
 
 static void write_conf(const struct redis_server *sentinel)
 {
-    char path[96];
+    char path[1024];
     FILE *f;
 
     (void)snprintf(path, sizeof(path), "%s/conf", sentinel->dir);
