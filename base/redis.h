@@ -50,6 +50,7 @@ struct redis_script {
 };
 
 #define REDIS_COMMAND_TIMEOUT_MS 10000
+#define REDIS_MAX_REPLY_BYTES    (16U << 20)
 
 struct redis_options {
     const char *url;                    /* redis_url_parse(); copied */
@@ -57,10 +58,10 @@ struct redis_options {
     size_t script_count;                /* at most 32 */
     uint32_t connect_timeout_ms;        /* 0: 5000 */
     uint32_t command_timeout_ms;        /* 0: REDIS_COMMAND_TIMEOUT_MS */
-    uint32_t max_reply_bytes;           /* 0: 16 MiB; give or take 16 KiB */
-    uint32_t max_retry_ms;              /* longest pause; 0: 2000 */
-    uint32_t wait_replicas;             /* redis_eval_durable(); 0: none */
-    uint32_t wait_ms; /* for them, below command_timeout_ms; 0: 1000 */
+    uint32_t max_reply_bytes; /* 0: REDIS_MAX_REPLY_BYTES; or 16 KiB more */
+    uint32_t max_retry_ms;    /* longest pause; 0: 2000 */
+    uint32_t wait_replicas;   /* redis_eval_durable(); 0: none */
+    uint32_t wait_ms;         /* for them, below command_timeout_ms; 0: 1000 */
 };
 
 /** One command: its words, which may hold any bytes. */
@@ -86,6 +87,12 @@ OWNER(redis)
  * it did, or it is away. Borrowed, until the loop runs.
  */
 const char *redis_refusal(const struct redis *redis);
+
+/**
+ * Turn an error of Redis, as a reply or as what a script caught, into one of
+ * the kinds above. Returns -1. `server` stands before it.
+ */
+int redis_reply_failed(const char *reply, const char *server, struct err *err);
 
 /** Send a command; the words are copied. `fn` NULL: the answer is dropped. */
 void redis_command(struct redis *redis, const struct redis_words *words,

@@ -14,7 +14,7 @@ int redis_options_fill(struct redis_options *o, struct err *err)
     if (!o->command_timeout_ms)
         o->command_timeout_ms = REDIS_COMMAND_TIMEOUT_MS;
     if (!o->max_reply_bytes)
-        o->max_reply_bytes = 16U << 20;
+        o->max_reply_bytes = REDIS_MAX_REPLY_BYTES;
     if (!o->max_retry_ms)
         o->max_retry_ms = 2000;
     if (!o->wait_ms)

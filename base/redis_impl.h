@@ -10,9 +10,6 @@
 /** Options with their defaults filled in; ERR_BUG for what cannot be. */
 int redis_options_fill(struct redis_options *options, struct err *err);
 
-/** Turn an error reply into an error of the right kind; returns -1. */
-int redis_reply_failed(const char *reply, const char *server, struct err *err);
-
 /** Does an error reply begin with this word? */
 bool redis_reply_is(const char *reply, const char *code);
 

@@ -31,6 +31,7 @@ struct queue_request {
     bool grants;         /* a lease, by the queue's nonce */
     queue_answer_fn *on_answer;
     int64_t sent_mono_ms;
+    size_t at;        /* of one of several: its place in the reply */
     void (*fn)(void); /* the caller's, cast by on_answer */
     void *arg;
     void *data;                    /* owned; of the kind of call */
@@ -38,6 +39,7 @@ struct queue_request {
 };
 
 struct keeper_round; /* keeper.c */
+struct batch;        /* complete.c */
 
 struct queue {
     struct queue_options options; /* defaults filled in; strings below */
@@ -56,6 +58,8 @@ struct queue {
     char nonce[QUEUE_NONCE_SIZE]; /* of the next lease; kept until answered */
     bool again;                   /* it was sent before */
     uint64_t serials;             /* of the last lease object made */
+    struct batch *batch;          /* owned; what is to be sent; NULL: nothing */
+    bool *freed; /* borrowed; told by queue_free(); NULL: nobody asks */
 };
 
 struct lease {
@@ -124,6 +128,9 @@ struct queue_request *queue_request(struct queue *queue,
 /** Run a script of the pool; the arguments are copied. */
 void queue_send(struct queue_request *request, enum queue_script script,
                 const struct queue_args *args);
+/** Give a request its answer, and free it; for one that is part of another. */
+void queue_finish(struct queue_request *request, const struct redisReply *reply,
+                  const struct err *err);
 /** Run a command on the main connection. */
 void queue_send_command(struct queue_request *request,
                         const struct queue_args *args);
@@ -154,6 +161,12 @@ MUST_USE char *queue_key(const struct queue *queue, const char *fmt, ...)
 const char *queue_reply_str(const struct redisReply *reply, size_t i);
 /** The same as a number; 0 for none. */
 int64_t queue_reply_num(const struct redisReply *reply, size_t i);
+
+/** What lease.lua and complete.lua begin with; `wish` NULL: none is wanted. */
+void queue_add_wish(struct queue_args *args, const struct queue *queue,
+                    const char *worker, const struct lease_wish *wish);
+/** Drop what was not sent yet; its requests are the caller's to free. */
+void queue_drop_batch(struct queue *queue);
 
 /** A lease of an answer whose element `at` is the id; NULL: none is there. */
 struct lease *queue_read_lease(struct queue *queue, const redisReply *reply,

@@ -95,20 +95,17 @@ struct lease *queue_read_lease(struct queue *queue, const redisReply *reply,
 
 /* ---- getting one -------------------------------------------------------- */
 
-/* What lease.lua takes behind the worker's name. */
-static void add_wish(struct queue_args *args, const struct queue *queue,
-                     const struct lease_wish *wish, const char *nonce,
-                     bool again)
+void queue_add_wish(struct queue_args *args, const struct queue *queue,
+                    const char *worker, const struct lease_wish *wish)
 {
     const struct queue_options *o = &queue->options;
 
-    queue_args_str(args, nonce);
-    queue_args_num(args, again);
-    queue_args_opt(args, wish->labels);
+    queue_args_str(args, worker);
+    queue_args_opt(args, wish ? wish->labels : NULL);
     queue_args_num(args, o->max_instances);
     queue_args_num(args, o->lease_ms);
     queue_args_num(args, o->kill_grace_ms);
-    queue_args_num(args, wish->idle_ms);
+    queue_args_num(args, wish ? wish->idle_ms : 0);
 }
 
 static void on_leased(struct queue_request *request,
@@ -136,8 +133,9 @@ void queue_lease(struct queue *queue, const struct lease_wish *wish,
         queue_request(queue, on_leased, (void (*)(void))fn, arg);
 
     request->grants = true;
-    queue_args_str(&args, wish->worker);
-    add_wish(&args, queue, wish, queue->nonce, queue->again);
+    queue_add_wish(&args, queue, wish->worker, wish);
+    queue_args_str(&args, queue->nonce);
+    queue_args_num(&args, queue->again);
     queue_send(request, SCRIPT_LEASE, &args);
 }
 
@@ -225,58 +223,6 @@ void queue_renew(struct queue *queue, const char *worker,
         queue_args_str(&args, leases[i]->nonce);
     }
     queue_send(request, SCRIPT_RENEW, &args);
-}
-
-/* ---- giving them back ---------------------------------------------------- */
-
-static void on_completed(struct queue_request *request,
-                         const struct redisReply *reply, const struct err *err)
-{
-    lease_completed_fn *fn = (lease_completed_fn *)request->fn;
-    struct lease *lease = request->lease;
-    const char *word = reply ? queue_reply_str(reply, 0) : NULL;
-    struct lease *next = NULL;
-    struct err lost = {ERR_NONE, 0, ""};
-
-    if (reply) {
-        next = queue_read_lease(request->queue, reply, 1, lease->next_nonce,
-                                request->sent_mono_ms);
-        if (!word || strcmp(word, "ok") != 0) {
-            (void)err_set(&lost, ERR_LOST,
-                          "the lease of job %s (epoch %llu) is lost",
-                          lease->job_id, (unsigned long long)lease->epoch);
-            err = &lost;
-        }
-    }
-    fn(request->arg, next, err);
-}
-
-void lease_complete(struct lease *lease, const char *worker,
-                    const struct lease_result *result,
-                    const struct lease_wish *wish, lease_completed_fn *fn,
-                    void *arg)
-{
-    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
-    struct queue_request *request =
-        queue_request(lease->queue, on_completed, (void (*)(void))fn, arg);
-    char fraction[QUEUE_FRACTION_SIZE];
-
-    request->lease = lease;
-    queue_args_str(&args, lease->job_id);
-    queue_args_num(&args, (int64_t)lease->epoch);
-    queue_args_str(&args, lease->nonce);
-    queue_args_str(&args, result->state);
-    queue_args_opt(&args, reason_name(result->reason));
-    queue_args_str(&args, result->json);
-    queue_args_num(&args, reason_is_infrastructure(result->reason));
-    queue_args_str(&args, queue_fraction(fraction));
-    queue_args_str(&args, worker);
-    if (wish) {
-        add_wish(&args, lease->queue, wish, lease->next_nonce,
-                 lease->next_again);
-        lease->next_again = true;
-    }
-    queue_send(request, SCRIPT_COMPLETE, &args);
 }
 
 /* ---- the bell ------------------------------------------------------------ */

@@ -227,6 +227,9 @@ void queue_free(struct queue *queue)
     redis_free(queue->wait);
     redis_free(queue->inbox);
     redis_sync_free(queue->sync);
+    queue_drop_batch(queue);
+    if (queue->freed)
+        *queue->freed = true;
     while ((request = TAILQ_FIRST(&queue->requests)))
         request_free(request);
     free(queue->round);
@@ -332,15 +335,19 @@ struct queue_request *queue_request(struct queue *queue,
 
 /* The callback may free the queue, and this request with it: it is taken out
  * of the list before. */
-static void on_reply(void *arg, const struct redisReply *reply,
-                     const struct err *err)
+void queue_finish(struct queue_request *request, const struct redisReply *reply,
+                  const struct err *err)
 {
-    struct queue_request *request = arg;
-
     TAILQ_REMOVE(&request->queue->requests, request, link);
     if (!request->forgotten)
         request->on_answer(request, reply, err);
     request_clear(request);
+}
+
+static void on_reply(void *arg, const struct redisReply *reply,
+                     const struct err *err)
+{
+    queue_finish(arg, reply, err);
 }
 
 void queue_send(struct queue_request *request, enum queue_script script,

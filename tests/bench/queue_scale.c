@@ -77,13 +77,15 @@ static redisReply *turn(struct bench *b, redisReply *reply)
 {
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
     char nonce[40], next[40];
-    const char *const wish[] = {"0", "", "100", "120000", "15000", "0"};
+    const char *const wish[] = {"w", "", "100", "120000", "15000", "0"};
     redisReply *out = NULL;
     struct err err;
     bool first = !reply;
 
     (void)snprintf(nonce, sizeof(nonce), "n%u", b->leased++);
     (void)snprintf(next, sizeof(next), "n%u", b->leased);
+    for (size_t i = 0; i < ARRAY_LEN(wish); i++)
+        queue_args_str(&args, wish[i]);
     if (!first) {
         size_t at = reply->elements == 4;
 
@@ -96,10 +98,8 @@ static redisReply *turn(struct bench *b, redisReply *reply)
         queue_args_str(&args, "0");
         queue_args_str(&args, "0.5");
     }
-    queue_args_str(&args, "w");
     queue_args_str(&args, next);
-    for (size_t i = 0; i < ARRAY_LEN(wish); i++)
-        queue_args_str(&args, wish[i]);
+    queue_args_str(&args, "0");
     if (queue_run(b->queue, first ? SCRIPT_LEASE : SCRIPT_COMPLETE, &args, &out,
                   &err) < 0)
         die(&err);

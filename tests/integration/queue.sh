@@ -65,7 +65,7 @@ worker() {
         n=$((n + 1))
         nonce=w$1-$n ms=60000
         [ $((n % 7)) -ne 0 ] || ms=-1000
-        mapfile -t lease < <(script lease "w$1" "$nonce" 0 '' 99 "$ms" 0 0)
+        mapfile -t lease < <(script lease "w$1" '' 99 "$ms" 0 0 "$nonce" 0)
         id=${lease[0]:-} epoch=${lease[1]:-}
         if [ -z "$epoch" ]; then
             script reap 1 1000 0 >/dev/null
@@ -77,8 +77,8 @@ worker() {
             echo "$id" >>"$TEST_TMP/dropped.$1"
             continue
         fi
-        script complete "$id" "$epoch" "$nonce" passed '' "{\"w\":$1}" 0 0 \
-            "w$1" >>"$TEST_TMP/completed.$1"
+        script complete "w$1" '' 99 0 0 0 "$id" "$epoch" "$nonce" passed '' \
+            "{\"w\":$1}" 0 0 '' 0 | sed -n 1p >>"$TEST_TMP/completed.$1"
         echo "$id" >>"$TEST_TMP/ran.$1"
     done
 }

@@ -5,6 +5,35 @@
 -- `running` while its children are.
 local end_job -- the end of one job may begin another
 
+-- complete.lua ends several jobs: what they have in common, like the slots, is
+-- changed by one command for all of them. While `batch` is a table it has
+-- {command, key, word …} by command and key.
+local batch
+
+local function add(command, key, ...)
+    if not batch then
+        call(command, key, ...)
+        return
+    end
+    local at = command .. key
+    local words = batch[at]
+    if not words then
+        words = {command, key}
+        batch[at] = words
+        batch[#batch + 1] = words
+    end
+    for i = 1, select('#', ...) do
+        words[#words + 1] = (select(i, ...))
+    end
+end
+
+local function send_batch()
+    for _, words in ipairs(batch) do
+        call(unpack(words))
+    end
+    batch = {}
+end
+
 local function load_job(id)
     local f = load(P .. 'job:' .. id, 'state', 'kind', 'epoch', 'nonce',
                    'worker', 'class', 'tenant', 'labels', 'seq', 'pipeline',
@@ -72,8 +101,8 @@ local function leave(id, f)
     elseif f.state == 'blocked' then
         call('ZREM', P .. 'group:' .. f.group, id)
     elseif f.state == 'running' and f.kind ~= 'run' then
-        call('ZREM', P .. 'slots', slot_of(id, f))
-        call('SREM', P .. 'held:' .. (f.worker or ''), id)
+        add('ZREM', P .. 'slots', slot_of(id, f))
+        add('SREM', P .. 'held:' .. (f.worker or ''), id)
     end
 end
 
@@ -87,16 +116,20 @@ function end_job(id, f, state, reason, result)
     else
         call('HSET', job, 'state', state, 'ended_at_ms', stamp)
     end
-    if reason and reason ~= '' then
+    local why = reason and reason ~= ''
+    if why then
         call('HSET', job, 'reason', reason)
-    else
-        call('HDEL', job, 'reason') -- of an earlier attempt
     end
-    if state == 'passed' or state == 'skipped' or f.parent then
+    if state ~= 'passed' and state ~= 'skipped' and not f.parent then
+        if not why then -- it is an earlier attempt's
+            call('HDEL', job, 'reason')
+        end
+    elseif why then
         call('HDEL', job, 'payload') -- others may be tried again
+    else
+        call('HDEL', job, 'payload', 'reason')
     end
-    call('ZADD', P .. 'done', stamp, id)
-    call('PEXPIRE', P .. 'done', longest_ms)
+    add('ZADD', P .. 'done', stamp, id)
     -- trim.lua forgets it sooner, once it is reported.
     call('PEXPIRE', job, f.report and longest_ms or keep_ms)
     if f.expires_at_ms then

@@ -88,6 +88,8 @@ local function take(lane, counts)
     return nil, full
 end
 
+local taken -- slots, once it was asked
+
 -- w: worker, nonce, has (labels), lease_ms, grace_ms
 local function hand_out(id, tenant, w)
     local job = P .. 'job:' .. id
@@ -107,9 +109,10 @@ local function hand_out(id, tenant, w)
     local epoch = text((tonumber(f[2]) or 0) + 1)
     call('HSET', job, 'state', 'running', 'epoch', epoch, 'nonce', w.nonce,
          'worker', w.worker, 'started_at_ms', stamp)
-    call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
-         id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
-    call('SADD', P .. 'held:' .. w.worker, id)
+    add('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
+        id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
+    add('SADD', P .. 'held:' .. w.worker, id)
+    taken = taken + 1
     return {id, epoch, f[4]}
 end
 
@@ -147,7 +150,8 @@ local function grant(w)
             return lease
         end
     end
-    if call('ZCARD', P .. 'slots') >= max then
+    taken = taken or call('ZCARD', P .. 'slots')
+    if taken >= max then
         return {'full'}
     end
     local counts = conf.capped and count_running()
@@ -179,13 +183,13 @@ local function grant(w)
     return {'more'}
 end
 
--- From ARGV[at]: nonce again labels max_instances lease_ms grace_ms idle_ms
-local function wanted(worker, at)
-    return {worker = worker, nonce = ARGV[at], again = ARGV[at + 1] == '1',
-            has = ARGV[at + 2], max_instances = tonumber(ARGV[at + 3]),
-            lease_ms = tonumber(ARGV[at + 4]),
-            grace_ms = tonumber(ARGV[at + 5]),
-            idle_ms = tonumber(ARGV[at + 6])}
+-- From ARGV: worker labels max_instances lease_ms grace_ms idle_ms. `again`: 1
+-- repeats a request whose answer was lost; labels: '' or ',a,b,'
+local function wanted(nonce, again)
+    return {worker = ARGV[1], nonce = nonce, again = again == '1',
+            has = ARGV[2], max_instances = tonumber(ARGV[3]),
+            lease_ms = tonumber(ARGV[4]), grace_ms = tonumber(ARGV[5]),
+            idle_ms = tonumber(ARGV[6])}
 end
 
 -- Who got nothing waits for a bell, if it says for how long.

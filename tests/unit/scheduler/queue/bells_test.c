@@ -101,9 +101,9 @@ static void test_slot(void **state)
     given = take(p);
     (void)submit(p, "c", NULL);
     assert_string_equal(take_as(p, "w1", "", "60000").word, "full");
-    assert_string_equal(word_of(p, SCRIPT_COMPLETE, given.id, given.epoch,
-                                given.nonce, "passed", "", "{}", "0", "0.5",
-                                "w", "n", "0", "", "100", LEASE_MS, "0"),
+    assert_string_equal(word_of(p, SCRIPT_COMPLETE, WISH("", "0"), given.id,
+                                given.epoch, given.nonce, "passed", "", "{}",
+                                "0", "0.5", "n", "0"),
                         "ok");
     assert_int_equal(bells(p, "w1"), 0);
     expect(p, "c", "state", "running");
@@ -140,9 +140,9 @@ static void test_cap(void **state)
     (void)redis_num(p, "DEL", "%idle");
     (void)submit(p, "b2", JOB_OF(JOB_URGENT, .tenant = "b"));
     (void)redis_num(p, "ZADD", "%idle", "9999999999999", "w3");
-    assert_string_equal(word_of(p, SCRIPT_COMPLETE, given.id, given.epoch,
-                                given.nonce, "passed", "", "{}", "0", "0.5",
-                                "w", "n", "0", "", "100", LEASE_MS, "0"),
+    assert_string_equal(word_of(p, SCRIPT_COMPLETE, WISH("", "0"), given.id,
+                                given.epoch, given.nonce, "passed", "", "{}",
+                                "0", "0.5", "n", "0"),
                         "ok");
     expect(p, "b2", "state", "running");
     assert_int_equal(bells(p, "w3"), 1);

@@ -211,6 +211,8 @@ UNUSED static void read_given(const redisReply *reply, size_t at,
 
 /* A lease and its grace: none ends by itself, however slow the machine is. */
 #define LEASE_MS "600000", "600"
+/** What lease.lua and complete.lua begin with. */
+#define WISH(labels, idle_ms) "w", labels, "100", LEASE_MS, idle_ms
 
 /** Take a job; labels "" or ",a,"; it waits for a bell for `idle_ms`. */
 UNUSED static struct given take_as(struct pool *p, const char *worker,
@@ -221,8 +223,8 @@ UNUSED static struct given take_as(struct pool *p, const char *worker,
     redisReply *reply;
 
     (void)snprintf(given.nonce, sizeof(given.nonce), "n%u", number++);
-    reply = script(p, SCRIPT_LEASE, worker, given.nonce, "0", labels, "100",
-                   LEASE_MS, idle_ms, NULL);
+    reply = script(p, SCRIPT_LEASE, worker, labels, "100", LEASE_MS, idle_ms,
+                   given.nonce, "0", NULL);
     read_given(reply, 0, &given);
     freeReplyObject(reply);
     return given;
@@ -240,8 +242,8 @@ UNUSED static const char *end(struct pool *p, const struct given *given,
                               const char *state, const char *reason,
                               const char *infra)
 {
-    return word_of(p, SCRIPT_COMPLETE, given->id, given->epoch, given->nonce,
-                   state, reason, "{}", infra, "0.5", "w");
+    return word_of(p, SCRIPT_COMPLETE, WISH("", "0"), given->id, given->epoch,
+                   given->nonce, state, reason, "{}", infra, "0.5", "", "0");
 }
 
 UNUSED static void pass(struct pool *p, const struct given *given)

@@ -101,9 +101,9 @@ static void test_back_off(void **state)
         long long wait = (long long)((double)most[i] * (0.5 + atof(rand) / 2));
         long long due;
 
-        assert_string_equal(word_of(p, SCRIPT_COMPLETE, "a", given.epoch,
-                                    given.nonce, "failed", "model_failed", "{}",
-                                    "1", rand, "w"),
+        assert_string_equal(word_of(p, SCRIPT_COMPLETE, WISH("", "0"), "a",
+                                    given.epoch, given.nonce, "failed",
+                                    "model_failed", "{}", "1", rand, "", "0"),
                             "ok");
         after = now_ms(p);
         due = redis_num(p, "ZSCORE", "%delayed", "a");

@@ -222,8 +222,8 @@ static void some_lease(struct walk *w)
     given = take_as(w->pool, "w", labels, chance(w, 50) ? "1000" : "0");
     keep(w, place, &given);
     if (place->taken && chance(w, 20)) {
-        redisReply *reply = script(w->pool, SCRIPT_LEASE, "w", given.nonce, "1",
-                                   labels, "100", LEASE_MS, "0", NULL);
+        redisReply *reply = script(w->pool, SCRIPT_LEASE, WISH(labels, "0"),
+                                   given.nonce, "1", NULL);
 
         assert_string_equal(queue_reply_str(reply, 0), given.id);
         assert_string_equal(queue_reply_str(reply, 1), given.epoch);
@@ -262,11 +262,12 @@ static void finish(struct walk *w, struct held *held, const char *how,
     redisReply *reply;
 
     (void)snprintf(next.nonce, sizeof(next.nonce), "f%u", number++);
-    reply = script(w->pool, SCRIPT_COMPLETE, old.id, old.epoch, old.nonce, how,
-                   strcmp(how, "passed") == 0 ? "" : "step_failed",
-                   held->result, infra, "0.5", "w", wish ? next.nonce : NULL,
-                   "0", worker_labels[(size_t)(held - w->held[0]) / HELD % 4],
-                   "100", LEASE_MS, "0", NULL);
+    reply =
+        script(w->pool, SCRIPT_COMPLETE,
+               WISH(worker_labels[(size_t)(held - w->held[0]) / HELD % 4], "0"),
+               old.id, old.epoch, old.nonce, how,
+               strcmp(how, "passed") == 0 ? "" : "step_failed", held->result,
+               infra, "0.5", wish ? next.nonce : "", "0", NULL);
     assert_string_equal(queue_reply_str(reply, 0), "ok");
     expect(w->pool, old.id, "result", held->result);
     w->finished++;
@@ -278,8 +279,9 @@ static void finish(struct walk *w, struct held *held, const char *how,
     freeReplyObject(reply);
     if (chance(w, 20) && (!wish || strcmp(next.id, old.id) != 0)) {
         /* A repeat says the same, and changes nothing. */
-        reply = script(w->pool, SCRIPT_COMPLETE, old.id, old.epoch, old.nonce,
-                       "passed", "", "other", "0", "0.5", "w", NULL);
+        reply =
+            script(w->pool, SCRIPT_COMPLETE, WISH("", "0"), old.id, old.epoch,
+                   old.nonce, "passed", "", "other", "0", "0.5", "", "0", NULL);
         assert_string_equal(queue_reply_str(reply, 0), "ok");
         freeReplyObject(reply);
         assert_string_not_equal(field_of(w->pool, old.id, "result"), "other");
