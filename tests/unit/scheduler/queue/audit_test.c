@@ -22,7 +22,7 @@ static struct given fill(struct pool *p)
     const struct concurrency group = {.group = name};
     struct given given;
 
-    (void)submit(p, "run", JOB(.is_run = true));
+    (void)submit(p, "run", JOB(.run_jobs = 5));
     (void)submit(p, "running", JOB(.concurrency = &group));
     given = take(p);
     (void)submit(p, "blocked", JOB(.concurrency = &group));

@@ -333,7 +333,7 @@ static void do_waiting(struct pool *p)
                  JOB(.not_before_ms = 9999999999999, .concurrency = &group));
     (void)submit(p, "keyed", JOB(.dedupe_key = "k", .dedupe_ms = 60000));
     look(p);
-    (void)submit(p, "run", JOB(.is_run = true));
+    (void)submit(p, "run", JOB(.run_jobs = 5));
     look(p);
     strv_clear(&labels);
 }
