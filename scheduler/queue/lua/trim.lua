@@ -2,8 +2,9 @@
 -- ARGV keep_count
 -- -> how many jobs were forgotten
 -- What is still to be reported is kept, as long as the dead at most. Keys have
--- lifetimes besides, for pools that nobody looks after any more.
-local LIMIT = 128
+-- lifetimes besides, for pools that nobody looks after any more. From time to
+-- time the slots are counted again.
+local LIMIT, RECOUNT_MS = 128, 60000
 local keep_count = tonumber(ARGV[1])
 local gone = 0
 
@@ -65,6 +66,10 @@ for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf',
     if call('HGET', P .. 'worker:' .. worker, 'drain') ~= '1' then
         call('DEL', P .. 'worker:' .. worker)
     end
+end
+if not conf.capped or RECOUNT_MS <
+    now - (tonumber(call('HGET', P .. 'conf', 'counted_at_ms')) or 0) then
+    recount_slots()
 end
 call('ZREMRANGEBYSCORE', P .. 'rejected', '-inf', now - keep_ms)
 call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', now)

@@ -21,10 +21,6 @@ local function waits_or_runs(state)
         state == 'running'
 end
 
-local function slot_of(id, f)
-    return id .. ':' .. f.epoch .. ':' .. f.tenant .. ':' .. f.pipeline
-end
-
 -- A moment in microseconds: a place in a line, behind all that have one.
 local function place()
     return time[1] * 1000000 + time[2]
@@ -72,7 +68,7 @@ local function leave(id, f)
     elseif f.state == 'blocked' then
         call('ZREM', P .. 'group:' .. f.group, id)
     elseif f.state == 'running' and f.kind ~= 'run' then
-        call('ZREM', P .. 'slots', slot_of(id, f))
+        free_slot(slot_of(id, f))
         call('SREM', P .. 'held:' .. (f.worker or ''), id)
     end
 end
