@@ -1,7 +1,8 @@
 -- trim.lua - forget what ended long ago, or what is too many.
 -- ARGV keep_count
 -- -> how many jobs were forgotten
--- What is still to be reported is kept, as long as the dead at most. Keys have
+-- What is still to be reported is kept, as long as the dead at most, and so is
+-- a job of a run that has not ended: the run's result tells of it. Keys have
 -- lifetimes besides, for pools that nobody looks after any more. From time to
 -- time the slots are counted again.
 local LIMIT, RECOUNT_MS = 128, 60000
@@ -10,9 +11,11 @@ local gone = 0
 
 local function forget(id)
     local job = P .. 'job:' .. id
-    local f = load(job, 'epoch', 'report')
+    local f = load(job, 'epoch', 'report', 'parent')
     if f.report and
-        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) then
+        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) or
+        f.parent and
+        call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
         -- Behind the others: many of these must not hide what can go.
         call('ZADD', P .. 'done', 'XX', stamp, id)
         return

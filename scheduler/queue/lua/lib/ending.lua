@@ -93,8 +93,14 @@ function end_job(id, f, state, reason, result)
     end
     call('ZADD', P .. 'done', stamp, id)
     call('PEXPIRE', P .. 'done', longest_ms)
-    -- trim.lua forgets it sooner, once it is reported.
-    call('PEXPIRE', job, f.report and longest_ms or keep_ms)
+    -- trim.lua forgets it sooner, once it is reported. What is of a run that
+    -- goes on stays until that ends.
+    local run = f.parent and P .. 'run:' .. f.parent
+    local goes_on = run and
+        call('HGET', P .. 'job:' .. f.parent, 'state') == 'running'
+    if not goes_on then
+        call('PEXPIRE', job, f.report and longest_ms or keep_ms)
+    end
     if f.expires_at_ms then
         call('ZREM', P .. 'deadlines', id)
     end
@@ -102,18 +108,22 @@ function end_job(id, f, state, reason, result)
         call('ZREM', P .. 'runs', id)
         call('ZREM', P .. 'dirty', id)
         call('PEXPIRE', P .. 'run:' .. id, keep_ms)
+        for _, index in ipairs(call('HKEYS', P .. 'run:' .. id)) do
+            local child = index ~= 'rev' and
+                P .. 'job:' .. id .. '-' .. text(index + 1)
+            if child and call('HGET', child, 'parent') == id then
+                call('PEXPIRE', child, longest_ms)
+            end
+        end
     end
     if f.report then
         call('ZADD', P .. 'outbox', stamp, id .. ':' .. (f.epoch or '0'))
     end
-    if f.parent then
-        local run = P .. 'run:' .. f.parent
-        if call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
-            call('HSET', run, call('HGET', job, 'index'), state)
-            call('HINCRBY', run, 'rev', 1)
-            call('ZADD', P .. 'dirty', stamp, f.parent)
-            wake()
-        end
+    if goes_on then
+        call('HSET', run, call('HGET', job, 'index'), state)
+        call('HINCRBY', run, 'rev', 1)
+        call('ZADD', P .. 'dirty', stamp, f.parent)
+        wake()
     end
     if f.group then
         release_group(id, f.group)
@@ -224,7 +234,9 @@ local function end_attempt(id, f, state, reason, result, infra, rand)
         end_job(id, f, state, reason, result)
         call('ZADD', P .. 'dead', stamp, id)
         call('PEXPIRE', P .. 'dead', longest_ms)
-        call('PEXPIRE', P .. 'job:' .. id, longest_ms)
+        if call('PTTL', P .. 'job:' .. id) > 0 then
+            call('PEXPIRE', P .. 'job:' .. id, longest_ms)
+        end
         return 'ended'
     end
     end_job(id, f, state, reason, result)
