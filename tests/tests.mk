@@ -193,7 +193,7 @@ bench-queue: ## the queue against BullMQ; BENCH_JOBS= BENCH_ROUNDS=
 	    bash tests/bench/queue.bash
 
 .PHONY: bench-scale
-bench-scale: ## a hundred thousand waiting jobs against a hundred
+bench-scale: ## a hundred thousand waiting jobs, ten thousand running
 	@deploy/deps.sh build run
 	@$(MAKE) --no-print-directory $(JOBS) MODE=release build/release/tests/bench/queue_scale
 	@build/release/tests/bench/queue_scale

@@ -202,7 +202,7 @@ int admit_job_make(const struct job_request *r, const struct resolved *resolved,
         plain ? run_job_payload(plan, 0, common)
               : run_payload(resolved->document, &resolved->facts, common);
     json_decref(common);
-    out->job.is_run = !plain;
+    out->job.run_jobs = plain ? 0 : plan->job_count;
     set_queueing(r, now_ms, plan, out);
     if (!out->payload)
         return err_set(err, ERR_BUG, "the job cannot be written as JSON");

@@ -84,6 +84,23 @@ static void reject(void *arg)
 /* ---- admitting -------------------------------------------------------------
  */
 
+/* Not a fault, but somebody may wonder where their job is. */
+static void say_known(const struct admit_outcome *outcome)
+{
+    const struct queue_answer *first = NULL;
+    size_t known = 0;
+
+    for (size_t i = 0; i < outcome->count; i++)
+        if (outcome->answers[i].what != QUEUE_QUEUED && !known++)
+            first = &outcome->answers[i];
+    if (first)
+        log_info("a document of the inbox: %zu of %zu jobs not taken; job %s "
+                 "%s",
+                 known, outcome->count, first->id,
+                 first->what == QUEUE_EXISTS ? "is there already"
+                                             : "has the dedupe key of one");
+}
+
 static void on_admitted(void *arg, const struct admit_outcome *outcome)
 {
     struct held *held = arg;
@@ -98,6 +115,7 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
         return;
     }
     /* Admitted, or another's. */
+    say_known(outcome);
     held_free(held);
     take(inbox);
 }

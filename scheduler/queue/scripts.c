@@ -9,7 +9,7 @@
 /* What scripts share stands before them (lua/lib). */
 #define POOL   LUA("lib/pool")
 #define READY  POOL LUA("lib/ready")
-#define ENDING READY LUA("lib/ending")
+#define ENDING READY LUA("lib/slots") LUA("lib/ending")
 #define ACCEPT ENDING LUA("lib/accept")
 #define GRANT  ENDING LUA("lib/grant")
 #define LOGS   POOL LUA("lib/logs")
@@ -27,7 +27,7 @@ EMBED_FILES(queue_lua_drain, READY LUA("drain"));
 EMBED_FILES(queue_lua_configure, GRANT LUA("configure"));
 EMBED_FILES(queue_lua_reap, ENDING LUA("reap"));
 EMBED_FILES(queue_lua_promote, GRANT LUA("promote"));
-EMBED_FILES(queue_lua_trim, LOGS LUA("trim"));
+EMBED_FILES(queue_lua_trim, LOGS LUA("lib/slots") LUA("trim"));
 EMBED_FILES(queue_lua_watch, POOL LUA("watch"));
 EMBED_FILES(queue_lua_advance, ACCEPT LUA("advance"));
 EMBED_FILES(queue_lua_fire, POOL LUA("fire"));
@@ -38,7 +38,7 @@ EMBED_FILES(queue_lua_ends, POOL LUA("ends"));
 EMBED_FILES(queue_lua_list, LANES LUA("list"));
 EMBED_FILES(queue_lua_why, GRANT LUA("why"));
 EMBED_FILES(queue_lua_depths, LANES LUA("depths"));
-EMBED_FILES(queue_lua_audit, LANES LUA("audit"));
+EMBED_FILES(queue_lua_audit, LANES LUA("lib/slots") LUA("audit"));
 EMBED_FILES(queue_lua_worker, POOL LUA("worker"));
 EMBED_FILES(queue_lua_rejected, POOL LUA("rejected"));
 EMBED_FILES(queue_lua_forget, POOL LUA("forget"));

@@ -87,7 +87,7 @@ void job_args_add(struct queue_args *args, const struct queue_job *job)
 
     queue_args_str(args, job->id);
     queue_args_str(args, job->payload);
-    queue_args_str(args, job->is_run ? "run" : "job");
+    queue_args_num(args, (int64_t)job->run_jobs);
     queue_args_str(args, job->tenant ? job->tenant : "none");
     queue_args_opt(args, job->pipeline);
     queue_args_num(args, job->priority);
@@ -173,6 +173,16 @@ static int read_answer(const redisReply *row, struct queue_answer *out)
     return 0;
 }
 
+static int fail_taken(const redisReply *reply, struct err *err)
+{
+    const char *id = queue_reply_str(reply, 1);
+
+    return err_set(err, ERR_USER,
+                   "job %s and run %s exclude each other: the jobs of a run "
+                   "have its id and -1, -2 …; choose another id",
+                   id ? id : "", queue_reply_str(reply, 2));
+}
+
 static int read_answers(const redisReply *reply, size_t count,
                         struct queue_answer *out, struct err *err)
 {
@@ -180,6 +190,8 @@ static int read_answers(const redisReply *reply, size_t count,
         return err_set(err, ERR_BUG, "script submit: an answer is no array");
     if (reply->elements == 1 && queue_reply_str(reply, 0))
         return err_set(err, ERR_LOST, "another scheduler took the document");
+    if (reply->elements == 3 && queue_reply_str(reply, 2))
+        return fail_taken(reply, err);
     if (reply->elements != count)
         return err_set(err, ERR_BUG, "script submit: %zu answers for %zu jobs",
                        reply->elements, count);

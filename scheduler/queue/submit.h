@@ -16,7 +16,7 @@ struct queue_job {
     const char *id;      /* the caller's, so that a repeat is a no-op */
     const char *payload; /* JSON: what run-job gets (worker/job/events.h), or of
                             a run what run.h says */
-    bool is_run;         /* of several jobs */
+    size_t run_jobs;     /* how many jobs it has, if it is a run; else 0 */
     const char *tenant;  /* whose line it waits in; queue_tenant(); no ':' */
     const char *pipeline; /* its name, for caps */
     enum job_priority priority;
@@ -46,7 +46,7 @@ struct queue_answer {
 /**
  * Put jobs in, all of them at once (submit.lua); `answers` has room for
  * `count`. ERR_USER: a malformed id or name, a payload that is too large, too
- * many; ERR_TRANSIENT. Blocks.
+ * many, an id that a run has for one of its jobs; ERR_TRANSIENT. Blocks.
  */
 MUST_USE int queue_submit(struct queue *queue, const struct queue_job *jobs,
                           size_t count, struct queue_answer *answers,

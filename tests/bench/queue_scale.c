@@ -1,5 +1,6 @@
 /* tests/bench/queue_scale.c - a hundred thousand waiting jobs. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/queue/control.h"
 #include "scheduler/queue/impl.h"
 #include "scheduler/queue/submit.h"
 #include "tests/lib/redis_server.h"
@@ -8,11 +9,12 @@
 #include <time.h>
 
 /*
- * What a submit and a lease cost when few wait and when many do, on a Redis of
- * its own with an append-only file, by one client that waits for each answer.
+ * What a submit and a lease cost when few wait and when many do, and a lease
+ * where there are caps when few run and when many do; on a Redis of its own
+ * with an append-only file, by one client that waits for each answer.
  */
 
-enum { FEW = 100, MANY = 100000, ROUNDS = 4000, BATCH = 500 };
+enum { FEW = 100, MANY = 100000, RUNNING = 10000, ROUNDS = 4000, BATCH = 500 };
 
 static struct redis_server server;
 
@@ -160,21 +162,28 @@ static void report(const char *name, unsigned tenants, double value,
                  name, tenants, value, unit, peer, other, value / other);
 }
 
-static void run(unsigned tenants)
+static struct bench open_bench(unsigned tenants, const char *name)
 {
     struct bench b = {.tenants = tenants};
     char pool[32];
     struct queue_options options = {
         .url = server.url, .pool = pool, .max_instances = 100};
-    struct times few, many;
-    unsigned before;
-    double bytes;
     struct err err;
 
-    (void)snprintf(pool, sizeof(pool), "bench%u", tenants);
+    (void)snprintf(pool, sizeof(pool), "%s%u", name, tenants);
     memset(b.payload, 'x', sizeof(b.payload) - 1);
     if (queue_open(NULL, &options, &b.queue, &err) < 0)
         die(&err);
+    return b;
+}
+
+static void run(unsigned tenants)
+{
+    struct bench b = open_bench(tenants, "bench");
+    struct times few, many;
+    unsigned before;
+    double bytes;
+
     fill(&b, FEW);
     (void)measure(&b); /* to warm up */
     few = measure(&b);
@@ -192,9 +201,38 @@ static void run(unsigned tenants)
     queue_free(b.queue);
 }
 
+/* Caps that nobody reaches: what is asked at each lease is what counts. */
+static void run_capped(unsigned tenants)
+{
+    static const struct queue_number all = {"*", 2 * RUNNING};
+    const struct pool_conf conf = {.max_instances = 2 * RUNNING,
+                                   .keep_ms = 86400000,
+                                   .dead_keep_ms = 86400000,
+                                   .caps = &all,
+                                   .cap_count = 1};
+    struct bench b = open_bench(tenants, "capped");
+    struct times few, many;
+    struct err err;
+
+    if (queue_configure(b.queue, &conf, &err) < 0)
+        die(&err);
+    fill(&b, RUNNING + FEW);
+    (void)measure(&b); /* to warm up */
+    few = measure(&b);
+    for (int i = 0; i < RUNNING; i++)
+        freeReplyObject(turn(&b, NULL));
+    fill(&b, b.submitted + FEW);
+    many = measure(&b);
+    report("capped-lease-10000-running", tenants, many.lease, "us",
+           "few-running", few.lease);
+    queue_free(b.queue);
+}
+
 int main(void)
 {
     redis_server_init(&server, "");
+    run_capped(1);
+    run_capped(1000);
     run(1);
     run(1000);
     redis_server_clear(&server);

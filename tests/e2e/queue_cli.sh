@@ -269,7 +269,7 @@ like "$status $err" "^1 .*it passed, .*submit it again" \
     "retry: not what passed"
 
 # ---- runs ---------------------------------------------------------------------
-job r1 kind=run tenant=acme/app pipeline=matrix
+job r1 run_jobs=2 tenant=acme/app pipeline=matrix
 is "$(begin_child r1 0 0 1 tenant=acme/app about='{"name":"node 20"}')" ok \
     "a run begins a job"
 run ps
@@ -300,7 +300,7 @@ run retry r1-1
 like "$status $err" "^1 .*one of a run: retry the run" "retry: not one of a run"
 
 # What it came to, and each thing once.
-job r2 kind=run pipeline=ci about='{"repo":"https://h/acme/app.git","repo_name":"acme/app","pipeline":"ci","name":"ci"}'
+job r2 run_jobs=2 pipeline=ci about='{"repo":"https://h/acme/app.git","repo_name":"acme/app","pipeline":"ci","name":"ci"}'
 script advance r2 0 1 0 0 failed step_failed \
     '{"state":"failed","message":"1 of 2 jobs have failed: a"}' >advanced
 run status r2

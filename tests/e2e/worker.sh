@@ -7,25 +7,19 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/job.sh
 . "$tap_root/tests/lib/job.sh"
+# shellcheck source=../lib/queue.sh
+. "$tap_root/tests/lib/queue.sh"
 cd "$TEST_TMP" || exit 1
 
-socket=$TEST_TMP/redis.sock
-redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
-    >/dev/null 2>&1 &
-redis_pid=$!
+socket=$TEST_TMP/s
+redis_start
 worker_pid=
 trap 'kill -9 "$redis_pid" $worker_pid 2>/dev/null' EXIT
-for _ in $(seq 100); do
-    redis-cli -s "$socket" ping >/dev/null 2>&1 && break
-    sleep 0.05
-done
 mkdir -p "$repo"
 echo one >"$repo/file.txt"
 make_repo "$repo"
 
 # ---- jobs: what `berth run` queued, queued again for the worker -----------------
-lua=$tap_root/scheduler/queue/lua
-cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
 # payload NAME: of the pipeline on standard input, which must fail in a run
 payload() {
     local key
@@ -52,9 +46,7 @@ steps:
       echo waiting; sleep 3171
 Y
 submit() { # submit ID NAME
-    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
-        "$1" "$(cat "$2.json")" job none p 2 '' 0 0 '' 0 '' '' '' 0 3 '' '' \
-        >/dev/null
+    job "$1" infra_retries=3 payload="$(cat "$2.json")"
     echo "$1" >>"$TEST_TMP/job-ids"
 }
 field() { # field ID NAME

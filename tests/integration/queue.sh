@@ -5,51 +5,24 @@ set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
-lua=$tap_root/scheduler/queue/lua
-sock=$TEST_TMP/s
+# shellcheck source=../lib/queue.sh
+. "$tap_root/tests/lib/queue.sh"
+
 pool='berth:{it}:'
 jobs=60 workers=6 limit=3
 
-redis() {
-    redis-cli -s "$sock" "$@"
-}
-
-# Scripts with what stands before them, as scheduler/queue/scripts.c says.
-build_script() {
-    local name=$1 lib
-    shift
-    for lib in "$@"; do
-        cat "$lua/lib/$lib.lua"
-    done >"$TEST_TMP/$name.lua"
-    cat "$lua/$name.lua" >>"$TEST_TMP/$name.lua"
-}
-build_script submit pool ready ending accept
-build_script lease pool ready ending grant
-build_script complete pool ready ending grant
-build_script reap pool ready ending
-build_script promote pool ready ending grant
-build_script audit pool lanes
-
-# script NAME ARG…
-script() {
-    redis --eval "$TEST_TMP/$1.lua" "$pool" , "${@:2}"
-}
-
-redis-server --port 0 --unixsocket "$sock" --dir "$TEST_TMP" --save '' \
-    --daemonize no --loglevel warning >"$TEST_TMP/redis.log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null' EXIT
-for _ in $(seq 200); do
-    redis ping >"$TEST_TMP/ping" 2>&1 && break
-    sleep 0.05
+trap redis_stop EXIT
+redis_start
+for name in submit lease complete reap promote; do
+    script_file "$name" >/dev/null # not by several at once
 done
 redis hset "${pool}conf" max_instances "$limit" backoff_ms 1 \
     infra_retries 1000 reaped_at_ms 9999999999999 >/dev/null
 
 # submit ID TENANT CLASS
 submit() {
-    script submit '' '' "$1" '{}' job "$2" test "$3" '' 0 0 '' 0 '' 0 0 0 '' \
-        '' '' | tail -n 1
+    job_words "$1" tenant="$2" class="$3"
+    script submit '' '' "${words[@]}" | tail -n 1
 }
 for i in $(seq "$jobs"); do
     submit "j$i" "t$((i % 4))" $((i % 3))

@@ -77,6 +77,20 @@ ok "1 MiB and a byte is rejected" wait_for 3 redis ZCARD "${pool}rejected"
 is "$(redis EXISTS "${pool}inbox" "${pool}inbox:s1")" 0 "nothing is left held"
 like "$(cat "$TEST_TMP/s1.log")" "rejected as doc-" "rejections are told"
 
+# ---- duplicates ---------------------------------------------------------------
+put <<<'[{id: k1, dedupe: k, pipeline: {steps: [{run: ls}]}}]'
+ok "a job with a key" wait_for ready state_of k1
+put <<<'[{id: k2, dedupe: k, pipeline: {steps: [{run: ls}]}},
+    {id: k3, pipeline: {steps: [{run: ls}]}}]'
+ok "a document whose job is not taken says so" wait_for 1 grep -c \
+    'berth: a document of the inbox: 1 of 2 jobs not taken; job k1 has the dedupe key of one' \
+    "$TEST_TMP/s1.log"
+is "$(state_of k2)$(state_of k3)" ready "and the others are"
+put <<<'{id: good, pipeline: {steps: [{run: ls}]}}'
+ok "one that is there already does" wait_for 1 grep -c \
+    'inbox: 1 of 1 jobs not taken; job good is there already' "$TEST_TMP/s1.log"
+is "$(grep -c 'not taken' "$TEST_TMP/s1.log")" 2 "once each"
+
 # ---- configuration -----------------------------------------------------------
 is "$(redis HGET "${pool}conf" max_instances)" 2 "the pool is configured"
 kill -TERM "$first"

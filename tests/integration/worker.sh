@@ -7,10 +7,12 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/fake_job.sh
 . "$(dirname "$0")/../lib/fake_job.sh"
+# shellcheck source=../lib/queue.sh
+. "$tap_root/tests/lib/queue.sh"
 cd "$TEST_TMP" || exit 1
 
 # ---- Redis, and jobs in it ---------------------------------------------------
-socket=$TEST_TMP/redis.sock
+socket=$TEST_TMP/s
 start_redis() { # start_redis [PASSWORD]
     redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
         --requirepass "${1:-}" >/dev/null 2>&1 &
@@ -26,13 +28,9 @@ stop_redis() {
 }
 trap 'stop_redis; kill -9 "${worker_pid:-}" "${up_pid:-}" 2>/dev/null' EXIT
 
-# submit ID BEHAVIOUR: as queue_submit() does it
-lua=$tap_root/scheduler/queue/lua
-cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
-submit() {
-    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
-        "$1" "{\"pipeline\":{\"name\":\"p\"},\"inputs\":{\"fake\":\"$2\"}}" \
-        job none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' >/dev/null
+submit() { # submit ID BEHAVIOUR
+    job "$1" infra_retries=0 \
+        payload="{\"pipeline\":{\"name\":\"p\"},\"inputs\":{\"fake\":\"$2\"}}"
 }
 state() {
     redis-cli -s "$socket" hget "berth:{default}:job:$1" state

@@ -6,6 +6,7 @@
 #   redis_start            starts $TEST_TMP/s; stop it in a trap: redis_stop
 #   redis ARG…             redis-cli
 #   script NAME ARG…       a script of the queue in $pool, with what it shares
+#   script_file NAME       -> the file of it, made at the first time
 #   job ID [NAME=VALUE]…   puts a job in; the names are in job_words
 #   begin_child …          has a run begin one of its jobs
 #   lease WORKER [LABELS]  -> id and epoch, or the word; nonce: n-WORKER
@@ -39,18 +40,20 @@ redis() {
 # What scheduler/queue/scripts.c puts before a script.
 script_parts() {
     case $1 in
-    submit | advance) echo pool ready ending accept ;;
-    lease | complete | configure | promote | why) echo pool ready ending grant ;;
+    submit | advance) echo pool ready slots ending accept ;;
+    lease | complete | configure | promote | why)
+        echo pool ready slots ending grant ;;
     drain) echo pool ready ;;
     reject | giveback) echo pool refuse ;;
     watch | fire | worker | rejected | forget | look | ends) echo pool ;;
-    list | depths | audit) echo pool lanes ;;
-    trim) echo pool logs ;;
-    *) echo pool ready ending ;;
+    list | depths) echo pool lanes ;;
+    audit) echo pool lanes slots ;;
+    trim) echo pool logs slots ;;
+    *) echo pool ready slots ending ;;
     esac
 }
 
-script() {
+script_file() {
     local part file=$TEST_TMP/script-$1.lua
 
     if [ ! -e "$file" ]; then
@@ -59,20 +62,24 @@ script() {
         done >"$file"
         cat "$queue_lua/$1.lua" >>"$file"
     fi
-    redis --eval "$file" "$pool" , "${@:2}"
+    echo "$file"
+}
+
+script() {
+    redis --eval "$(script_file "$1")" "$pool" , "${@:2}"
 }
 
 # job_words ID [NAME=VALUE]…: sets `words`, what accept.lua takes
 job_words() {
     local id=$1 pair
-    local -A f=([payload]='{}' [kind]=job [tenant]=none [pipeline]=test
+    local -A f=([payload]='{}' [run_jobs]=0 [tenant]=none [pipeline]=test
         [class]=2 [labels]='' [not_before]=0 [group]='' [job_retries]=0
         [infra_retries]='' [about]='')
 
     for pair in "${@:2}"; do
         f[${pair%%=*}]=${pair#*=}
     done
-    words=("$id" "${f[payload]}" "${f[kind]}" "${f[tenant]}" "${f[pipeline]}"
+    words=("$id" "${f[payload]}" "${f[run_jobs]}" "${f[tenant]}" "${f[pipeline]}"
         "${f[class]}" "${f[labels]}" "${f[not_before]}" 0 '' 0 "${f[group]}"
         0 0 "${f[job_retries]}" "${f[infra_retries]}" '' "${f[about]}")
 }

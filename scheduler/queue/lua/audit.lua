@@ -49,6 +49,17 @@ for worker, ids in pairs(held) do
         complain('job', id, 'is not among those that', worker, 'holds')
     end
 end
+local counts, counted = count_slots(), call('HGETALL', P .. 'running')
+for i = 1, #counted, 2 do
+    if tostring(counts[counted[i]]) ~= counted[i + 1] then
+        complain(counted[i], 'has', text(counts[counted[i]] or 0),
+                 'slots, counted as', counted[i + 1])
+    end
+    counts[counted[i]] = nil
+end
+for name, number in pairs(counts) do
+    complain(name, 'has', text(number), 'slots, which are not counted')
+end
 each_lane(function(lane, class, tenant, labels)
     for _, id in ipairs(call('ZRANGE', lane, 0, -1)) do
         local f = load(P .. 'job:' .. id, 'class', 'tenant', 'labels')

@@ -15,6 +15,8 @@ for name, value in pairs(set) do -- unpack() has its limits
     call('HSET', P .. 'conf', name, value)
 end
 call('PEXPIRE', P .. 'conf', 2592000000)
+conf.capped = set.capped
+recount_slots()
 unpark_some(1000) -- a cap may be gone
 ring_waiting()
 return 1

@@ -22,7 +22,7 @@ for _, slot in ipairs(call('ZRANGEBYSCORE', P .. 'slots', '-inf', now,
                            'LIMIT', 0, LIMIT)) do
     local id, epoch = string.match(slot, '^([^:]*):(%d+):')
     local f = load_job(id)
-    call('ZREM', P .. 'slots', slot)
+    free_slot(slot)
     if f.state == 'running' and f.epoch == epoch then
         -- Without its nonce no zombie can renew or complete it.
         call('HDEL', P .. 'job:' .. id, 'nonce')

@@ -24,7 +24,7 @@ for at = 5 + 2 * count, #ARGV, 3 do
     if f.state ~= 'running' or f.epoch ~= epoch or f.nonce ~= ARGV[at + 2] then
         answers[#answers + 1] = 'lost'
     else
-        call('ZADD', P .. 'slots', now + lease_ms + grace_ms, slot_of(id, f))
+        hold_slot(slot_of(id, f), now + lease_ms + grace_ms)
         answers[#answers + 1] = f.cancel or 'ok'
     end
 end

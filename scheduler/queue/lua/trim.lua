@@ -1,17 +1,21 @@
 -- trim.lua - forget what ended long ago, or what is too many.
 -- ARGV keep_count
 -- -> how many jobs were forgotten
--- What is still to be reported is kept, as long as the dead at most. Keys have
--- lifetimes besides, for pools that nobody looks after any more.
-local LIMIT = 128
+-- What is still to be reported is kept, as long as the dead at most, and so is
+-- a job of a run that has not ended: the run's result tells of it. Keys have
+-- lifetimes besides, for pools that nobody looks after any more. From time to
+-- time the slots are counted again.
+local LIMIT, RECOUNT_MS = 128, 60000
 local keep_count = tonumber(ARGV[1])
 local gone = 0
 
 local function forget(id)
     local job = P .. 'job:' .. id
-    local f = load(job, 'epoch', 'report')
+    local f = load(job, 'epoch', 'report', 'parent')
     if f.report and
-        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) then
+        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) or
+        f.parent and
+        call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
         -- Behind the others: many of these must not hide what can go.
         call('ZADD', P .. 'done', 'XX', stamp, id)
         return
@@ -65,6 +69,10 @@ for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf',
     if call('HGET', P .. 'worker:' .. worker, 'drain') ~= '1' then
         call('DEL', P .. 'worker:' .. worker)
     end
+end
+if not conf.capped or RECOUNT_MS <
+    now - (tonumber(call('HGET', P .. 'conf', 'counted_at_ms')) or 0) then
+    recount_slots()
 end
 call('ZREMRANGEBYSCORE', P .. 'rejected', '-inf', now - keep_ms)
 call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', now)

@@ -31,11 +31,10 @@ local function count_workers()
     return count
 end
 
-local function say_cap(counts, kind, word, name)
-    local cap = call('HGET', P .. 'conf', kind .. 'cap:' .. name) or
-        call('HGET', P .. 'conf', kind .. 'cap:*')
-    if cap and (counts[kind .. name] or 0) >= tonumber(cap) then
-        say(word, name, counts[kind .. name] or 0, cap)
+local function say_cap(kind, word, name)
+    local running, cap = at_cap(kind, name)
+    if running then
+        say(word, name, running, cap)
     end
 end
 
@@ -49,12 +48,11 @@ elseif f.state == 'blocked' then
     say('group', f.group, call('HGET', P .. 'groups', f.group) or '',
         call('ZRANK', P .. 'group:' .. f.group, id) or 0)
 elseif f.state == 'ready' then
-    local counts = count_running()
     local act = P .. 'act:' .. f.labels
     say('workers', count_workers())
     say('slots', call('ZCARD', P .. 'slots'), conf.max_instances or '')
-    say_cap(counts, 't', 'tenant', f.tenant)
-    say_cap(counts, 'p', 'pipeline', f.pipeline)
+    say_cap('t', 'tenant', f.tenant)
+    say_cap('p', 'pipeline', f.pipeline)
     say('line', call('ZRANK', lane_of(f), id) or 0,
         call('ZRANK', act, f.class .. ':' .. f.tenant) or 0)
 end

@@ -1,5 +1,5 @@
 -- accept.lua - take a job in, from JOB_ARGS arguments beginning at ARGV[at]:
---  0 id               1 payload           2 kind (job, run)
+--  0 id               1 payload           2 of a run: how many jobs; else 0
 --  3 tenant           4 pipeline          5 class (0 urgent to 3 low)
 --  6 labels           7 not_before_ms     8 expires_at_ms
 --  9 dedupe key      10 dedupe_ms        11 group
@@ -14,8 +14,9 @@ local function accept(at, seq, parent, index)
     local id = ARGV[at]
     local job = P .. 'job:' .. id
     local dedupe, delay = ARGV[at + 9], tonumber(ARGV[at + 7])
-    local f = {kind = ARGV[at + 2], tenant = ARGV[at + 3],
-               class = ARGV[at + 5], labels = ARGV[at + 6], seq = text(seq)}
+    local f = {kind = ARGV[at + 2] == '0' and 'job' or 'run',
+               tenant = ARGV[at + 3], class = ARGV[at + 5],
+               labels = ARGV[at + 6], seq = text(seq)}
     local set = {'payload', ARGV[at + 1], 'kind', f.kind, 'tenant', f.tenant,
                  'pipeline', ARGV[at + 4], 'class', f.class, 'priority',
                  f.class, 'seq', f.seq, 'submitted_at_ms', stamp}
@@ -35,6 +36,7 @@ local function accept(at, seq, parent, index)
                                  'PX', ARGV[at + 10]) then
         return {call('GET', P .. 'dedupe:' .. dedupe), 'duplicate'}
     end
+    also('jobs', ARGV[at + 2], '0')
     also('labels', f.labels)
     f.expires_at_ms = also('expires_at_ms', ARGV[at + 8], '0')
     f.group = also('group', ARGV[at + 11])

@@ -5,35 +5,6 @@
 -- `running` while its children are.
 local end_job -- the end of one job may begin another
 
--- complete.lua ends several jobs: what they have in common, like the slots, is
--- changed by one command for all of them. While `batch` is a table it has
--- {command, key, word …} by command and key.
-local batch
-
-local function add(command, key, ...)
-    if not batch then
-        call(command, key, ...)
-        return
-    end
-    local at = command .. key
-    local words = batch[at]
-    if not words then
-        words = {command, key}
-        batch[at] = words
-        batch[#batch + 1] = words
-    end
-    for i = 1, select('#', ...) do
-        words[#words + 1] = (select(i, ...))
-    end
-end
-
-local function send_batch()
-    for _, words in ipairs(batch) do
-        call(unpack(words))
-    end
-    batch = {}
-end
-
 local function load_job(id)
     local f = load(P .. 'job:' .. id, 'state', 'kind', 'epoch', 'nonce',
                    'worker', 'class', 'tenant', 'labels', 'seq', 'pipeline',
@@ -48,10 +19,6 @@ end
 local function waits_or_runs(state)
     return state == 'ready' or state == 'delayed' or state == 'blocked' or
         state == 'running'
-end
-
-local function slot_of(id, f)
-    return id .. ':' .. f.epoch .. ':' .. f.tenant .. ':' .. f.pipeline
 end
 
 -- A moment in microseconds: a place in a line, behind all that have one.
@@ -101,7 +68,7 @@ local function leave(id, f)
     elseif f.state == 'blocked' then
         call('ZREM', P .. 'group:' .. f.group, id)
     elseif f.state == 'running' and f.kind ~= 'run' then
-        add('ZREM', P .. 'slots', slot_of(id, f))
+        free_slot(slot_of(id, f))
         add('SREM', P .. 'held:' .. (f.worker or ''), id)
     end
 end
@@ -130,8 +97,17 @@ function end_job(id, f, state, reason, result)
         call('HDEL', job, 'payload', 'reason')
     end
     add('ZADD', P .. 'done', stamp, id)
-    -- trim.lua forgets it sooner, once it is reported.
-    call('PEXPIRE', job, f.report and longest_ms or keep_ms)
+    if not batch then
+        call('PEXPIRE', P .. 'done', longest_ms)
+    end
+    -- trim.lua forgets it sooner, once it is reported. What is of a run that
+    -- goes on stays until that ends.
+    local run = f.parent and P .. 'run:' .. f.parent
+    local goes_on = run and
+        call('HGET', P .. 'job:' .. f.parent, 'state') == 'running'
+    if not goes_on then
+        call('PEXPIRE', job, f.report and longest_ms or keep_ms)
+    end
     if f.expires_at_ms then
         call('ZREM', P .. 'deadlines', id)
     end
@@ -139,18 +115,22 @@ function end_job(id, f, state, reason, result)
         call('ZREM', P .. 'runs', id)
         call('ZREM', P .. 'dirty', id)
         call('PEXPIRE', P .. 'run:' .. id, keep_ms)
+        for _, index in ipairs(call('HKEYS', P .. 'run:' .. id)) do
+            local child = index ~= 'rev' and
+                P .. 'job:' .. id .. '-' .. text(index + 1)
+            if child and call('HGET', child, 'parent') == id then
+                call('PEXPIRE', child, longest_ms)
+            end
+        end
     end
     if f.report then
         call('ZADD', P .. 'outbox', stamp, id .. ':' .. (f.epoch or '0'))
     end
-    if f.parent then
-        local run = P .. 'run:' .. f.parent
-        if call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
-            call('HSET', run, call('HGET', job, 'index'), state)
-            call('HINCRBY', run, 'rev', 1)
-            call('ZADD', P .. 'dirty', stamp, f.parent)
-            wake()
-        end
+    if goes_on then
+        call('HSET', run, call('HGET', job, 'index'), state)
+        call('HINCRBY', run, 'rev', 1)
+        call('ZADD', P .. 'dirty', stamp, f.parent)
+        wake()
     end
     if f.group then
         release_group(id, f.group)
@@ -261,7 +241,9 @@ local function end_attempt(id, f, state, reason, result, infra, rand)
         end_job(id, f, state, reason, result)
         call('ZADD', P .. 'dead', stamp, id)
         call('PEXPIRE', P .. 'dead', longest_ms)
-        call('PEXPIRE', P .. 'job:' .. id, longest_ms)
+        if call('PTTL', P .. 'job:' .. id) > 0 then
+            call('PEXPIRE', P .. 'job:' .. id, longest_ms)
+        end
         return 'ended'
     end
     end_job(id, f, state, reason, result)

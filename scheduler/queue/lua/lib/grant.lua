@@ -1,23 +1,21 @@
 -- grant.lua - give the next job that fits to a worker.
 
--- How many run, by tenant and by pipeline: counted from the slots themselves.
-local function count_running()
-    local counts = {}
-    for _, slot in ipairs(call('ZRANGE', P .. 'slots', 0, -1)) do
-        local tenant, pipeline =
-            string.match(slot, '^[^:]*:[^:]*:([^:]*):(.*)$')
-        if tenant then
-            counts['t' .. tenant] = (counts['t' .. tenant] or 0) + 1
-            counts['p' .. pipeline] = (counts['p' .. pipeline] or 0) + 1
-        end
+-- -> how many run and how many may, of a tenant (kind t) or a pipeline (p) that
+-- is at its cap; else nil
+local function at_cap(kind, name)
+    if not conf.capped then
+        return nil
     end
-    return counts
-end
-
-local function is_full(counts, kind, name)
-    local cap = call('HGET', P .. 'conf', kind .. 'cap:' .. name) or
-        call('HGET', P .. 'conf', kind .. 'cap:*')
-    return cap and (counts[kind .. name] or 0) >= tonumber(cap)
+    local caps = call('HMGET', P .. 'conf', kind .. 'cap:' .. name,
+                      kind .. 'cap:*')
+    local cap = caps[1] or caps[2]
+    if not cap then
+        return nil
+    end
+    local number = tonumber(call('HGET', P .. 'running', kind .. name)) or 0
+    if number >= tonumber(cap) then
+        return number, cap
+    end
 end
 
 -- The first lane of all that the worker may take from.
@@ -72,14 +70,14 @@ end
 
 -- The first of a lane whose pipeline is not at its cap; taken out of it. Or
 -- nil and a pipeline that is.
-local function take(lane, counts)
-    if not counts then
+local function take(lane)
+    if not conf.capped then
         return call('ZPOPMIN', lane)[1]
     end
     local full
     for _, id in ipairs(call('ZRANGE', lane, 0, 15)) do
         local pipeline = call('HGET', P .. 'job:' .. id, 'pipeline')
-        if not pipeline or not is_full(counts, 'p', pipeline) then
+        if not pipeline or not at_cap('p', pipeline) then
             call('ZREM', lane, id)
             return id
         end
@@ -109,8 +107,8 @@ local function hand_out(id, tenant, w)
     local epoch = text((tonumber(f[2]) or 0) + 1)
     call('HSET', job, 'state', 'running', 'epoch', epoch, 'nonce', w.nonce,
          'worker', w.worker, 'started_at_ms', stamp)
-    add('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
-        id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3])
+    hold_slot(id .. ':' .. epoch .. ':' .. tenant .. ':' .. f[3],
+              now + w.lease_ms + w.grace_ms)
     add('SADD', P .. 'held:' .. w.worker, id)
     taken = taken + 1
     return {id, epoch, f[4]}
@@ -124,8 +122,7 @@ local function granted_before(w)
                        'pipeline')
         if f.state == 'running' and f.nonce == w.nonce then
             -- The worker counts its end from this request on.
-            call('ZADD', P .. 'slots', now + w.lease_ms + w.grace_ms,
-                 slot_of(id, f))
+            hold_slot(slot_of(id, f), now + w.lease_ms + w.grace_ms)
             return {id, f.epoch, call('HGET', P .. 'job:' .. id, 'payload')}
         end
     end
@@ -154,7 +151,6 @@ local function grant(w)
     if taken >= max then
         return {'full'}
     end
-    local counts = conf.capped and count_running()
     for _ = 1, 200 do -- lanes and jobs that are passed over
         local member, labels = first_lane(w.has)
         if not member then
@@ -162,11 +158,10 @@ local function grant(w)
         end
         local act = P .. 'act:' .. labels
         local tenant = string.sub(member, 3)
-        if counts and is_full(counts, 't', tenant) then
+        if at_cap('t', tenant) then
             park(labels, member, 't' .. tenant)
         else
-            local id, full = take(P .. 'ready:' .. member .. ':' .. labels,
-                                  counts)
+            local id, full = take(P .. 'ready:' .. member .. ':' .. labels)
             if id then
                 local lease = hand_out(id, tenant, w)
                 if lease then

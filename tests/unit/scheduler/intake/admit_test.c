@@ -36,7 +36,7 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
     r->count = outcome->count;
     for (size_t i = 0; i < outcome->count && i < ARRAY_LEN(r->answers); i++) {
         r->answers[i] = outcome->answers[i];
-        r->is_run[i] = outcome->jobs[i].is_run;
+        r->is_run[i] = outcome->jobs[i].run_jobs > 0;
     }
 }
 

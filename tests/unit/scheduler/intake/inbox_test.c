@@ -126,6 +126,26 @@ static void test_rejects(void **state)
     taker_free(&s);
 }
 
+/* It is well-formed, and Redis cannot take it: a run has that id. */
+static void test_taken_id(void **state)
+{
+    struct pool *p = *state;
+    struct taker s = taker_new(p, "s");
+
+    put(p, "id: r\npipeline: {matrix: {n: [1, 2]}, steps: [{run: ls}]}\n");
+    wait_until(p, 1, "EXISTS", "%job:r");
+    put(p, "- id: a\n  " INLINE "- id: r-2\n  " INLINE);
+    wait_until(p, 1, "ZCARD", "%rejected");
+    assert_string_equal(rejected(p, "reason"),
+                        "job r-2 and run r exclude each other: the jobs of a "
+                        "run have its id and -1, -2 …; choose another id");
+    assert_int_equal(redis_num(p, "EXISTS", "%job:a", "%job:r-2"), 0);
+    put(p, "id: r-3\n" INLINE);
+    wait_until(p, 1, "EXISTS", "%job:r-3");
+    expect_held(p, "%inbox:s", 0);
+    taker_free(&s);
+}
+
 /* 1 MiB is a document; a byte more is none; nor is what is no text. */
 static void test_large(void **state)
 {
@@ -276,7 +296,7 @@ int main(void)
         POOL_TEST(test_large),      POOL_TEST(test_huge),
         POOL_TEST(test_takes_over), POOL_TEST(test_two),
         POOL_TEST(test_stops),      POOL_TEST(test_smaller_maximum),
-        POOL_TEST(test_host_hangs),
+        POOL_TEST(test_host_hangs), POOL_TEST(test_taken_id),
     };
 
     log_init("inbox_test", LOG_ERROR);

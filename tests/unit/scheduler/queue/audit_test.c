@@ -22,7 +22,7 @@ static struct given fill(struct pool *p)
     const struct concurrency group = {.group = name};
     struct given given;
 
-    (void)submit(p, "run", JOB(.is_run = true));
+    (void)submit(p, "run", JOB(.run_jobs = 5));
     (void)submit(p, "running", JOB(.concurrency = &group));
     given = take(p);
     (void)submit(p, "blocked", JOB(.concurrency = &group));
@@ -81,6 +81,21 @@ static void test_slots(void **state)
     expect_complaint(p, "slot running:9:none: is of another epoch");
     expect_complaint(p, "there are 2 slots, over 1");
     expect_complaint(p, "job running is in slots and in slots");
+}
+
+static void test_counts(void **state)
+{
+    struct pool *p = *state;
+
+    configure(p, "capped", "1", "tcap:*", "5", NULL);
+    (void)submit(p, "a", JOB(.tenant = "t", .pipeline = "x:y"));
+    expect_take(p, "a");
+    expect_sound(p);
+    (void)redis_num(p, "HSET", "%running", "tt", "2", "tu", "1");
+    expect_complaint(p, "tt has 1 slots, counted as 2");
+    expect_complaint(p, "tu has 0 slots, counted as 1");
+    (void)redis_num(p, "HDEL", "%running", "px:y");
+    expect_complaint(p, "px:y has 1 slots, which are not counted");
 }
 
 static void test_groups(void **state)
@@ -210,11 +225,17 @@ static void test_views_of_parked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_states), POOL_TEST(test_places),
-        POOL_TEST(test_slots),  POOL_TEST(test_groups),
-        POOL_TEST(test_runs),   POOL_TEST(test_lanes),
-        POOL_TEST(test_logs),   POOL_TEST(test_limit),
-        POOL_TEST(test_views),  POOL_TEST(test_views_of_parked),
+        POOL_TEST(test_states),
+        POOL_TEST(test_places),
+        POOL_TEST(test_slots),
+        POOL_TEST(test_groups),
+        POOL_TEST(test_runs),
+        POOL_TEST(test_lanes),
+        POOL_TEST(test_counts),
+        POOL_TEST(test_logs),
+        POOL_TEST(test_limit),
+        POOL_TEST(test_views),
+        POOL_TEST(test_views_of_parked),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

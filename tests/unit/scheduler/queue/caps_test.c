@@ -187,13 +187,82 @@ static void test_promote(void **state)
     expect_take(p, "a2");
 }
 
+static void expect_running(struct pool *p, const char *field, const char *count)
+{
+    assert_string_equal(redis_word(p, "HGET", "%running", field), count);
+}
+
+/* Every way into a slot and out of it is counted; without caps none is. */
+static void test_counts(void **state)
+{
+    struct pool *p = *state;
+    struct given a, b;
+    redisReply *reply;
+
+    submit_of(p, "a", "t", "x");
+    submit_of(p, "b", "t", "y");
+    submit_of(p, "c", "u", "x");
+    a = take(p);
+    assert_int_equal(redis_num(p, "EXISTS", "%running"), 0);
+    configure(p, "capped", "1", "tcap:*", "3", NULL);
+    expect_running(p, "tt", "1"); /* it ran before */
+    expect_take(p, "c");
+    b = take(p);
+    expect_running(p, "tt", "2");
+    expect_running(p, "tu", "1");
+    expect_running(p, "px", "2");
+    expect_running(p, "py", "1");
+    /* The same slots again. */
+    reply = script(p, SCRIPT_LEASE, WISH("", "0"), a.nonce, "1", NULL);
+    assert_string_equal(queue_reply_str(reply, 0), "a");
+    freeReplyObject(reply);
+    freeReplyObject(script(p, SCRIPT_RENEW, "w", LEASE_MS, "0", b.id, b.epoch,
+                           b.nonce, NULL));
+    expect_sound(p);
+    pass(p, &b);
+    expect_running(p, "tt", "1");
+    expect_running(p, "py", "");
+    (void)redis_num(p, "ZADD", "%slots", "XX", "1", "a:1:t:x");
+    (void)redis_num(p, "HSET", "%conf", "reaped_at_ms", "9999999999999",
+                    "reap_from_ms", "0");
+    freeReplyObject(script(p, SCRIPT_REAP, "400", "1000", "0.5", NULL));
+    expect_running(p, "tt", "");
+    expect_running(p, "px", "1");
+    expect_sound(p);
+    configure(p, "max_instances", "50", NULL);
+    assert_int_equal(redis_num(p, "EXISTS", "%running"), 0);
+    expect_sound(p);
+}
+
+/* What a program counts that knows nothing of it is put right before long. */
+static void test_miscount(void **state)
+{
+    struct pool *p = *state;
+
+    configure(p, "capped", "1", "tcap:*", "2", NULL);
+    submit_of(p, "a", "t", "x");
+    submit_of(p, "b", "t", "x");
+    expect_take(p, "a");
+    (void)redis_num(p, "HSET", "%running", "tt", "7", "tz", "1");
+    expect_take(p, "");
+    (void)word_of(p, SCRIPT_TRIM, "100");
+    expect_running(p, "tt", "7"); /* it was counted just now */
+    (void)redis_num(p, "HSET", "%conf", "counted_at_ms", "1");
+    (void)word_of(p, SCRIPT_TRIM, "100");
+    expect_sound(p);
+    promote(p, "0");
+    expect_take(p, "b");
+    expect_sound(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_tenant),    POOL_TEST(test_pipeline),
         POOL_TEST(test_everybody), POOL_TEST(test_many),
         POOL_TEST(test_no_credit), POOL_TEST(test_cancelled_meanwhile),
-        POOL_TEST(test_promote),
+        POOL_TEST(test_promote),   POOL_TEST(test_counts),
+        POOL_TEST(test_miscount),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

@@ -68,7 +68,7 @@ static void test_group_of_its_run(void **state)
     const struct concurrency group = {.group = name};
     struct given given;
 
-    (void)submit(p, "r", JOB(.is_run = true, .concurrency = &group));
+    (void)submit(p, "r", JOB(.run_jobs = 5, .concurrency = &group));
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         queue_args_str(&args, words[i]);
     job_args_add(&args,

@@ -260,7 +260,7 @@ static void test_run_with_child(void **state)
 {
     struct pool *p = *state;
 
-    (void)submit(p, "r", JOB(.is_run = true, .concurrency = &any));
+    (void)submit(p, "r", JOB(.run_jobs = 5, .concurrency = &any));
     expect(p, "r", "state", "running");
     enter(p, "b", &newest);
     expect(p, "b", "state", "blocked");

@@ -100,7 +100,7 @@ static void test_round(void **state)
     assert_true(report.now_ms >= now && report.now_ms < now + 20000);
     submit(p, "later", JOB(.not_before_ms = now + 3600000));
     submit(p, "soon", JOB(.not_before_ms = now_ms(p) + 150));
-    submit(p, "r", JOB(.is_run = true));
+    submit(p, "r", JOB(.run_jobs = 5));
     submit(p, "late", JOB(.expires_at_ms = now_ms(p) + 1));
     (void)redis_num(p, "LPUSH", "%inbox:dead", "x");
     (void)redis_num(p, "ZADD", "%schedulers", "1", "dead");
@@ -151,7 +151,7 @@ static void test_waits_apart(void **state)
     (void)keep(p);
     assert_true(clock_mono_ms() - start < 20000);
     assert_int_equal(document.calls + run.calls, 0);
-    submit(p, "r", JOB(.is_run = true));
+    submit(p, "r", JOB(.run_jobs = 5));
     await(p, &run);
     assert_true(run.flag);
     assert_int_equal(document.calls, 0);

@@ -145,6 +145,16 @@ static bool has_ended(struct pool *p, const char *key)
            strcmp(state, "cancelled") == 0;
 }
 
+/* And so has the run that it is of, if any. */
+static bool is_over(struct pool *p, const char *key)
+{
+    CLEANUP(mem)
+    char *parent = xstrdup(field_of(p, strrchr(key, ':') + 1, "parent"));
+
+    return has_ended(p, key) &&
+           (!*parent || strcmp(field_of(p, parent, "state"), "running") != 0);
+}
+
 /* What a job was told is kept no longer than it is needed. */
 static void check_payload(struct pool *p, const char *key)
 {
@@ -163,7 +173,7 @@ static void check_lifetime(struct pool *p, const char *key,
     bool must = row->lifetime == ALWAYS;
 
     if (row->lifetime == ENDED)
-        must = has_ended(p, key);
+        must = is_over(p, key);
     if (must && ms <= 0)
         fail_msg("'%s' has no lifetime", key);
     if (!must && ms > 0)
@@ -333,7 +343,7 @@ static void do_waiting(struct pool *p)
                  JOB(.not_before_ms = 9999999999999, .concurrency = &group));
     (void)submit(p, "keyed", JOB(.dedupe_key = "k", .dedupe_ms = 60000));
     look(p);
-    (void)submit(p, "run", JOB(.is_run = true));
+    (void)submit(p, "run", JOB(.run_jobs = 5));
     look(p);
     strv_clear(&labels);
 }

@@ -116,6 +116,66 @@ static void test_dedupe(void **state)
     assert_int_equal(submit(p, "b", job), QUEUE_QUEUED);
 }
 
+static void expect_taken(struct pool *p, const struct queue_job *jobs,
+                         size_t count, const char *words)
+{
+    struct queue_answer answers[3];
+    struct err err;
+
+    assert_int_equal(queue_submit(p->queue, jobs, count, answers, &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
+    assert_non_null(strstr(err.msg, words));
+}
+
+/* What a run's jobs are called, no other job is: whichever comes first. */
+static void test_ids_of_runs(void **state)
+{
+    struct pool *p = *state;
+    const struct queue_job other = {.id = "x", .payload = "{}"},
+                           child = {.id = "r-2", .payload = "{}"},
+                           run = {.id = "r", .payload = "{}", .run_jobs = 3};
+    const struct queue_job both[] = {other, child, run};
+
+    /* At once; and none of them goes in. */
+    expect_taken(p, both, 3, "job r-2 and run r exclude each other");
+    assert_int_equal(redis_num(p, "EXISTS", "%job:x", "%job:r"), 0);
+    /* The job is first. */
+    (void)submit(p, "r-2", NULL);
+    (void)submit(p, "r-4", NULL);
+    expect_taken(p, &run, 1, "job r-2 and run r exclude each other");
+    assert_int_equal(submit(p, "r-2", NULL), QUEUE_EXISTS);
+    (void)redis_num(p, "DEL", "%job:r-2");
+    /* The run is: it has three, though none of them is there yet. */
+    (void)submit(p, "r", JOB(.run_jobs = 3));
+    expect_taken(p, &child, 1, "job r-2 and run r exclude each other");
+    expect_taken(p, JOB(.id = "r-2", .payload = "{}", .run_jobs = 2), 1, "r-2");
+    assert_int_equal(submit(p, "r-02", NULL), QUEUE_QUEUED);
+    assert_int_equal(submit(p, "r-4", NULL), QUEUE_EXISTS);
+    assert_int_equal(submit(p, "r-5", NULL), QUEUE_QUEUED);
+    assert_int_equal(submit(p, "r", JOB(.run_jobs = 3)), QUEUE_EXISTS);
+    /* Its job is there still, and the run is not. */
+    (void)redis_num(p, "DEL", "%job:r");
+    (void)redis_num(p, "HSET", "%job:r-2", "state", "passed", "parent", "r");
+    expect_taken(p, &child, 1, "job r-2 and run r exclude each other");
+    assert_int_equal(submit(p, "r", JOB(.run_jobs = 3)), QUEUE_QUEUED);
+}
+
+/* The document stays with its scheduler, who is to reject it. */
+static void test_document_of_taken_id(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    (void)submit(p, "r", JOB(.run_jobs = 1));
+    assert_int_equal(redis_num(p, "LPUSH", "%inbox:s1", "doc"), 1);
+    queue_args_str(&args, "s1");
+    queue_args_str(&args, "doc");
+    job_args_add(&args, &(struct queue_job){.id = "r-1", .payload = "{}"});
+    assert_string_equal(first_word(run(p, SCRIPT_SUBMIT, &args)), "taken");
+    assert_int_equal(redis_num(p, "LLEN", "%inbox:s1"), 1);
+    assert_int_equal(redis_num(p, "EXISTS", "%job:r-1"), 0);
+}
+
 static void test_batch(void **state)
 {
     struct pool *p = *state;
@@ -208,11 +268,17 @@ static void test_tenants(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_ids),        POOL_TEST(test_refused),
-        POOL_TEST(test_sizes),      POOL_TEST(test_exists),
-        POOL_TEST(test_dedupe),     POOL_TEST(test_batch),
-        POOL_TEST(test_named_zero), POOL_TEST(test_document),
+        POOL_TEST(test_ids),
+        POOL_TEST(test_refused),
+        POOL_TEST(test_sizes),
+        POOL_TEST(test_exists),
+        POOL_TEST(test_dedupe),
+        POOL_TEST(test_batch),
+        POOL_TEST(test_named_zero),
+        POOL_TEST(test_document),
         POOL_TEST(test_tenants),
+        POOL_TEST(test_ids_of_runs),
+        POOL_TEST(test_document_of_taken_id),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

@@ -1,5 +1,6 @@
 /* tests/unit/scheduler/queue/trim_test.c - what is forgotten, and when. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/queue/job_args.h"
 #include "tests/unit/scheduler/queue/pool.h"
 
 #define DAY ((int64_t)86400000)
@@ -117,6 +118,64 @@ static void test_dead(void **state)
     expect_sound(p);
 }
 
+/* A run of which one job ended and one goes on. */
+static struct given start_run(struct pool *p)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    static const char *const words[] = {"r", "0", "0", "0", "0", "", "", ""};
+
+    (void)submit(p, "r", JOB(.run_jobs = 2));
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        queue_args_str(&args, words[i]);
+    queue_args_str(&args, "0");
+    job_args_add(&args, JOB(.id = "r-1", .payload = "{}"));
+    queue_args_str(&args, "1");
+    job_args_add(&args, JOB(.id = "r-2", .payload = "{}"));
+    assert_string_equal(first_word(run(p, SCRIPT_ADVANCE, &args)), "ok");
+    take_and_pass(p, "r-1");
+    return take(p);
+}
+
+/* What a run has still to tell of stays, however old and however many. */
+static void test_run(void **state)
+{
+    struct pool *p = *state;
+    struct given second = start_run(p);
+
+    assert_int_equal(redis_num(p, "PTTL", "%job:r-1"), -1);
+    assert_int_equal(trim(p, "0"), 0);
+    make_old(p, "%done", "r-1", 20 * DAY);
+    end_one(p, "a", NULL);
+    assert_int_equal(trim(p, "1"), 1);
+    assert_true(is_there(p, "r-1"));
+    assert_false(is_there(p, "a"));
+    pass(p, &second);
+    assert_int_equal(trim(p, "0"), 0);
+    assert_string_equal(word_of(p, SCRIPT_ADVANCE, "r",
+                                redis_word(p, "HGET", "%run:r", "rev"), "1",
+                                "0", "0", "passed", "", "{}"),
+                        "ok");
+    assert_true(redis_num(p, "PTTL", "%job:r-1") > 20 * DAY);
+    assert_true(redis_num(p, "PTTL", "%job:r-2") > 20 * DAY);
+    assert_int_equal(trim(p, "0"), 3);
+    assert_false(is_there(p, "r-1"));
+    expect_sound(p);
+}
+
+/* The same of one whose retries the infrastructure used up. */
+static void test_dead_of_run(void **state)
+{
+    struct pool *p = *state;
+    struct given second = start_run(p);
+
+    (void)redis_num(p, "HSET", "%job:r-2", "infra_retries", "0");
+    (void)end(p, &second, "failed", "model_failed", "1");
+    assert_int_equal(redis_num(p, "PTTL", "%job:r-2"), -1);
+    make_old(p, "%dead", "r-2", 31 * DAY);
+    assert_int_equal(trim(p, "0"), 0);
+    assert_true(is_there(p, "r-2"));
+}
+
 static void test_workers(void **state)
 {
     struct pool *p = *state;
@@ -136,8 +195,10 @@ static void test_workers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_age),  POOL_TEST(test_count),   POOL_TEST(test_outbox),
-        POOL_TEST(test_dead), POOL_TEST(test_workers),
+        POOL_TEST(test_age),         POOL_TEST(test_count),
+        POOL_TEST(test_outbox),      POOL_TEST(test_dead),
+        POOL_TEST(test_workers),     POOL_TEST(test_run),
+        POOL_TEST(test_dead_of_run),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
