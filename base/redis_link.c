@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/redis_adapter.h"
 #include "base/redis_impl.h"
+#include "base/resolve.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,15 +16,25 @@ enum step { STEP_AUTH, STEP_SELECT, STEP_ROLE, STEP_SCRIPT, STEP_PING };
 
 #define MAX_STEPS (4 + REDIS_MAX_SCRIPTS)
 
+/*
+ *   (resolving) ──▶ connecting ──▶ logging in ──▶ ready
+ *                    │      ▲
+ *                    └──────┘ to the next address of the name
+ */
 struct redis_link {
     struct loop *loop;           /* borrowed */
     struct redis_link_spec spec; /* its strings are borrowed */
+    struct redis_address address;
     struct redis_link_calls calls;
     void *arg;                  /* theirs */
-    redisAsyncContext *context; /* owned by hiredis; NULL: it is over */
+    struct resolve *resolve;    /* owned; NULL: it is done, or not needed */
+    struct strv hosts;          /* owned; addresses, tried in turn */
+    size_t tried;               /* of them; the last is the one in use */
+    redisAsyncContext *context; /* owned by hiredis; NULL: not (any more) */
     struct ssl_st *tls;         /* owned; NULL: in the clear */
-    struct loop_source *limit;  /* borrowed; until it is ready, or ends */
-    bool ready;
+    int64_t until_ms;           /* it has to be ready by then */
+    struct loop_source *limit;  /* borrowed; of this address, or of all */
+    bool connected, ready;
     enum step steps[MAX_STEPS]; /* of the login, in the order of answers */
     size_t step_count, steps_done;
     size_t scripts_done;
@@ -65,6 +76,9 @@ static void own_replies(redisReader *reader)
 
 /* ---- the end of it ------------------------------------------------------ */
 
+static int connect_next(struct redis_link *link, struct err *err);
+static void set_limit(struct redis_link *link, int64_t at_ms);
+
 /* hiredis may still call back: nothing of it may reach us. */
 static void let_go(struct redis_link *link)
 {
@@ -83,6 +97,8 @@ void redis_link_free(struct redis_link *link)
         return;
     let_go(link);
     redis_tls_end(link->tls);
+    resolve_free(link->resolve);
+    strv_clear(&link->hosts);
     free(link);
 }
 
@@ -90,6 +106,27 @@ static void end(struct redis_link *link, const struct err *err)
 {
     let_go(link);
     link->calls.down(link->arg, err);
+}
+
+/* Of a name's addresses a message says which. */
+static void say_which(const struct redis_link *link, struct err *err)
+{
+    const char *host = link->hosts.items[link->tried - 1];
+
+    if (!link->address.path && strcmp(host, link->address.host) != 0)
+        (void)err_wrap(err, "%s", host);
+}
+
+/* This address is no good: the next may be. */
+static void failed(struct redis_link *link, const struct err *reason)
+{
+    struct err err = *reason;
+
+    let_go(link);
+    redis_tls_end(STEAL(link->tls));
+    say_which(link, &err);
+    if (link->connected || connect_next(link, &err) < 0)
+        link->calls.down(link->arg, &err);
 }
 
 /* hiredis frees the context by itself. */
@@ -107,13 +144,19 @@ static void lost(const redisAsyncContext *context)
                            &err);
     link->context->data = NULL;
     link->context = NULL;
-    end(link, &err);
+    failed(link, &err);
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
 {
-    if (status != REDIS_OK)
+    struct redis_link *link = context->data;
+
+    if (status != REDIS_OK) {
         lost(context);
+    } else if (link) {
+        link->connected = true;
+        set_limit(link, link->until_ms);
+    }
 }
 
 static void on_disconnect(const redisAsyncContext *context, int status UNUSED)
@@ -128,7 +171,13 @@ static void on_limit(void *arg)
 
     link->limit = NULL;
     (void)err_set(&err, ERR_TRANSIENT, "cannot connect in time");
-    end(link, &err);
+    failed(link, &err);
+}
+
+static void set_limit(struct redis_link *link, int64_t at_ms)
+{
+    loop_remove(link->limit);
+    link->limit = loop_add_timer(link->loop, at_ms, on_limit, link);
 }
 
 static void on_unsent(void *arg)
@@ -260,8 +309,7 @@ static void introduce(struct redis_link *link)
 
 /* ---- connecting and sending --------------------------------------------- */
 
-static int attach(struct redis_link *link, const struct redis_address *address,
-                  struct err *err)
+static int attach(struct redis_link *link, struct err *err)
 {
     redisAsyncContext *context = link->context;
 
@@ -272,9 +320,9 @@ static int attach(struct redis_link *link, const struct redis_address *address,
     if (redis_adapter_attach(link->loop, context, link->spec.max_reply_bytes,
                              on_too_large, link, err) < 0)
         return -1;
-    if (link->spec.tls && !address->path &&
-        redis_tls_start(link->spec.tls, &context->c, address->host, &link->tls,
-                        err) < 0)
+    if (link->spec.tls && !link->address.path &&
+        redis_tls_start(link->spec.tls, &context->c, link->address.host,
+                        &link->tls, err) < 0)
         return -1;
     own_replies(context->c.reader);
     context->data = link;
@@ -283,30 +331,84 @@ static int attach(struct redis_link *link, const struct redis_address *address,
     return 0;
 }
 
+/* `where` is an address, or the path of a socket: hiredis would wait for the
+ * answer of a name server. */
+static int connect_to(struct redis_link *link, const char *where,
+                      struct err *err)
+{
+    link->context = link->address.path
+                        ? redisAsyncConnectUnix(where)
+                        : redisAsyncConnect(where, link->address.port);
+    if (!link->context)
+        abort(); /* out of memory: nothing else makes it fail */
+    if (attach(link, err) < 0) {
+        let_go(link);
+        redis_tls_end(STEAL(link->tls));
+        say_which(link, err);
+        return -1;
+    }
+    link->step_count = link->steps_done = link->scripts_done = 0;
+    introduce(link);
+    return 0;
+}
+
+/* Each gets its share of the time that is left. On failure `err` is why the
+ * last was no good: as it came, where there is none left. */
+static int connect_next(struct redis_link *link, struct err *err)
+{
+    while (link->tried < link->hosts.count) {
+        int64_t now = clock_mono_ms();
+        int64_t left = link->until_ms > now ? link->until_ms - now : 0;
+        size_t more = link->hosts.count - link->tried++;
+
+        set_limit(link, now + left / (int64_t)more);
+        if (connect_to(link, link->hosts.items[link->tried - 1], err) == 0)
+            return 0;
+    }
+    loop_remove(STEAL(link->limit));
+    return -1;
+}
+
+static void on_resolved(void *arg, const struct strv *addresses,
+                        const struct err *reason)
+{
+    struct redis_link *link = arg;
+    struct err err = {0};
+
+    for (size_t i = 0; addresses && i < addresses->count; i++)
+        strv_add(&link->hosts, addresses->items[i]);
+    resolve_free(STEAL(link->resolve));
+    if (reason)
+        err = *reason;
+    link->until_ms = clock_mono_ms() + link->spec.timeout_ms;
+    if (connect_next(link, &err) < 0)
+        link->calls.down(link->arg, &err);
+}
+
 int redis_link_open(struct loop *loop, const struct redis_address *address,
                     const struct redis_link_spec *spec,
                     const struct redis_link_calls *calls, void *arg,
                     struct redis_link **out_link, struct err *err)
 {
     CLEANUP(redis_link) struct redis_link *link = xcalloc(1, sizeof(*link));
+    int rc;
 
     link->loop = loop;
     link->spec = *spec;
+    link->address = *address;
     link->calls = *calls;
     link->arg = arg;
-    if (address->path)
-        link->context = redisAsyncConnectUnix(address->path);
-    else
-        link->context = redisAsyncConnect(address->host, address->port);
-    if (!link->context)
-        abort(); /* out of memory: nothing else makes it fail */
-    if (attach(link, address, err) < 0)
-        return -1;
-    link->limit = loop_add_timer(loop, clock_mono_ms() + spec->timeout_ms,
-                                 on_limit, link);
-    introduce(link);
-    *out_link = STEAL(link);
-    return 0;
+    if (address->path || resolve_is_address(address->host)) {
+        strv_add(&link->hosts, address->path ? address->path : address->host);
+        link->until_ms = clock_mono_ms() + spec->timeout_ms;
+        rc = connect_next(link, err);
+    } else {
+        rc = resolve_start(loop, address->host, on_resolved, link,
+                           &link->resolve, err);
+    }
+    if (rc == 0)
+        *out_link = STEAL(link);
+    return rc;
 }
 
 void redis_link_send(struct redis_link *link, const char *text, size_t len,

@@ -25,7 +25,7 @@ struct redis_link_spec {
     bool master; /* take none but a master */
     const struct redis_script *scripts;
     size_t script_count;
-    uint32_t timeout_ms; /* until it is ready */
+    uint32_t timeout_ms; /* until it is ready, once its name is resolved */
     size_t max_reply_bytes;
 };
 
@@ -42,7 +42,11 @@ struct redis_link_calls {
 
 struct redis_link;
 
-/** Start to connect. ERR_TRANSIENT: it is clear already that it is away. */
+/**
+ * Start to connect. A host's name is resolved first, for this link alone, and
+ * its addresses are tried in turn (base/resolve.h). ERR_TRANSIENT: it is clear
+ * already that it is away.
+ */
 MUST_USE int redis_link_open(struct loop *loop,
                              const struct redis_address *address,
                              const struct redis_link_spec *spec,

@@ -86,6 +86,8 @@ static void next_sentinel(struct redis_topology *t, const struct err *err)
     ask(t, &last);
 }
 
+static void on_limit(void *arg);
+
 static void on_ready(void *arg)
 {
     struct redis_topology *t = arg;
@@ -96,6 +98,8 @@ static void on_ready(void *arg)
 
     redis_link_send(t->sentinel, call->wire, call->len, NULL);
     redis_call_free(call);
+    t->limit = loop_add_timer(t->loop, clock_mono_ms() + t->spec.timeout_ms,
+                              on_limit, t);
 }
 
 static const char *text_of(const redisReply *reply, size_t i)
@@ -157,11 +161,8 @@ static void ask(struct redis_topology *t, const struct err *last)
         (void)snprintf(address.host, sizeof(address.host), "%s", host->host);
         address.port = host->port;
         if (redis_link_open(t->loop, &address, &t->spec, &sentinel_calls, t,
-                            &t->sentinel, &err) == 0) {
-            t->limit = loop_add_timer(
-                t->loop, clock_mono_ms() + t->spec.timeout_ms, on_limit, t);
+                            &t->sentinel, &err) == 0)
             return;
-        }
         (void)err_wrap(&err, "sentinel %s:%d", host->host, host->port);
         redis_topology_reject(t);
     }

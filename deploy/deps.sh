@@ -28,6 +28,7 @@ build|libzstd-dev|compresses logs|library libzstd
 run|redis-server|the queue that jobs go through|command redis-server
 run|crun|starts sandboxes (runc will do)|command crun runc
 run|slirp4netns|the network of a sandbox that asks for one|command slirp4netns
+run|libc-bin|looks up the name of a host that has Redis|command getent
 run|git|serves local repositories to checkout|command git
 run|openssh-client|fetches repositories over ssh|command ssh
 run|e2fsprogs|a disk of limited size per sandbox|command mkfs.ext4

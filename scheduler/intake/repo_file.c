@@ -2,18 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/repo_file.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
-#include "base/proc.h"
+#include "base/helper.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -28,14 +24,10 @@
 #define LATE_MS 2000 /* after that it will not tell why it is late any more */
 
 struct repo_file {
-    struct loop *loop; /* borrowed */
     repo_file_fn *fn;
     void *arg;
     size_t wanted;
-    pid_t pid; /* -1: none */
-    int out_fd;
-    struct loop_source *child, *out, *timer;
-    struct strbuf answer;
+    struct helper *checkout; /* owned */
 };
 
 /* What an answer consists of; `files` points into it. */
@@ -47,35 +39,11 @@ struct answer {
     const char *commit, *branch;
 };
 
-static void unwatch(struct loop_source **source)
-{
-    loop_remove(*source);
-    *source = NULL;
-}
-
-/* What it started dies with it. */
-static void stop(struct repo_file *f)
-{
-    int status;
-
-    unwatch(&f->child);
-    unwatch(&f->out);
-    unwatch(&f->timer);
-    if (f->pid >= 0) {
-        (void)kill(f->pid, SIGKILL);
-        while (waitpid(f->pid, &status, 0) < 0 && errno == EINTR)
-            continue;
-        f->pid = -1;
-    }
-    fd_close(&f->out_fd);
-}
-
 void repo_file_free(struct repo_file *f)
 {
     if (!f)
         return;
-    stop(f);
-    strbuf_clear(&f->answer);
+    helper_free(f->checkout);
     free(f);
 }
 
@@ -149,66 +117,20 @@ static int parse(const struct repo_file *f, const struct strbuf *text,
     return rc < 0 ? -1 : 0;
 }
 
-/* ---- the process -----------------------------------------------------------
- */
-
-static void fail(struct repo_file *f, const struct err *err)
-{
-    stop(f);
-    f->fn(f->arg, NULL, err);
-}
-
-static int read_answer(struct repo_file *f, struct err *err)
-{
-    char chunk[16384];
-
-    while (f->out) {
-        ssize_t n = read(f->out_fd, chunk, sizeof(chunk));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return 0;
-        if (n <= 0)
-            unwatch(&f->out);
-        else
-            strbuf_add(&f->answer, chunk, (size_t)n);
-        if (f->answer.truncated)
-            return err_set(err, ERR_BUG, "checkout said far too much");
-    }
-    return 0;
-}
-
-static void on_out(void *arg, uint32_t events UNUSED)
-{
-    struct repo_file *f = arg;
-    struct err err = {0};
-
-    if (read_answer(f, &err) < 0)
-        fail(f, &err);
-}
-
-static void on_child(void *arg, pid_t pid UNUSED, int status)
+static void on_ended(void *arg, int status UNUSED, struct strbuf *text,
+                     const struct err *ended)
 {
     struct repo_file *f = arg;
     struct answer a = {0};
     struct err err = {0};
-    int rc;
 
-    f->pid = -1;
-    f->child = NULL;
-    rc = read_answer(f, &err);
-    /* `fn` may free what `f` owns. */
-    CLEANUP(strbuf) struct strbuf text = f->answer;
-    f->answer = (struct strbuf)STRBUF_INIT;
-    stop(f);
-    if (rc == 0 && WIFSIGNALED(status))
-        rc =
-            err_set(&err, WTERMSIG(status) == SIGKILL ? ERR_TRANSIENT : ERR_BUG,
-                    "checkout died of signal %d", WTERMSIG(status));
-    if (rc == 0)
-        rc = parse(f, &text, &a, &err);
-    if (rc < 0)
+    if (ended)
+        err = *ended;
+    if (err.kind == ERR_TIMEOUT)
+        (void)err_set(&err, ERR_TRANSIENT,
+                      "reading from the repository took too long and was "
+                      "stopped");
+    if (ended || parse(f, text, &a, &err) < 0)
         f->fn(f->arg, NULL, &err);
     else
         f->fn(f->arg,
@@ -216,17 +138,6 @@ static void on_child(void *arg, pid_t pid UNUSED, int status)
               NULL);
     for (size_t i = 0; i < a.line_count; i++)
         json_decref(a.lines[i]);
-}
-
-static void on_timer(void *arg)
-{
-    struct repo_file *f = arg;
-    struct err err = {0};
-
-    f->timer = NULL;
-    (void)err_set(&err, ERR_TRANSIENT,
-                  "reading from the repository took too long and was stopped");
-    fail(f, &err);
 }
 
 /* ---- starting --------------------------------------------------------------
@@ -283,7 +194,8 @@ static int send_request(int fd, const struct repo_file_request *request,
     return rc;
 }
 
-static int spawn(struct repo_file *f, const char *state_dir, int in, int out,
+static int spawn(struct repo_file *f, struct loop *loop,
+                 const struct repo_file_request *request, int in,
                  struct err *err)
 {
     CLEANUP(mem) char *program = proc_libexec("checkout");
@@ -291,45 +203,25 @@ static int spawn(struct repo_file *f, const char *state_dir, int in, int out,
     CLEANUP(mem) char *us = xasprintf("%d", (int)getpid());
     CLEANUP(strv) struct strv env = {0};
     const char *argv[] = {launch, us, "--", program, "--show", NULL};
-    struct proc_spec spec = {.argv = argv, .cwd = "/", .in = in, .out = out};
+    struct helper_spec spec = {
+        .name = "checkout",
+        .proc = {.argv = argv,
+                 .cwd = "/",
+                 .in = in,
+                 .err = PROC_INHERIT,
+                 .new_group = true},
+        .max_output = ANSWER_MAX_BYTES,
+        .timeout_ms = request->timeout_ms + LATE_MS,
+    };
 
     for (char **entry = environ; *entry; entry++)
         strv_add(&env, *entry);
-    strv_setenv(&env, "BERTH_STATE_DIR", state_dir);
-    spec.envp = env.items;
-    spec.err = PROC_INHERIT;
-    spec.new_group = true;
-    if (proc_spawn(&spec, &f->pid, err) < 0) {
-        f->pid = -1;
-        err->kind = ERR_TRANSIENT;
-        return -1;
-    }
-    return 0;
-}
-
-static int start(struct repo_file *f, const struct repo_file_request *request,
-                 struct err *err)
-{
-    int in[2] = {-1, -1}, out[2] = {-1, -1};
-    int rc = fd_socketpair(in, err);
-
-    if (rc == 0)
-        rc = fd_pipe(out, err);
-    if (rc == 0)
-        rc = send_request(in[0], request, err);
-    if (rc == 0)
-        rc = spawn(f, request->state_dir, in[1], out[1], err);
-    fd_close(&in[0]);
-    fd_close(&in[1]);
-    fd_close(&out[1]);
-    f->out_fd = out[0];
-    if (rc < 0 || fd_set_nonblock(f->out_fd, err) < 0 ||
-        loop_add_child(f->loop, f->pid, on_child, f, &f->child, err) < 0 ||
-        loop_add_fd(f->loop, f->out_fd, EPOLLIN, on_out, f, &f->out, err) < 0)
-        return -1;
-    f->timer = loop_add_timer(
-        f->loop, clock_mono_ms() + request->timeout_ms + LATE_MS, on_timer, f);
-    return 0;
+    strv_setenv(&env, "BERTH_STATE_DIR", request->state_dir);
+    spec.proc.envp = env.items;
+    if (helper_start(loop, &spec, on_ended, f, &f->checkout, err) == 0)
+        return 0;
+    err->kind = ERR_TRANSIENT;
+    return -1;
 }
 
 int repo_file_get(struct loop *loop, const struct repo_file_request *request,
@@ -337,16 +229,22 @@ int repo_file_get(struct loop *loop, const struct repo_file_request *request,
                   struct err *err)
 {
     CLEANUP(repo_file) struct repo_file *f = xcalloc(1, sizeof(*f));
+    int in[2] = {-1, -1};
+    int rc;
 
-    f->loop = loop;
     f->fn = fn;
     f->arg = arg;
     f->wanted = request->path_count;
-    f->pid = f->out_fd = -1;
-    f->answer = (struct strbuf)STRBUF_MAX(ANSWER_MAX_BYTES);
     if (request->path_count > REPO_FILE_MAX || request->timeout_ms <= 0)
         return err_set(err, ERR_BUG, "too many files to read, or no time-out");
-    if (start(f, request, err) < 0)
+    rc = fd_socketpair(in, err);
+    if (rc == 0)
+        rc = send_request(in[0], request, err);
+    if (rc == 0)
+        rc = spawn(f, loop, request, in[1], err);
+    fd_close(&in[0]);
+    fd_close(&in[1]);
+    if (rc < 0)
         return -1;
     *out = STEAL(f);
     return 0;
