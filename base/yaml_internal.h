@@ -23,6 +23,7 @@ struct yaml_build {
     struct yaml_tree *tree; /* owned */
     yaml_error_fn *on_error;
     void *arg;
+    size_t nodes; /* that were made: aliases are not */
     bool failed;
 };
 
@@ -37,6 +38,9 @@ MUST_USE struct yaml_tree *yaml_tree_new(void);
  * not what the tag says (`tag` is NULL without one).
  */
 bool yaml_scalar_resolve(struct yaml_node *node, bool plain, const char *tag);
+
+/* Count a node that is to be made. -1, having reported: it is too many. */
+MUST_USE int yaml_count(struct yaml_build *build, struct yaml_pos pos);
 
 /*
  * Add a child's weight to its parent's. -1, having reported at `pos`, when the

@@ -264,25 +264,54 @@ static const struct yaml_node *read_list(struct reader *r,
 struct map_build {
     struct yaml_node *map;
     struct yaml_entry *entries;
+    uint16_t *order; /* the entries, in the order of their keys */
     const struct yaml_node *merge_key; /* `<<`, or NULL */
     const struct yaml_node *merge;     /* its value */
 };
 
+/* The first place in the order whose key is not before this one. */
+static size_t order_find(const struct map_build *m, const char *key)
+{
+    size_t low = 0, high = m->map->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (strcmp(m->entries[m->order[middle]].key->text, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static const struct yaml_node *entry_find(const struct map_build *m,
                                           const char *key)
 {
-    const struct yaml_node *map = m->map;
+    size_t place = order_find(m, key);
+    const struct yaml_node *found;
 
-    for (size_t i = 0; i < map->count; i++)
-        if (!strcmp(map->entries[i].key->text, key))
-            return map->entries[i].key;
-    return NULL;
+    if (place == m->map->count)
+        return NULL;
+    found = m->entries[m->order[place]].key;
+    return strcmp(found->text, key) == 0 ? found : NULL;
+}
+
+static void order_add(struct arena *arena, struct map_build *m, const char *key)
+{
+    size_t place = order_find(m, key), count = m->map->count;
+
+    m->order = arena_grow(arena, m->order, count, sizeof(*m->order));
+    memmove(m->order + place + 1, m->order + place,
+            (count - place) * sizeof(*m->order));
+    m->order[place] = (uint16_t)count;
 }
 
 static int entry_add(struct reader *r, struct map_build *m,
                      const struct yaml_node *key, const struct yaml_node *value)
 {
     struct yaml_node *map = m->map;
+    struct arena *arena = r->build.tree->arena;
 
     if (map->count == YAML_MAX_ENTRIES)
         return yaml_fail(&r->build, key->pos, NULL,
@@ -290,8 +319,8 @@ static int entry_add(struct reader *r, struct map_build *m,
     if (yaml_weigh(&r->build, map, key, key->pos) < 0 ||
         yaml_weigh(&r->build, map, value, key->pos) < 0)
         return -1;
-    m->entries = arena_grow(r->build.tree->arena, m->entries, map->count,
-                            sizeof(*m->entries));
+    order_add(arena, m, key->text);
+    m->entries = arena_grow(arena, m->entries, map->count, sizeof(*m->entries));
     m->entries[map->count++] = (struct yaml_entry){key, value};
     map->entries = m->entries;
     return 0;
@@ -376,7 +405,7 @@ static int read_key(struct reader *r, const struct yaml_node **out_key,
 static const struct yaml_node *read_map(struct reader *r,
                                         const yaml_event_t *start)
 {
-    struct map_build m = {node_at(r, start), NULL, NULL, NULL};
+    struct map_build m = {.map = node_at(r, start)};
 
     m.map->kind = NODE_MAP;
     check_tag(r, start->data.mapping_start.tag, YAML_MAP_TAG, m.map->pos);
@@ -425,6 +454,8 @@ static const struct yaml_node *read_node(struct reader *r,
 
     if (event->type == YAML_ALIAS_EVENT)
         return alias(r, event);
+    if (yaml_count(&r->build, pos) < 0)
+        return NULL;
     if (event->type == YAML_SCALAR_EVENT)
         name = event->data.scalar.anchor;
     else if (event->type == YAML_SEQUENCE_START_EVENT)
@@ -507,7 +538,7 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t len,
                                   yaml_error_fn *on_error, void *arg)
 {
     CLEANUP(yaml_tree) struct yaml_tree *tree = yaml_tree_new();
-    struct reader r = {.build = {tree, on_error, arg, false}};
+    struct reader r = {.build = {tree, on_error, arg, 0, false}};
     int rc;
 
     if (yaml_text_take(&r.build, text, len) < 0)

@@ -38,20 +38,35 @@ int yaml_fail(struct yaml_build *build, struct yaml_pos pos, const char *hint,
     return -1;
 }
 
+static int fail_nodes(struct yaml_build *build, struct yaml_pos pos,
+                      const char *aliases)
+{
+    return yaml_fail(build, pos, NULL,
+                     "the document has more than %d values and keys%s",
+                     YAML_MAX_NODES, aliases);
+}
+
+int yaml_count(struct yaml_build *build, struct yaml_pos pos)
+{
+    return ++build->nodes > YAML_MAX_NODES ? fail_nodes(build, pos, "") : 0;
+}
+
 int yaml_weigh(struct yaml_build *build, struct yaml_node *parent,
                const struct yaml_node *child, struct yaml_pos pos)
 {
+    /* Without any, yaml_count() would have come first, and the text is no
+     * longer than the document; but JSON has none. */
+    const char *aliases =
+        build->tree->text ? ", with its aliases written out" : "";
+
     parent->weight += child->weight;
     parent->weight_bytes += child->weight_bytes;
     if (parent->weight > YAML_MAX_NODES)
-        return yaml_fail(build, pos, NULL,
-                         "the document has more than %d values, with its "
-                         "aliases written out",
-                         YAML_MAX_NODES);
+        return fail_nodes(build, pos, aliases);
     if (parent->weight_bytes > YAML_MAX_TEXT_BYTES)
         return yaml_fail(build, pos, NULL,
-                         "the document holds more than 4 MiB of text, with "
-                         "its aliases written out");
+                         "the document holds more than 4 MiB of text%s",
+                         aliases);
     return 0;
 }
 
@@ -261,7 +276,7 @@ struct yaml_tree *yaml_tree_from_json(const json_t *json,
                                       yaml_error_fn *on_error, void *arg)
 {
     CLEANUP(yaml_tree) struct yaml_tree *tree = yaml_tree_new();
-    struct yaml_build build = {tree, on_error, arg, false};
+    struct yaml_build build = {tree, on_error, arg, 0, false};
 
     tree->root = json_node(&build, json, 1);
     tree->sound = !build.failed;

@@ -21,8 +21,9 @@
 #define YAML_MAX_DEPTH        32
 #define YAML_MAX_ENTRIES      1000 /* of one mapping */
 #define YAML_MAX_ANCHORS      200
-/* Both counted as if every alias were written out. */
-#define YAML_MAX_NODES      20000
+/* Values and keys: one for each 4 bytes of the largest document, so that 36 MiB
+ * of memory are the most. With every alias written out there may be no more. */
+#define YAML_MAX_NODES      (1 << 18)
 #define YAML_MAX_TEXT_BYTES ((size_t)4 << 20)
 
 struct yaml_pos {

@@ -7,31 +7,36 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
-/* What was reported: how often, and the first. */
-struct seen {
+/* What was reported of the last document: how often, and the first. */
+static struct seen {
     unsigned count;
     struct yaml_pos pos;
     char message[200];
-};
+} seen;
+
+static void *anew(void)
+{
+    seen = (struct seen){0};
+    return &seen;
+}
 
 static void on_error(void *arg, struct yaml_pos pos, const char *message,
                      const char *hint)
 {
-    struct seen *seen = arg;
-
     (void)hint;
-    if (seen->count++)
+    assert_ptr_equal(arg, &seen);
+    if (seen.count++)
         return;
-    seen->pos = pos;
-    strncpy(seen->message, message, sizeof(seen->message) - 1);
+    seen.pos = pos;
+    strncpy(seen.message, message, sizeof(seen.message) - 1);
 }
 
 static struct yaml_tree *parse(const char *text)
 {
-    struct seen seen = {0};
     struct yaml_tree *tree =
-        yaml_tree_parse(text, strlen(text), on_error, &seen);
+        yaml_tree_parse(text, strlen(text), on_error, anew());
 
     if (!tree || seen.count)
         fail_msg("%u:%u: %s", seen.pos.line, seen.pos.column, seen.message);
@@ -42,9 +47,8 @@ static struct yaml_tree *parse(const char *text)
 static void refuse(const char *text, size_t len, unsigned line, unsigned column,
                    const char *message)
 {
-    struct seen seen = {0};
     CLEANUP(yaml_tree)
-    struct yaml_tree *tree = yaml_tree_parse(text, len, on_error, &seen);
+    struct yaml_tree *tree = yaml_tree_parse(text, len, on_error, anew());
 
     assert_true(seen.count > 0);
     assert_false(tree && yaml_tree_is_sound(tree));
@@ -220,10 +224,9 @@ static void test_refused(void **state)
 static void test_goes_on_after_an_error(void **state)
 {
     static const char text[] = "a: 1\na: 2\nb: !x 3\nc: \"d\\0e\"\n";
-    struct seen seen = {0};
     CLEANUP(yaml_tree)
     struct yaml_tree *tree =
-        yaml_tree_parse(text, strlen(text), on_error, &seen);
+        yaml_tree_parse(text, strlen(text), on_error, anew());
 
     (void)state;
     assert_non_null(tree);
@@ -272,8 +275,21 @@ static void test_limits(void **state)
         strbuf_addf(&b, "k%d: v\n", i);
     refuse(b.data, b.len, YAML_MAX_ENTRIES + 1, 1, "more than 1000 entries");
     strbuf_clear(&b);
-    add_many(&b, "- x\n", YAML_MAX_NODES);
-    refuse(b.data, b.len, 1, 1, "more than 20000 values");
+    add_many(&b, "- x\n", YAML_MAX_NODES - 1);
+    yaml_tree_free(parse(b.data));
+    strbuf_adds(&b, "- x");
+    refuse(b.data, b.len, YAML_MAX_NODES, 3,
+           "the document has more than 262144 values and keys");
+    assert_null(strstr(seen.message, "aliases"));
+    /* Wherever they are. */
+    strbuf_clear(&b);
+    for (int i = 0; i < 500; i++) {
+        strbuf_adds(&b, "- [");
+        add_many(&b, "x,", 600);
+        strbuf_adds(&b, "]\n");
+    }
+    refuse(b.data, b.len, 437, 216, "more than 262144 values and keys");
+    assert_null(strstr(seen.message, "aliases"));
 }
 
 static void test_bombs(void **state)
@@ -288,19 +304,38 @@ static void test_bombs(void **state)
             strbuf_addf(&b, "%s*%c", i ? "," : "", c - 1);
         strbuf_adds(&b, "]\n");
     }
-    refuse(b.data, b.len, 5, 3, "with its aliases written out");
+    refuse(b.data, b.len, 6, 3,
+           "more than 262144 values and keys, with its aliases written out");
     strbuf_clear(&b);
     strbuf_adds(&b, "- &a ");
     add_many(&b, "x", 65000);
     add_many(&b, "\n- *a", 70);
-    refuse(b.data, b.len, 1, 1, "more than 4 MiB of text");
+    refuse(b.data, b.len, 1, 1,
+           "more than 4 MiB of text, with its aliases written out");
     /* Merging the same mapping again and again adds no entry, but work. */
     strbuf_clear(&b);
     strbuf_adds(&b, "a: &a {x: 1}\nb: &b\n");
     add_many(&b, "- *a\n", 5000);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 20; i++)
         strbuf_addf(&b, "c%d: {<<: *b}\n", i);
-    refuse(b.data, b.len, 5003, 1, "with its aliases written out");
+    refuse(b.data, b.len, 5019, 1, "with its aliases written out");
+}
+
+/* A short document whose merges look at many keys, again and again. */
+static void test_merge_time(void **state)
+{
+    CLEANUP(strbuf) struct strbuf b = STRBUF_INIT;
+    clock_t start = clock();
+
+    (void)state;
+    strbuf_adds(&b, "a: &a {");
+    for (int i = 0; i < YAML_MAX_ENTRIES; i++)
+        strbuf_addf(&b, "k%d: , ", i);
+    strbuf_adds(&b, "}\nb: {<<: [");
+    add_many(&b, "*a, ", 128);
+    strbuf_adds(&b, "]}\n");
+    yaml_tree_free(parse(b.data));
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 1);
 }
 
 static void test_empty(void **state)
@@ -361,9 +396,8 @@ static void test_from_json(void **state)
 {
     json_t *json = json_pack("{s:[s,i,f,b,n], s:{s:s}}", "a", "yes", 7, 0.5, 1,
                              "b", "c", "d");
-    struct seen seen = {0};
     CLEANUP(yaml_tree)
-    struct yaml_tree *tree = yaml_tree_from_json(json, on_error, &seen);
+    struct yaml_tree *tree = yaml_tree_from_json(json, on_error, anew());
     const struct yaml_node *list;
 
     (void)state;
@@ -387,9 +421,8 @@ static void test_from_json(void **state)
 
 static void refuse_json(json_t *json, const char *message)
 {
-    struct seen seen = {0};
     CLEANUP(yaml_tree)
-    struct yaml_tree *tree = yaml_tree_from_json(json, on_error, &seen);
+    struct yaml_tree *tree = yaml_tree_from_json(json, on_error, anew());
 
     json_decref(json);
     assert_false(tree && yaml_tree_is_sound(tree));
@@ -413,8 +446,9 @@ static void test_from_json_limits(void **state)
         strbuf_addf(&b, "%d", i);
         json_object_set_new(pairs, b.data, json_null());
     }
-    refuse_json(wide, "more than 20000 values");
-    refuse_json(pairs, "more than 20000 values");
+    refuse_json(wide, "more than 262144 values and keys");
+    assert_null(strstr(seen.message, "aliases"));
+    refuse_json(pairs, "more than 262144 values and keys");
     strbuf_clear(&b);
     add_many(&b, "x", YAML_MAX_SCALAR_BYTES + 1);
     refuse_json(json_string(b.data), "longer than 64 KiB");
@@ -439,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_goes_on_after_an_error),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_merge_time),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_locate),
         cmocka_unit_test(test_locate_outside),

@@ -1,6 +1,7 @@
 /* tests/unit/pipelines/job_test.c - job documents, loaded and normalised. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
+#include "base/yaml_tree.h"
 #include "pipelines/diag.h"
 #include "pipelines/job.h"
 #include "tests/lib/unit.h"
@@ -237,6 +238,24 @@ static void test_errors(void **state)
     }
 }
 
+/* As many jobs as there may be, in the largest document: nothing else is in the
+ * way. */
+static void test_largest_batch(void **state)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    CLEANUP(job_batch) struct job_batch *batch = NULL;
+
+    (void)state;
+    for (int i = 0; i < JOB_MAX_BATCH; i++) {
+        strbuf_addf(&text, "- id: job-%d\n  pipeline:\n    steps:\n", i);
+        for (int step = 0; step < 37; step++)
+            strbuf_addf(&text, "    - { run: make %d }\n", 100000 + step);
+    }
+    assert_in_range(text.len, YAML_MAX_BYTES - 50000, YAML_MAX_BYTES);
+    batch = load(text.data);
+    assert_int_equal(batch->count, JOB_MAX_BATCH);
+}
+
 static void test_all_errors_are_listed(void **state)
 {
     static const char text[] = "- kind: tset\n"
@@ -345,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_largest_batch),
         cmocka_unit_test(test_all_errors_are_listed),
         cmocka_unit_test(test_corpus_valid),
         cmocka_unit_test(test_corpus_invalid),
