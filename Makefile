@@ -50,7 +50,7 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout launch
+PROGRAMS := berth run-job checkout launch log-store
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/logs scheduler/queue pipelines base
@@ -64,6 +64,9 @@ PKGS_checkout := libgit2 jansson
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
+MAIN_log-store := worker/logs
+ROOMS_log-store := worker/logs scheduler/queue base
+PKGS_log-store := libzstd
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd
 
 BERTH := $(BUILD)/bin/berth

@@ -106,7 +106,8 @@ static void check_runtime(struct doctor *d UNUSED, struct finding *out)
 
 static void check_programs(struct doctor *d UNUSED, struct finding *out)
 {
-    static const char *const own[] = {"run-job", "checkout", "launch", "agent"};
+    static const char *const own[] = {"run-job", "checkout", "launch", "agent",
+                                      "log-store"};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         CLEANUP(mem) char *path = proc_libexec(own[i]);

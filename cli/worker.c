@@ -17,8 +17,7 @@
 #include <unistd.h>
 
 #define EXIT_FAILED   1
-#define KILL_AFTER_MS 120000  /* from the cancellation of all to their kill */
-#define EXPIRE_MS     3600000 /* how often old logs are looked for */
+#define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
 
 struct worker_options {
     struct pool_at_options at;
@@ -92,6 +91,8 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .min_disk_bytes = (uint64_t)settings->worker.min_disk_bytes,
         .min_memory_bytes = (uint64_t)settings->worker.min_memory_bytes,
         .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
+        .retention = {.max_age_ms = settings->log.keep_ms,
+                      .max_bytes = (uint64_t)settings->log.keep_bytes},
     };
 }
 
@@ -297,33 +298,12 @@ static int make_supervisor(struct worker *worker, struct err *err)
                           &worker->supervisor, err);
 }
 
-static void expire_logs(void *arg)
-{
-    struct worker *worker = arg;
-    const struct log_retention retention = {
-        .max_age_ms = worker->at.settings->log.keep_ms,
-        .max_bytes = (uint64_t)worker->at.settings->log.keep_bytes};
-    struct log_removed removed = {0, 0};
-    struct err err = {0};
-
-    if (log_store_expire(worker->logs, &retention, clock_wall_ms(), &removed,
-                         &err) < 0)
-        log_warn("old logs: %s", err.msg);
-    if (removed.logs)
-        log_info("removed %llu old logs", (unsigned long long)removed.logs);
-    loop_add_timer(worker->loop, clock_mono_ms() + EXPIRE_MS, expire_logs,
-                   worker);
-}
-
 static int open_logs(struct worker *worker, struct err *err)
 {
     CLEANUP(mem)
     char *address = xasprintf("dir:%s", worker->at.settings->log.store);
 
-    if (log_store_open(address, &worker->logs, err) < 0)
-        return -1;
-    loop_add_timer(worker->loop, clock_mono_ms(), expire_logs, worker);
-    return 0;
+    return log_store_open(address, &worker->logs, err);
 }
 
 /* run-job finds the state where we have it. */

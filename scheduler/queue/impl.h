@@ -146,6 +146,9 @@ void queue_send_waiting(struct queue_request *request,
 /* ---- names and answers ------------------------------------------------------
  */
 
+/** Whether `s` is 1 to `max` of a-z, 0-9 and what is in `also`. */
+bool queue_made_of(const char *s, const char *also, size_t max);
+
 /** A number in [0, 1) as text, for what scripts do by chance. */
 #define QUEUE_FRACTION_SIZE 16
 const char *queue_fraction(char out[QUEUE_FRACTION_SIZE]);

@@ -86,19 +86,6 @@ int64_t queue_reply_num(const struct redisReply *reply, size_t i)
 
 /* ---- names --------------------------------------------------------------- */
 
-static bool made_of(const char *s, const char *also, size_t max)
-{
-    size_t len = strlen(s);
-
-    if (len == 0 || len > max)
-        return false;
-    for (; *s; s++)
-        if (!(*s >= 'a' && *s <= 'z') && !(*s >= '0' && *s <= '9') &&
-            !strchr(also, *s))
-            return false;
-    return true;
-}
-
 const char *queue_fraction(char out[QUEUE_FRACTION_SIZE])
 {
     uint32_t n = 0;
@@ -116,15 +103,6 @@ const char *queue_seconds(uint32_t wait_ms, char out[QUEUE_SECONDS_SIZE])
     (void)snprintf(out, QUEUE_SECONDS_SIZE, "%u.%03u", wait_ms / 1000,
                    wait_ms % 1000);
     return out;
-}
-
-int queue_check_id(const char *id, struct err *err)
-{
-    if (!made_of(id, "-", QUEUE_MAX_ID) || id[0] == '-')
-        return err_set(err, ERR_USER,
-                       "the job id '%.80s' is not 1 to %d of a-z, 0-9 and -",
-                       id, QUEUE_MAX_ID);
-    return 0;
 }
 
 char *queue_key(const struct queue *queue, const char *fmt, ...)
@@ -145,7 +123,7 @@ static int check_options(const struct queue_options *o, struct err *err)
     struct redis_url *url = NULL;
 
     if (!o->pool ||
-        !made_of(o->pool, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-", MAX_POOL))
+        !queue_made_of(o->pool, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-", MAX_POOL))
         return err_set(err, ERR_USER,
                        "the pool '%.80s' is not 1 to %d of A-Z, a-z, 0-9, "
                        "'_', '.' and '-'",

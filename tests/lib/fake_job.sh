@@ -10,6 +10,7 @@ BERTH_STATE_DIR=$TEST_TMP/state
 fake_libexec=$TEST_TMP/libexec
 mkdir -p "$fake_libexec"
 ln -sf "$tap_root/tests/fakes/run-job.js" "$fake_libexec/run-job"
+ln -sf "$BERTH_LIBEXEC/log-store" "$fake_libexec/log-store"
 export BERTH_STATE_DIR
 printf 'name: fake\nsteps:\n  - run: "true"\n' >"$TEST_TMP/fake.yml"
 mkdir -p "$TEST_TMP/repo"

@@ -21,8 +21,8 @@ struct log_removed {
 /**
  * A kind of store. Ids have been checked (queue_check_id) before a driver gets
  * them. Any number of processes may use one store at a time; all calls may be
- * repeated. All may block, on a disk for a short time; a driver that waits for
- * a network is not for a daemon's loop but for a process of its own.
+ * repeated. put and expire may take as long as a disk or a network does: in a
+ * daemon they are done by a process of their own (worker/logs/archiver.h).
  */
 struct log_store_driver {
     const char *scheme; /* "dir": of "dir:…" */
@@ -35,6 +35,9 @@ struct log_store_driver {
                   uint64_t epoch);
     int (*put)(struct log_store *store, const char *path, const char *id,
                uint64_t epoch, struct err *err);
+    /** See log_store_move(). NULL: it always takes a put. */
+    int (*move)(struct log_store *store, const char *path, const char *id,
+                uint64_t epoch, struct err *err);
     /** A descriptor of a whole log that pread() works on. */
     int (*get)(struct log_store *store, const char *id, uint64_t epoch,
                int *out_fd, struct err *err);
@@ -46,6 +49,7 @@ struct log_store_driver {
 /** What every driver's own struct begins with. */
 struct log_store {
     const struct log_store_driver *driver;
+    char *address; /* owned; log_store_open() sets it */
 };
 
 /**
@@ -66,13 +70,24 @@ OWNER(log_store)
 MUST_USE char *log_store_name(const struct log_store *store, const char *id,
                               uint64_t epoch);
 
+/** What it was opened with; borrowed. */
+const char *log_store_address(const struct log_store *store);
+
 /**
- * Move the finished file `path` (of spool_path) into the store. On failure it
- * is left where it is; a repeat after success is a success. ERR_USER: no id of
- * a job, no such file; ERR_TRANSIENT.
+ * Move the finished file `path` (of spool_path) into the store. Until it is
+ * there for good, and on failure, it is left where it is; a repeat after
+ * success, or beside another, is a success. ERR_USER: no id of a job, no such
+ * file; ERR_TRANSIENT.
  */
 MUST_USE int log_store_put(struct log_store *store, const char *path,
                            const char *id, uint64_t epoch, struct err *err);
+
+/**
+ * The same where it takes no time, such as a rename: 0, it is there; 1, it
+ * takes a log_store_put(), and nothing was done; -1, as that.
+ */
+MUST_USE int log_store_move(struct log_store *store, const char *path,
+                            const char *id, uint64_t epoch, struct err *err);
 
 /**
  * Read a log from entry `from_seq` on. The reader is owned by the caller and

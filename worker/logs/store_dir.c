@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@
 
 struct dir_store {
     struct log_store store;
-    char *path; /* owned */
+    char *path;   /* owned */
+    dev_t device; /* the file system of `path` */
 };
 
 static const struct dir_store *of(const struct log_store *store)
@@ -33,14 +35,18 @@ static int open_dir(const char *where, struct log_store **out_store,
                     struct err *err)
 {
     struct dir_store *dir;
+    struct stat st;
 
     if (!*where)
         return err_set(err, ERR_USER, "the log store 'dir:' has no path");
     if (dir_make(where, 0700, err) < 0)
         return err_wrap(err, "log store");
+    if (stat(where, &st) < 0)
+        return err_sys(err, ERR_TRANSIENT, "log store: cannot use '%s'", where);
     dir = xcalloc(1, sizeof(*dir));
     dir->store.driver = &log_store_dir;
     dir->path = xstrdup(where);
+    dir->device = st.st_dev;
     *out_store = &dir->store;
     return 0;
 }
@@ -102,17 +108,21 @@ static int sync_dir_of(const char *path, struct err *err)
     return 0;
 }
 
-/* From another file system: the log is there whole or not at all. */
-static int copy_in(const char *path, const char *to, struct err *err)
+static bool is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+/* Durable under its own name before it is taken from the spool. */
+static int copy_whole(int in, const char *path, const char *to, struct err *err)
 {
     CLEANUP(mem) char *tmp = xasprintf("%s" COPYING, to);
-    CLEANUP(fd) int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    CLEANUP(fd) int out = -1;
-
-    if (in < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
-    out =
+    CLEANUP(fd)
+    int out =
         open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
     if (out < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", tmp);
     if (copy_bytes(in, out, err) < 0) {
@@ -131,17 +141,36 @@ static int copy_in(const char *path, const char *to, struct err *err)
     return 0;
 }
 
-static int put_in_dir(struct log_store *store, const char *path, const char *id,
-                      uint64_t epoch, struct err *err)
+/* From another file system: the log is there whole or not at all. One at a
+ * time: a copier can outlive the worker that started it, and its successor
+ * starts another. */
+static int copy_in(const char *path, const char *to, struct err *err)
 {
-    CLEANUP(mem) char *to = path_in_dir(store, id, epoch);
+    CLEANUP(fd) int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+
+    if (in < 0 && errno == ENOENT && is_there(to))
+        return 0;
+    if (in < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+    while (flock(in, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return err_sys(err, ERR_TRANSIENT, "cannot lock '%s'", path);
+    if (fstat(in, &st) == 0 && st.st_nlink == 0)
+        return 0; /* by the other, while we waited */
+    return copy_whole(in, path, to, err);
+}
+
+/* 0: it is there; 1: only a copy will do. */
+static int rename_in(const char *path, const char *to, struct err *err)
+{
     CLEANUP(mem)
     char *shard = xstrndup(to, (size_t)(strrchr(to, '/') - to));
     struct stat st;
 
     if (dir_make(shard, 0700, err) < 0)
         return -1;
-    if (lstat(path, &st) < 0 && errno == ENOENT && lstat(to, &st) == 0)
+    if (!is_there(path) && is_there(to))
         return 0;
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_USER, "there is no log '%s'", path);
@@ -149,10 +178,30 @@ static int put_in_dir(struct log_store *store, const char *path, const char *id,
         return err_sys(err, ERR_TRANSIENT, "cannot set '%s'", path);
     if (rename(path, to) == 0)
         return 0;
-    if (errno != EXDEV)
-        return err_sys(err, ERR_TRANSIENT, "cannot move '%s' to '%s'", path,
-                       to);
-    return copy_in(path, to, err);
+    if (errno == EXDEV)
+        return 1;
+    return err_sys(err, ERR_TRANSIENT, "cannot move '%s' to '%s'", path, to);
+}
+
+static int put_in_dir(struct log_store *store, const char *path, const char *id,
+                      uint64_t epoch, struct err *err)
+{
+    CLEANUP(mem) char *to = path_in_dir(store, id, epoch);
+    int rc = rename_in(path, to, err);
+
+    return rc > 0 ? copy_in(path, to, err) : rc;
+}
+
+/* A store on another file system, which may be slow, is not even looked at. */
+static int move_in_dir(struct log_store *store, const char *path,
+                       const char *id, uint64_t epoch, struct err *err)
+{
+    CLEANUP(mem) char *to = path_in_dir(store, id, epoch);
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && st.st_dev != of(store)->device)
+        return 1;
+    return rename_in(path, to, err);
 }
 
 static int get_from_dir(struct log_store *store, const char *id, uint64_t epoch,
@@ -322,6 +371,7 @@ const struct log_store_driver log_store_dir = {
     .free = free_dir,
     .name = name_in_dir,
     .put = put_in_dir,
+    .move = move_in_dir,
     .get = get_from_dir,
     .expire = expire_dir,
 };

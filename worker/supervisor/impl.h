@@ -4,6 +4,7 @@
 #define WORKER_SUPERVISOR_IMPL_H
 
 #include "scheduler/queue/outage.h"
+#include "worker/logs/archiver.h"
 #include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
@@ -37,6 +38,7 @@ struct supervisor {
     struct outage outage;
     struct health health;
     struct faults faults;
+    struct archiver *archiver; /* owned; NULL: whole logs are not kept */
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */

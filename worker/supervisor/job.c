@@ -60,15 +60,49 @@ struct lease *job_lease(const struct job *job)
 
 /* ---- the end of the job here -------------------------------------------- */
 
+/* What a successor needs, until it is not needed any more. */
+struct trace {
+    char *state_dir, *job_id; /* owned */
+    uint64_t epoch;
+};
+
+static void remove_trace(void *arg, const char *name UNUSED,
+                         const struct err *err)
+{
+    struct trace *trace = arg;
+
+    if (err)
+        log_warn("job %s: its log stays in the spool: %s", trace->job_id,
+                 err->msg);
+    held_remove(trace->state_dir, trace->job_id, trace->epoch);
+    free(trace->state_dir);
+    free(trace->job_id);
+    free(trace);
+}
+
+/* Its log may be on its way to the store for longer than the job is ours. */
+static void put_away(struct job *job)
+{
+    struct trace *trace;
+
+    if (!job->held) {
+        (void)job_log_put_away(job->log, NULL, NULL);
+        return;
+    }
+    trace = xcalloc(1, sizeof(*trace));
+    trace->state_dir = xstrdup(job->spec.options->state_dir);
+    trace->job_id = xstrdup(id_of(job));
+    trace->epoch = lease_epoch(job->lease);
+    if (!job_log_put_away(job->log, remove_trace, trace))
+        remove_trace(trace, NULL, NULL);
+}
+
 /* Last thing done with a job: on_over frees it. */
 static void over(struct job *job, struct lease *next)
 {
     const struct supervisor_events *events = job->spec.events;
 
-    job_log_put_away(job->log);
-    if (job->held)
-        held_remove(job->spec.options->state_dir, id_of(job),
-                    lease_epoch(job->lease));
+    put_away(job);
     if (job->gave_up && events->on_failed)
         events->on_failed(events->arg, id_of(job), &job->why);
     else if (!job->gave_up && events->on_ended)
@@ -338,7 +372,7 @@ static void start_runner(struct job *job)
     struct job_log_spec log = {.loop = job->spec.loop,
                                .lease = job->lease,
                                .state_dir = options->state_dir,
-                               .store = options->log_store,
+                               .archiver = job->spec.archiver,
                                .budget_bytes =
                                    &options->limits.log_budget_bytes};
     const struct supervisor_events *events = job->spec.events;

@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_JOB_H
 #define WORKER_SUPERVISOR_JOB_H
 
+#include "worker/logs/archiver.h"
 #include "worker/supervisor/supervisor.h"
 
 struct job;
@@ -12,6 +13,7 @@ struct job_spec {
     struct loop *loop;
     const struct supervisor_options *options;
     struct queue *queue;
+    struct archiver *archiver; /* NULL: whole logs are not kept */
     const struct supervisor_events *events;
     /**
      * Something of the job runs in its sandbox (`failure` NULL, once), or it

@@ -25,7 +25,8 @@ struct job_log {
     unsigned step;
     struct log_builder *builder; /* owned */
     struct spool *spool;         /* owned; NULL: there is none */
-    bool is_away;                /* its file is in the store, or gone */
+    bool is_away;                /* its file goes to the store, or is gone */
+    bool putting;                /* it is on its way to the store */
     struct log_reader *reader;   /* owned; of the spool; NULL: not yet */
     struct strbuf batch;         /* blocks that Redis has not taken yet */
     uint64_t lost_bytes;         /* for want of a spool */
@@ -38,6 +39,7 @@ struct job_log {
     bool progress;              /* Redis took some since it was set */
     unsigned waits;             /* how often it was set again */
     job_log_done_fn *on_finish; /* NULL: not finishing */
+    bool finished;              /* it is told once the file is in the store */
     void *arg;
     char *stored; /* owned */
 };
@@ -64,38 +66,64 @@ struct job_log *job_log_new(const struct job_log_spec *spec)
     return log;
 }
 
+static void tell_finish(struct job_log *log)
+{
+    job_log_done_fn *fn = STEAL(log->on_finish);
+
+    fn(log->arg);
+}
+
+static void on_put(void *arg, const char *name, const struct err *err)
+{
+    struct job_log *log = arg;
+
+    log->putting = false;
+    if (name)
+        log->stored = xstrdup(name);
+    else
+        log_warn("job %s: its log stays in the spool: %s",
+                 lease_job_id(log->spec.lease), err->msg);
+    if (log->finished)
+        tell_finish(log);
+}
+
 /* The file is read on, wherever it is then. */
 static void put_in_store(struct job_log *log)
 {
-    const char *id = lease_job_id(log->spec.lease);
-    uint64_t epoch = lease_epoch(log->spec.lease);
-    struct err err;
-
-    if (!log->spool || !log->spec.store || log->stored)
+    if (!log->spool || !log->spec.archiver || log->stored || log->putting)
         return;
-    if (log_store_put(log->spec.store, spool_path(log->spool), id, epoch,
-                      &err) < 0)
-        log_warn("job %s: its log stays in the spool: %s", id, err.msg);
-    else
-        log->stored = log_store_name(log->spec.store, id, epoch);
+    log->putting = true;
+    archiver_put(log->spec.archiver, spool_path(log->spool),
+                 lease_job_id(log->spec.lease), lease_epoch(log->spec.lease),
+                 on_put, log);
 }
 
-void job_log_put_away(struct job_log *log)
+bool job_log_put_away(struct job_log *log, archiver_fn *fn, void *arg)
 {
-    if (!log || !log->spool || log->is_away)
-        return;
-    log->is_away = true;
-    if (log->spec.store)
+    bool under_way;
+
+    if (!log || !log->spool)
+        return false;
+    if (!log->is_away && log->spec.archiver)
         put_in_store(log);
-    else
+    else if (!log->is_away)
         (void)unlink(spool_path(log->spool));
+    log->is_away = true;
+    under_way = log->putting && fn;
+    if (under_way) {
+        archiver_redirect(log->spec.archiver, log, fn, arg);
+        log->putting = false;
+    }
+    return under_way;
 }
 
 void job_log_free(struct job_log *log)
 {
     if (!log)
         return;
-    job_log_put_away(log);
+    (void)job_log_put_away(log, NULL, NULL);
+    if (log->putting)
+        archiver_redirect(log->spec.archiver, log, NULL, NULL);
     loop_remove(log->gather);
     loop_remove(log->retry);
     loop_remove(log->limit);
@@ -113,13 +141,13 @@ void job_log_free(struct job_log *log)
 
 static void finished(struct job_log *log)
 {
-    job_log_done_fn *fn = STEAL(log->on_finish);
-
     loop_remove(log->limit);
     loop_remove(log->retry);
     log->limit = log->retry = NULL;
-    job_log_put_away(log);
-    fn(log->arg);
+    log->finished = true;
+    (void)job_log_put_away(log, NULL, NULL);
+    if (!log->putting)
+        tell_finish(log);
 }
 
 static void on_retry(void *arg)
@@ -190,7 +218,7 @@ static void pump(struct job_log *log)
         log->under_way = true;
         lease_log(log->spec.lease, *log->spec.budget_bytes, log->batch.data,
                   log->batch.len, on_logged, log);
-    } else if (log->on_finish) {
+    } else if (log->on_finish && !log->finished) {
         finished(log);
     }
 }

@@ -5,8 +5,8 @@
 
 #include "base/loop.h"
 #include "scheduler/queue/log.h"
+#include "worker/logs/archiver.h"
 #include "worker/logs/mask.h"
-#include "worker/logs/store.h"
 
 /*
  *   frames ─▶ mask ─▶ blocks ─▶ spool (a file) ─▶ Redis
@@ -24,9 +24,9 @@ struct job_log;
 struct job_log_spec {
     struct loop *loop;
     struct lease *lease;
-    const char *state_dir;   /* the spool is <state_dir>/spool */
-    struct log_store *store; /* NULL: the file goes when the job has ended */
-    const struct mask *mask; /* NULL: nothing is secret */
+    const char *state_dir;     /* the spool is <state_dir>/spool */
+    struct archiver *archiver; /* NULL: the file goes when the job has ended */
+    const struct mask *mask;   /* NULL: nothing is secret */
     const uint64_t *budget_bytes; /* of the pool's logs in Redis; may change */
 };
 
@@ -34,9 +34,10 @@ struct job_log *job_log_new(const struct job_log_spec *spec);
 /**
  * Nothing is added any more: the whole log goes from the spool to the store, or
  * without one is removed. Once; job_log_finish() and job_log_free() do it, too.
- * NULL is fine.
+ * It may take longer than the log is there: then `fn`, unless it is NULL, is
+ * called when it is over, and this returns true. NULL is fine.
  */
-void job_log_put_away(struct job_log *log);
+bool job_log_put_away(struct job_log *log, archiver_fn *fn, void *arg);
 
 /** Redis gets no more of it; the store has what came so far. NULL is fine. */
 void job_log_free(struct job_log *log);

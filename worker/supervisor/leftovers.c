@@ -19,6 +19,7 @@ struct leftovers {
     struct loop *loop;                        /* borrowed */
     struct queue *queue;                      /* borrowed */
     const struct supervisor_options *options; /* borrowed */
+    struct archiver *archiver;                /* borrowed; NULL: none */
     struct held *list;                        /* owned, all in one */
     size_t count;
     size_t at;                 /* the one that is being released */
@@ -33,13 +34,15 @@ struct leftovers {
 static void release_next(struct leftovers *l);
 
 struct leftovers *leftovers_new(struct loop *loop, struct queue *queue,
-                                const struct supervisor_options *options)
+                                const struct supervisor_options *options,
+                                struct archiver *archiver)
 {
     struct leftovers *l = xcalloc(1, sizeof(*l));
 
     l->loop = loop;
     l->queue = queue;
     l->options = options;
+    l->archiver = archiver;
     l->count = held_list(options->state_dir, queue_pool(queue), options->worker,
                          &l->list);
     return l;
@@ -49,6 +52,8 @@ void leftovers_free(struct leftovers *l)
 {
     if (!l)
         return;
+    if (l->archiver)
+        archiver_redirect(l->archiver, l, NULL, NULL);
     loop_remove(l->timer);
     lease_free(l->lease);
     free(l->json);
@@ -140,24 +145,8 @@ static void complete(void *arg)
                    l);
 }
 
-/* What it printed until then. Its name in the store, owned; NULL: none. */
-static char *store_log(const struct leftovers *l, const struct held *held)
-{
-    char file[LOG_FILE_NAME_SIZE];
-    CLEANUP(mem) char *path = NULL;
-
-    if (!l->options->log_store ||
-        log_file_name(held->job_id, held->epoch, file, NULL) < 0)
-        return NULL;
-    path = xasprintf("%s/spool/%s", l->options->state_dir, file);
-    if (log_store_put(l->options->log_store, path, held->job_id, held->epoch,
-                      NULL) < 0)
-        return NULL;
-    return log_store_name(l->options->log_store, held->job_id, held->epoch);
-}
-
-static char *make_result(const struct leftovers *l, const struct held *held,
-                         const struct lease *lease)
+static char *make_result(const struct held *held, const struct lease *lease,
+                         const char *stored)
 {
     const struct job_verdict_spec spec = {.job_id = held->job_id,
                                           .epoch = held->epoch,
@@ -167,20 +156,38 @@ static char *make_result(const struct leftovers *l, const struct held *held,
                                           .ended_at_ms = clock_wall_ms()};
     CLEANUP(job_verdict) struct job_verdict *verdict = job_verdict_make(&spec);
     CLEANUP(mem) char *stream = lease_log_stream(lease);
-    CLEANUP(mem) char *stored = store_log(l, held);
 
     return job_verdict_write(verdict, stream, stored, 0);
+}
+
+/* `stored`: where what it printed until then is; NULL: nowhere. */
+static void on_log_put(void *arg, const char *stored,
+                       const struct err *err UNUSED)
+{
+    struct leftovers *l = arg;
+
+    l->json = make_result(&l->list[l->at], l->lease, stored);
+    complete(l);
 }
 
 static void release_next(struct leftovers *l)
 {
     const struct held *held = &l->list[l->at];
+    char file[LOG_FILE_NAME_SIZE];
 
     if (l->at == l->count)
         return;
     l->lease = lease_adopt(l->queue, held->job_id, held->epoch, held->nonce);
-    l->json = make_result(l, held, l->lease);
-    complete(l);
+    if (l->archiver &&
+        log_file_name(held->job_id, held->epoch, file, NULL) == 0) {
+        CLEANUP(mem)
+        char *path = xasprintf("%s/spool/%s", l->options->state_dir, file);
+
+        archiver_put(l->archiver, path, held->job_id, held->epoch, on_log_put,
+                     l);
+    } else {
+        on_log_put(l, NULL, NULL);
+    }
 }
 
 void leftovers_release(struct leftovers *l)

@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_LEFTOVERS_H
 #define WORKER_SUPERVISOR_LEFTOVERS_H
 
+#include "worker/logs/archiver.h"
 #include "worker/supervisor/supervisor.h"
 
 /*
@@ -13,9 +14,11 @@
  */
 struct leftovers;
 
-/** What options->worker left in options->state_dir (held.h). All borrowed. */
+/** What options->worker left in options->state_dir (held.h). All borrowed;
+ * `archiver` NULL: whole logs are not kept. */
 struct leftovers *leftovers_new(struct loop *loop, struct queue *queue,
-                                const struct supervisor_options *options);
+                                const struct supervisor_options *options,
+                                struct archiver *archiver);
 /** No callback comes after it. NULL is fine. */
 void leftovers_free(struct leftovers *leftovers);
 OWNER(leftovers)

@@ -38,6 +38,8 @@ static void take_limits(struct supervisor *s,
     if (!s->options.limits.log_budget_bytes)
         s->options.limits.log_budget_bytes = (uint64_t)256 << 20;
     s->health.looked_mono_ms = 0;
+    if (s->archiver)
+        archiver_keep(s->archiver, &limits->retention);
 }
 
 int supervisor_new(struct loop *loop, struct queue *queue,
@@ -55,6 +57,8 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->options = *options;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
+    if (options->log_store)
+        s->archiver = archiver_new(loop, options->log_store);
     take_limits(s, &options->limits);
     if (!s->options.renew_ms)
         s->options.renew_ms = 20000;
@@ -115,6 +119,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
     const struct job_spec spec = {.loop = s->loop,
                                   .options = &s->options,
                                   .queue = s->queue,
+                                  .archiver = s->archiver,
                                   .events = &s->events,
                                   .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
@@ -186,7 +191,7 @@ static int sweep(struct supervisor *s, struct err *err)
     }
     if (loop_add_child(s->loop, s->sweep_pid, on_swept, s, &s->sweeper, err) <
         0) {
-        (void)run_job_reap(s->sweep_pid, SWEEP_MS);
+        (void)run_job_reap(s->sweep_pid, 0);
         s->sweep_pid = -1;
         return -1;
     }
@@ -232,7 +237,8 @@ int supervisor_start(struct supervisor *s, struct err *err)
     if (!s->options.one_shot) {
         if (lock_name(s, err) < 0)
             return -1;
-        s->leftovers = leftovers_new(s->loop, s->queue, &s->options);
+        s->leftovers =
+            leftovers_new(s->loop, s->queue, &s->options, s->archiver);
     }
     if (s->leftovers && leftovers_are_alive(s->leftovers)) {
         leftovers_await(s->leftovers, on_quiet, s);
@@ -355,6 +361,7 @@ void supervisor_free(struct supervisor *s)
         (void)run_job_reap(s->sweep_pid, FREE_WAIT_MS);
     if (end_jobs(s) && run_job_spawn_sweep(s->state_dir, &pid, NULL) == 0)
         (void)run_job_reap(pid, FREE_WAIT_MS);
+    archiver_free(s->archiver);
     fd_close(&s->lock_fd);
     free(s->worker);
     free(s->state_dir);

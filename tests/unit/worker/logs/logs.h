@@ -1,4 +1,4 @@
-/* tests/unit/worker/logs/logs.h - blocks and directories for the tests. */
+/* tests/unit/worker/logs/logs.h - blocks and stores for the tests. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_UNIT_WORKER_LOGS_LOGS_H
 #define TESTS_UNIT_WORKER_LOGS_LOGS_H
@@ -7,10 +7,13 @@
 #include "scheduler/queue/log_block.h"
 #include "tests/lib/unit.h"
 #include "worker/logs/file.h"
+#include "worker/logs/spool.h"
+#include "worker/logs/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define AT_MS INT64_C(1790000000000)
 
@@ -70,6 +73,65 @@ UNUSED static int64_t size_of(const char *path)
     struct stat st;
 
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* ---- stores -------------------------------------------------------------- */
+
+/** The store <logs_dir>/<name>. */
+UNUSED static struct log_store *open_store(const char *name)
+{
+    CLEANUP(mem) char *address = xasprintf("dir:%s/%s", logs_dir, name);
+    struct log_store *store = NULL;
+    struct err err = {0};
+
+    if (log_store_open(address, &store, &err) < 0)
+        fail_msg("%s", err.msg);
+    return store;
+}
+
+/* A finished spool file below `dir` of one entry; its path. */
+UNUSED static char *make_log(const char *dir, const char *id, const char *text)
+{
+    CLEANUP(log_builder) struct log_builder *builder = log_builder_new(1, 0);
+    struct log_block block = text_block(builder, text);
+    const struct spool_options options = {dir, id, 1, 0};
+    CLEANUP(spool) struct spool *spool = NULL;
+
+    assert_int_equal(spool_open(&options, &spool, NULL), 0);
+    spool_append(spool, &block);
+    assert_true(spool_finish(spool));
+    return xstrdup(spool_path(spool));
+}
+
+UNUSED static void assert_has(struct log_store *store, const char *id,
+                              const char *expected)
+{
+    CLEANUP(log_reader) struct log_reader *reader = NULL;
+    CLEANUP(mem) char *got = NULL;
+    struct err err = {0};
+
+    if (!expected) {
+        assert_int_equal(log_store_read(store, id, 1, 1, &reader, &err), -1);
+        assert_int_equal(err.kind, ERR_USER);
+        return;
+    }
+    assert_int_equal(log_store_read(store, id, 1, 1, &reader, &err), 0);
+    got = read_rest(reader);
+    assert_string_equal(got, expected);
+}
+
+/** A new directory elsewhere, owned; NULL: there is no other. */
+UNUSED static char *other_file_system(void)
+{
+    char *dir = xstrdup("/dev/shm/berth-logs-XXXXXX");
+    struct stat here, there;
+
+    if (mkdtemp(dir) && stat(logs_dir, &here) == 0 && stat(dir, &there) == 0 &&
+        here.st_dev != there.st_dev)
+        return dir;
+    (void)rmdir(dir);
+    free(dir);
+    return NULL;
 }
 
 #endif

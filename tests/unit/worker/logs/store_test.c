@@ -1,39 +1,11 @@
 /* tests/unit/worker/logs/store_test.c - where the logs of jobs are kept. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/logs/store.h"
-
 #include "tests/unit/worker/logs/logs.h"
-#include "worker/logs/spool.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #define HOUR_MS ((int64_t)3600 * 1000)
-
-static struct log_store *open_store(const char *name)
-{
-    CLEANUP(mem) char *address = xasprintf("dir:%s/%s", logs_dir, name);
-    struct log_store *store = NULL;
-    struct err err = {0};
-
-    if (log_store_open(address, &store, &err) < 0)
-        fail_msg("%s", err.msg);
-    return store;
-}
-
-/* A finished spool file below `dir` of one entry; its path. */
-static char *make_log(const char *dir, const char *id, const char *text)
-{
-    CLEANUP(log_builder) struct log_builder *builder = log_builder_new(1, 0);
-    struct log_block block = text_block(builder, text);
-    const struct spool_options options = {dir, id, 1, 0};
-    CLEANUP(spool) struct spool *spool = NULL;
-
-    assert_int_equal(spool_open(&options, &spool, NULL), 0);
-    spool_append(spool, &block);
-    assert_true(spool_finish(spool));
-    return xstrdup(spool_path(spool));
-}
 
 static void put(struct log_store *store, const char *id, const char *text)
 {
@@ -43,23 +15,6 @@ static void put(struct log_store *store, const char *id, const char *text)
     if (log_store_put(store, path, id, 1, &err) < 0)
         fail_msg("%s", err.msg);
     assert_int_equal(size_of(path), -1);
-}
-
-static void assert_has(struct log_store *store, const char *id,
-                       const char *expected)
-{
-    CLEANUP(log_reader) struct log_reader *reader = NULL;
-    CLEANUP(mem) char *got = NULL;
-    struct err err = {0};
-
-    if (!expected) {
-        assert_int_equal(log_store_read(store, id, 1, 1, &reader, &err), -1);
-        assert_int_equal(err.kind, ERR_USER);
-        return;
-    }
-    assert_int_equal(log_store_read(store, id, 1, 1, &reader, &err), 0);
-    got = read_rest(reader);
-    assert_string_equal(got, expected);
 }
 
 static char *stored_path(const char *store, const char *name)
@@ -152,19 +107,6 @@ static void ids_are_no_paths(void **state UNUSED)
 }
 
 /* A directory on another file system; NULL where there is none. */
-static char *other_file_system(void)
-{
-    char *dir = xstrdup("/dev/shm/berth-logs-XXXXXX");
-    struct stat here, there;
-
-    if (mkdtemp(dir) && stat(logs_dir, &here) == 0 && stat(dir, &there) == 0 &&
-        here.st_dev != there.st_dev)
-        return dir;
-    (void)rmdir(dir);
-    free(dir);
-    return NULL;
-}
-
 static void copies_between_file_systems(void **state UNUSED)
 {
     CLEANUP(log_store) struct log_store *store = open_store("copy");

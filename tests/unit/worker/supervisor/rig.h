@@ -363,7 +363,7 @@ UNUSED static int start(void **state UNUSED)
 {
     char fake[PATH_MAX];
     CLEANUP(mem) char *link = NULL;
-
+    CLEANUP(mem) char *store = NULL;
     const char *real = getenv("BERTH_LIBEXEC");
 
     (void)snprintf(real_libexec, sizeof(real_libexec), "%s", real ? real : "");
@@ -372,7 +372,12 @@ UNUSED static int start(void **state UNUSED)
     if (!mkdtemp(libexec) || !realpath("tests/fakes/run-job.js", fake))
         return -1;
     link = xasprintf("%s/run-job", libexec);
-    return symlink(fake, link) == 0 ? setenv("BERTH_LIBEXEC", libexec, 1) : -1;
+    if (symlink(fake, link) < 0)
+        return -1;
+    free(link);
+    link = xasprintf("%s/log-store", libexec);
+    store = xasprintf("%s/log-store", real_libexec);
+    return symlink(store, link) == 0 ? setenv("BERTH_LIBEXEC", libexec, 1) : -1;
 }
 
 UNUSED static int stop(void **state UNUSED)
