@@ -1,18 +1,13 @@
-/* cli/credential.c - a repository URL's password, kept out of what we print. */
+/* cli/credential.c - user and password of a repository's address. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/credential.h"
+
+#include "base/strbuf.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define MIN_SECRET 4  /* shorter ones would hide half of every text */
-#define MAX_DEPTH  16 /* of a document that is masked */
-
-struct credential {
-    struct strv secrets; /* the longest first */
-};
 
 static int hex_digit(char c)
 {
@@ -23,7 +18,7 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* %XX decoded: programs print both. */
+/* %XX decoded. */
 static char *unescape(const char *text)
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
@@ -37,18 +32,6 @@ static char *unescape(const char *text)
         strbuf_addc(&out, low >= 0 ? (char)(high * 16 + low) : *text);
     }
     return strbuf_take(&out);
-}
-
-static void add_secret(struct strv *secrets, const char *secret)
-{
-    CLEANUP(mem) char *plain = unescape(secret);
-
-    if (strlen(secret) < MIN_SECRET)
-        return;
-    strv_add(secrets, secret);
-    if (strcmp(plain, secret) != 0 && strlen(plain) >= MIN_SECRET)
-        strv_add(secrets, plain);
-    mem_wipe(plain, strlen(plain));
 }
 
 /* scheme://user:password@host: all are NULL without "://" and "@". */
@@ -73,26 +56,6 @@ static struct userinfo find_userinfo(const char *url)
 static bool is_http(const char *url)
 {
     return strncasecmp(url, "http", 4) == 0;
-}
-
-struct credential *credential_of(const char *url)
-{
-    struct userinfo found = find_userinfo(url);
-    struct credential *credential;
-    char *userinfo;
-
-    if (!found.start || (!found.colon && !is_http(url)))
-        return NULL;
-    credential = xcalloc(1, sizeof(*credential));
-    userinfo = xstrndup(found.start, (size_t)(found.end - found.start));
-    strv_addf(&credential->secrets, "://%s@", userinfo);
-    add_secret(&credential->secrets, userinfo);
-    if (found.colon)
-        add_secret(&credential->secrets,
-                   userinfo + (found.colon - found.start) + 1);
-    mem_wipe(userinfo, strlen(userinfo));
-    free(userinfo);
-    return credential;
 }
 
 /* Adds a part of the userinfo; -1 for bad escapes and what is not UTF-8. */
@@ -149,74 +112,4 @@ int credential_split(const char *url, char **out_url, json_t **out_secrets,
         xasprintf("%.*s%s", (int)(found.start - url), url, found.end + 1);
     *out_secrets = secrets;
     return 0;
-}
-
-void credential_free(struct credential *credential)
-{
-    if (!credential)
-        return;
-    for (size_t i = 0; i < credential->secrets.count; i++)
-        mem_wipe(credential->secrets.items[i],
-                 strlen(credential->secrets.items[i]));
-    strv_clear(&credential->secrets);
-    free(credential);
-}
-
-/* The secret that stands at `text`, or NULL. */
-static const char *secret_at(const struct credential *credential,
-                             const char *text, size_t len)
-{
-    for (size_t i = 0; i < credential->secrets.count; i++) {
-        const char *secret = credential->secrets.items[i];
-        size_t size = strlen(secret);
-
-        if (size <= len && !memcmp(secret, text, size))
-            return secret;
-    }
-    return NULL;
-}
-
-void credential_mask(const struct credential *credential, const char *text,
-                     size_t len, struct strbuf *out)
-{
-    size_t at = 0;
-
-    while (credential && at < len) {
-        const char *secret = secret_at(credential, text + at, len - at);
-
-        if (!secret)
-            strbuf_addc(out, text[at]);
-        else
-            strbuf_adds(out, *secret == ':' ? "://***@" : "***");
-        at += secret ? strlen(secret) : 1;
-    }
-    strbuf_add(out, text + at, len - at);
-}
-
-static void mask_json(const struct credential *credential, json_t *json,
-                      unsigned depth)
-{
-    const char *key;
-    json_t *value;
-    void *next;
-    size_t i;
-
-    if (depth == MAX_DEPTH)
-        return;
-    if (json_is_string(json)) {
-        CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-
-        credential_mask(credential, json_string_value(json),
-                        json_string_length(json), &text);
-        (void)json_string_setn(json, text.data, text.len);
-    }
-    json_object_foreach_safe(json, next, key, value)
-        mask_json(credential, value, depth + 1);
-    json_array_foreach(json, i, value) mask_json(credential, value, depth + 1);
-}
-
-void credential_mask_json(const struct credential *credential, json_t *json)
-{
-    if (credential)
-        mask_json(credential, json, 0);
 }

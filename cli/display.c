@@ -57,13 +57,11 @@ static void flush_lines(struct display *d)
     strbuf_cut(&d->lines, 0);
 }
 
-static char *clean(const struct display *d, const char *text)
+static char *clean(const char *text)
 {
-    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
-    credential_mask(d->options.credential, text, strlen(text), &masked);
-    text_add_clean(&out, masked.data);
+    text_add_clean(&out, text);
     return strbuf_take(&out);
 }
 
@@ -71,13 +69,7 @@ static char *clean(const struct display *d, const char *text)
 static void on_line(void *arg, const char *line, size_t len)
 {
     struct display *d = arg;
-    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
 
-    if (d->options.credential) {
-        credential_mask(d->options.credential, line, len, &masked);
-        line = masked.data;
-        len = masked.len;
-    }
     excerpt_add(d->step.excerpt, line, len);
     if (quiet(d) || (d->live && d->options.detail != DISPLAY_VERBOSE))
         return;
@@ -137,7 +129,6 @@ static void fill_line(const struct display *d, struct live_area *area,
 /* The lines beneath the running step: its last ones, or its progress. */
 static void fill_window(const struct display *d, struct live_area *area)
 {
-    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
     const struct current *step = &d->step;
     const char *partial = text_cleaner_partial(step->out[step->last]);
     size_t rows = live_area_rows(area) - 1;
@@ -157,9 +148,8 @@ static void fill_window(const struct display *d, struct live_area *area)
         if (line)
             fill_line(d, area, line);
     }
-    credential_mask(d->options.credential, partial, strlen(partial), &masked);
-    if (masked.len)
-        fill_line(d, area, masked.data);
+    if (*partial)
+        fill_line(d, area, partial);
 }
 
 static void fill(void *arg, struct live_area *area)
@@ -225,7 +215,7 @@ void display_say(struct display *display, const char *fmt, ...)
     va_start(ap, fmt);
     text = xvasprintf(fmt, ap);
     va_end(ap);
-    line = clean(display, text);
+    line = clean(text);
     strbuf_adds(&display->lines, line);
     strbuf_addc(&display->lines, '\n');
     flush_lines(display);
@@ -260,7 +250,7 @@ static void step_start(struct display *d, const struct frame *frame)
 
     end_output(d);
     free(step->name);
-    step->name = clean(d, string_of(json, "name", "step"));
+    step->name = clean(string_of(json, "name", "step"));
     step->index = frame->id;
     step->attempt =
         (unsigned)json_integer_value(json_object_get(json, "attempt"));
@@ -282,7 +272,7 @@ static void print_ended(struct display *d, const json_t *json)
 {
     const struct style *style = &d->options.style;
     const char *outcome = string_of(json, "outcome", "failed");
-    CLEANUP(mem) char *name = clean(d, string_of(json, "name", "step"));
+    CLEANUP(mem) char *name = clean(string_of(json, "name", "step"));
     CLEANUP(strbuf) struct strbuf detail = STRBUF_INIT;
     char elapsed[FORMAT_SIZE];
 
@@ -333,7 +323,7 @@ static void note(struct display *d, const struct frame *frame)
 {
     size_t len = frame->len < SAY_MAX ? frame->len : SAY_MAX;
     CLEANUP(mem) char *text = xstrndup((const char *)frame->data, len);
-    CLEANUP(mem) char *line = clean(d, text);
+    CLEANUP(mem) char *line = clean(text);
 
     if (frame->type == JOB_FRAME_PROGRESS) {
         free(d->step.progress);

@@ -4,7 +4,6 @@
 #define CLI_DISPLAY_H
 
 #include "base/frame.h"
-#include "cli/credential.h"
 #include "cli/excerpt.h"
 #include "cli/sink.h"
 #include "cli/style.h"
@@ -28,7 +27,6 @@ struct display_options {
     bool live;
     enum display_detail detail;
     struct style style;
-    const struct credential *credential; /* borrowed; may be NULL */
 };
 
 /** `on_gone`: who reads `fd` is gone (may be NULL). Never fails. */
@@ -44,7 +42,7 @@ void display_phase(struct display *display, const char *phase);
 /** One line of our own, shown in any case; may quote a stranger. */
 void display_say(struct display *display, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
-/** A frame from run-job (worker/job/events.h). */
+/** A frame from run-job (worker/job/events.h); its secrets are masked. */
 void display_frame(struct display *display, const struct frame *frame);
 
 /** No more frames: the terminal is as it was before. */

@@ -56,22 +56,12 @@ static json_int_t integer_of(const json_t *json, const char *key)
     return json_integer_value(json_object_get(json, key));
 }
 
-/* A stranger's text, for one line. */
-static void add_clean(const struct report_options *o, const char *text,
-                      struct strbuf *out)
-{
-    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
-
-    credential_mask(o->credential, text, strlen(text), &masked);
-    text_add_clean(out, masked.data);
-}
-
 static void cut_name(const struct report_options *o, const json_t *step,
                      struct strbuf *out)
 {
     CLEANUP(strbuf) struct strbuf name = STRBUF_INIT;
 
-    add_clean(o, string_of(step, "name"), &name);
+    text_add_clean(&name, string_of(step, "name"));
     text_add_fit(out, name.data, name.len, NAME_COLUMNS_MAX, o->style.ascii);
 }
 
@@ -191,7 +181,7 @@ static void add_failure(const struct report_options *o, const json_t *step,
     CLEANUP(strbuf) struct strbuf head = STRBUF_INIT;
     CLEANUP(strbuf) struct strbuf detail = STRBUF_INIT;
 
-    add_clean(o, string_of(step, "name"), &head);
+    text_add_clean(&head, string_of(step, "name"));
     style_add_detail(step, &detail);
     if (detail.len)
         strbuf_addf(&head, ": %s", detail.data);
@@ -204,7 +194,7 @@ static void add_failure(const struct report_options *o, const json_t *step,
         excerpt_print(excerpt, style_gutter(&o->style), out);
     if (*message && strcmp(message, detail.data) != 0) {
         strbuf_adds(out, "  ");
-        add_clean(o, message, out);
+        text_add_clean(out, message);
         strbuf_addc(out, '\n');
     }
 }
@@ -231,7 +221,7 @@ static void add_why(const struct report_options *o, const json_t *result,
         return;
     strbuf_addc(out, '\n');
     style_add(&o->style, TINT_BOLD, "why:  ", out);
-    add_clean(o, *message ? message : name, out);
+    text_add_clean(out, *message ? message : name);
     strbuf_addc(out, '\n');
     for (size_t i = 0; i < ARRAY_LEN(advices); i++) {
         if (reason != (int)advices[i].reason)

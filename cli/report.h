@@ -7,9 +7,8 @@
 
 struct report_options {
     struct style style;
-    bool verbose;                        /* a column for cpu and memory */
-    const struct display *display;       /* borrowed; whose excerpts; or NULL */
-    const struct credential *credential; /* borrowed; or NULL */
+    bool verbose;                  /* a column for cpu and memory */
+    const struct display *display; /* borrowed; whose excerpts; or NULL */
     const char *job_id; /* borrowed: of a queue, for the advice; NULL: it ran
                            here and now */
 };

@@ -4,6 +4,7 @@
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "cli/commands.h"
+#include "cli/credential.h"
 #include "cli/env_file.h"
 #include "cli/pipeline_file.h"
 #include "cli/run_job.h"
@@ -283,7 +284,6 @@ static int run(struct run_options *opts, const char *name, int *out_status,
 {
     CLEANUP(pipeline) struct pipeline *pipeline = NULL;
     CLEANUP(source) struct source *source = NULL;
-    CLEANUP(credential) struct credential *credential = NULL;
     CLEANUP(mem) char *payload = NULL;
     CLEANUP(mem) char *heading = NULL;
     struct run_request request = {.json = opts->json};
@@ -298,7 +298,6 @@ static int run(struct run_options *opts, const char *name, int *out_status,
         load_pipeline(name, &pipeline, err) < 0 ||
         source_find(opts->repo, opts->commit, opts->ref, &source, err) < 0)
         return -1;
-    credential = credential_of(source->repo);
     if (make_secrets(opts, source, &secrets, err) < 0)
         return -1;
     if (make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
@@ -317,7 +316,6 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     request.payload = payload;
     request.secrets = secrets;
     request.heading = heading;
-    request.display.credential = credential;
     *out_status = EXIT_INFRASTRUCTURE;
     rc = run_job(&request, out_status, err);
     json_decref(secrets);

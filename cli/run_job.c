@@ -290,8 +290,7 @@ static int report(struct run *run, const struct queue_status *status,
     struct report_options options = {.style = request->display.style,
                                      .verbose = request->display.detail ==
                                                 DISPLAY_VERBOSE,
-                                     .display = run->display,
-                                     .credential = request->display.credential};
+                                     .display = run->display};
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     json_t *result =
         status->result ? json_loads(status->result, 0, NULL) : NULL;
@@ -299,7 +298,6 @@ static int report(struct run *run, const struct queue_status *status,
 
     *out_status = report_exit_status(status->state, status->reason);
     if (result) {
-        credential_mask_json(request->display.credential, result);
         if (request->display.detail != DISPLAY_QUIET)
             strbuf_addc(&text, '\n');
         report_add(result, &options, &text);

@@ -155,10 +155,21 @@ steps:
   - name: turns
     run: printf %s "$TOKEN" | rev
 Y
+pipeline leaks <<'Y'
+name: leaks
+steps:
+  - run: echo "it is $TOKEN"; printf %s "$TOKEN" | base64; exit 1
+Y
 printf 'TOKEN=sesame77\n' >secret.env
 run secret.yml --repo "$repo" --env-file secret.env
 like "$out" "│ 77emases
 " "--env-file: the step has the value"
+run leaks.yml --repo "$repo" --env-file secret.env
+like "$out" "│ it is \*\*\*
+.*it is \*\*\*
+" "--env-file: what is shown of it is masked, in the report as well"
+not_ok "--env-file: in every form" grep -q -e sesame77 -e c2VzYW1lNzc \
+    "$TEST_TMP/out" "$TEST_TMP/err"
 # It is compressed: what is masked in it, tests/unit/worker/supervisor tells.
 ok "the state has the log" grep -rq ':log:run-' "$BERTH_STATE_DIR"
 not_ok "the state has no value of --env-file" grep -rq sesame77 "$BERTH_STATE_DIR"

@@ -132,6 +132,8 @@ const behaviours = {
     leaky() { // its secret in pieces, on both streams, in a note, in the result
         const secret = job.env.API_TOKEN;
         const half = secret.length >> 1;
+        send(FRAME.STEP_START, { name: `step ${secret}`, attempt: 1 });
+        send(FRAME.PROGRESS, `fetching ${secret}`);
         for (const type of [FRAME.STDOUT, FRAME.STDERR]) {
             send(type, `<${secret.slice(0, half)}`);
             send(FRAME.NOTE, 'between\n', 7);
@@ -142,6 +144,7 @@ const behaviours = {
         send(FRAME.NOTE, `note ${secret}\n`);
         send(FRAME.STDOUT, Buffer.from(secret).toString('base64'));
         send(FRAME.STDOUT, 'x' + secret.slice(0, 5), 1); // and no more of it
+        send(FRAME.STEP_END, { name: `end ${secret}`, outcome: 'failed' });
         end('failed', 'step_failed', { message: `it said ${secret}!` });
     },
     sleep() { setTimeout(() => behaviours.pass(), 1500); },

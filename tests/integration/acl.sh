@@ -9,6 +9,8 @@
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=../lib/daemons.sh
+. "$(dirname "$0")/../lib/daemons.sh"
 cd "$TEST_TMP" || exit 1
 unset BERTH_REDIS BERTH_REDIS_URL
 acl=$tap_root/deploy/redis-acl.conf
@@ -19,26 +21,6 @@ read -r port sentinel_port < <(node -e '
         "127.0.0.1", () => b.address() && a.address() && (console.log(
             a.address().port, b.address().port), a.close(), b.close())));')
 pool='berth:{default}:'
-pids=()
-
-stop_all() {
-    local pid
-    for pid in ${pids[@]+"${pids[@]}"}; do
-        kill "$pid" 2>/dev/null
-    done
-    wait
-}
-trap stop_all EXIT
-
-wait_for() {
-    local _
-    for _ in $(seq 300); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    return 1
-}
-
 # as USER PASSWORD WORD…: redis-cli; the password not in its arguments
 as() {
     REDISCLI_AUTH=$2 redis-cli -p "$port" --user "$1" "${@:3}"

@@ -8,32 +8,11 @@
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
-here=$(cd "$(dirname "$0")" && pwd)
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=3
-export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
-export GIT_CONFIG_KEY_1=user.name GIT_CONFIG_VALUE_1=n
-export GIT_CONFIG_KEY_2=user.email GIT_CONFIG_VALUE_2=n@example.org
-unset GIT_SSH_COMMAND GIT_SSH SSL_CERT_DIR
-# Whoever sends proxies in the environment does not mean loopback.
-export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+# shellcheck source=tests/lib/checkout.sh
+. "$(dirname "$0")/../lib/checkout.sh"
 
-T=$TEST_TMP
 export BERTH_STATE_DIR=$T/state
-R=$T/repo.git
-cd "$T" || exit 1
-chmod 711 "$T"
 driver=$BERTH_LIBEXEC/../../tests/unit/worker/checkout/client_test
-uid=0
-if [ "$(id -u)" = 0 ]; then
-    uid=200100
-fi
-server=
-cleanup() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null
-    fi
-}
-trap cleanup EXIT
 
 # run MIRROR URL KEY=VALUE…: sets out and status; the tree is $T/tree
 run() {
@@ -50,12 +29,6 @@ run() {
 
 passed() {
     [ "$status" = 0 ] || { printf '%s\n' "$out"; return 1; }
-}
-
-# said KIND REGEX: the run failed with that kind and message
-said() {
-    printf '%s\n' "$out"
-    [ "$status" = 1 ] && printf '%s\n' "$out" | grep -Eq "^error $1 .*$2"
 }
 
 field() {
@@ -280,22 +253,7 @@ took=$((($(date +%s%N) - start) / 1000000))
 ok "is killed at its deadline ($took ms)" test "$took" -lt 3000
 
 # ---- http and https --------------------------------------------------------
-if command -v openssl >/dev/null; then
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
-        -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-    chmod 644 cert.pem
-fi
-: >log
-node "$here/checkout_server.js" "$T" ports log key.pem cert.pem \
-    >server.out 2>&1 &
-server=$!
-for _ in $(seq 100); do
-    [ -s ports ] && break
-    sleep 0.1
-done
-read -r port tls_port <ports
-base=http://127.0.0.1:$port
+serve
 run h1 "$base/git/repo.git"
 ok "http" passed
 ok "the tree over http is what a clone is" same_as_clone main
@@ -396,14 +354,6 @@ run s7 "git@hangs:x" timeout=500
 ok "ssh that hangs" said transient "took longer"
 is "$(pgrep -f 'slee[p] 61')" '' "is killed too"
 
-# wait_until COMMAND…: true within five seconds
-wait_until() {
-    for _ in $(seq 50); do
-        "$@" && return 0
-        sleep 0.1
-    done
-    return 1
-}
 gone() { ! pgrep -f "$1" >/dev/null; }
 
 # The client is killed, and can tell nobody.
@@ -417,10 +367,10 @@ bereave() {
     rm -rf mirrors/bereaved
     "$driver" drive url="$url" mirror="$T/mirrors/bereaved" tree="$T/tree" \
         alternates=/x uid="$uid" "$@" >bereaved.out 2>&1 &
-    ok "$name" wait_until pgrep -f "$pattern"
+    ok "$name" wait_for pgrep -f "$pattern"
     kill -KILL $!
     wait $! 2>/dev/null
-    ok "dies with its client" wait_until gone "$pattern"
+    ok "dies with its client" wait_for gone "$pattern"
 }
 # By its path this one is known from those of other tests.
 ln -s "$BERTH_LIBEXEC" libexec

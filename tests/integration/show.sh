@@ -7,31 +7,10 @@
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
-here=$(cd "$(dirname "$0")" && pwd)
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=3
-export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
-export GIT_CONFIG_KEY_1=user.name GIT_CONFIG_VALUE_1=n
-export GIT_CONFIG_KEY_2=user.email GIT_CONFIG_VALUE_2=n@example.org
-unset GIT_SSH_COMMAND GIT_SSH SSL_CERT_DIR
-# Whoever sends proxies in the environment does not mean loopback.
-export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+# shellcheck source=tests/lib/checkout.sh
+. "$(dirname "$0")/../lib/checkout.sh"
 
-T=$TEST_TMP
-R=$T/repo.git
-cd "$T" || exit 1
-chmod 711 "$T"
 driver=$BERTH_LIBEXEC/../../tests/unit/scheduler/intake/repo_file_test
-uid=0
-if [ "$(id -u)" = 0 ]; then
-    uid=200100
-fi
-server=
-cleanup() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null
-    fi
-}
-trap cleanup EXIT
 
 # run STATE REPO KEY=VALUE…: sets out and status; files are out/0, out/1 …
 run() {
@@ -42,12 +21,6 @@ run() {
     status=0
     out=$("$driver" drive repo="$repo" state="$state" uid="$uid" out="$T/out" \
         "$@" 2>&1) || status=$?
-}
-
-# said KIND REGEX: the run failed with that kind and message
-said() {
-    printf '%s\n' "$out"
-    [ "$status" = 1 ] && printf '%s\n' "$out" | grep -Eq "^error $1 .*$2"
 }
 
 commit_of() {
@@ -195,22 +168,7 @@ run b "$R" $file commit="$main"
 is "$(cat out/0)" 'steps: [{run: echo main}]' "is made anew the next time"
 
 # ---- http and https --------------------------------------------------------
-if command -v openssl >/dev/null; then
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
-        -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-    chmod 644 cert.pem
-fi
-: >log
-node "$here/checkout_server.js" "$T" ports log key.pem cert.pem \
-    >server.out 2>&1 &
-server=$!
-for _ in $(seq 100); do
-    [ -s ports ] && break
-    sleep 0.1
-done
-read -r port tls_port <ports
-base=http://127.0.0.1:$port
+serve
 run h "$base/git/repo.git" $file branch=side
 is "$(commit_of) $(cat out/0)" "$side steps: [{run: echo side}]" "http"
 run h "$base/auth/repo.git" $file
@@ -251,35 +209,27 @@ fi
 ln -s "$BERTH_LIBEXEC" libexec
 export BERTH_LIBEXEC=$T/libexec
 there() { [ "$(pgrep -fc "$T/libexec/checkout")" = "$1" ]; }
-# wait_until COMMAND…: true within ten seconds
-wait_until() {
-    for _ in $(seq 100); do
-        "$@" && return 0
-        sleep 0.1
-    done
-    return 1
-}
 # start KEY=VALUE…: in the background, at a server that says nothing
 start() {
     "$driver" drive repo="$base/mute/repo.git" state="$T/state/k" uid="$uid" \
         $file "$@" >killed.out 2>&1 &
     client=$!
-    ok "two processes at work" wait_until there 2
+    ok "two processes at work" wait_for there 2
 }
 start kill_after=2000
 ok "given up on the way" wait "$client"
 is "$(cat killed.out)" '' "nobody is called back"
-ok "and no process is left" wait_until there 0
+ok "and no process is left" wait_for there 0
 start
 kill -KILL "$client"
 wait "$client" 2>/dev/null
-ok "nor when the scheduler is killed" wait_until there 0
+ok "nor when the scheduler is killed" wait_for there 0
 start
 kill -KILL "$(pgrep -fo "$T/libexec/checkout --show")"
 wait "$client"
 is "$(cat killed.out)" "error transient checkout died of signal 9" \
     "when its process is, it says so"
-ok "and the other one ends" wait_until there 0
+ok "and the other one ends" wait_for there 0
 for ms in 3 8 13 18 23 28 33 40 50; do
     run k "$R" $file kill_after="$ms"
 done

@@ -7,6 +7,8 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/job.sh
 . "$(dirname "$0")/../lib/job.sh"
+# shellcheck source=../lib/daemons.sh
+. "$(dirname "$0")/../lib/daemons.sh"
 cd "$TEST_TMP" || exit 1
 unset BERTH_REDIS BERTH_REDIS_URL BERTH_CONFIG
 units=$tap_root/deploy/systemd
@@ -61,20 +63,6 @@ if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
     done_testing
     exit
 fi
-pids=()
-stop_all() {
-    kill ${pids[@]+"${pids[@]}"} 2>/dev/null
-    wait
-}
-trap stop_all EXIT
-wait_for() {
-    local _
-    for _ in $(seq 300); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    return 1
-}
 mkdir -p repo/.berth
 printf 'name: mine\nsteps: [{run: "true"}]\n' >repo/.berth/mine.yml
 make_repo repo

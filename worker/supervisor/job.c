@@ -260,21 +260,40 @@ static void begin_store(struct job *job)
 
 /* ---- run-job ------------------------------------------------------------- */
 
-static void add_to_log(struct job *job, const struct frame *frame)
-{
-    static const struct {
-        enum job_frame frame;
-        enum log_stream stream;
-    } streams[] = {{JOB_FRAME_STDOUT, LOG_STDOUT},
-                   {JOB_FRAME_STDERR, LOG_STDERR},
-                   {JOB_FRAME_NOTE, LOG_NOTE}};
+static const uint8_t stream_frames[LOG_GAP] = {
+    [LOG_STDOUT] = JOB_FRAME_STDOUT,
+    [LOG_STDERR] = JOB_FRAME_STDERR,
+    [LOG_NOTE] = JOB_FRAME_NOTE,
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(streams); i++)
-        if (frame->type == streams[i].frame)
-            job_log_add(job->log, frame->id, streams[i].stream, frame->data,
+static void tell(struct job *job, uint8_t type, uint32_t id, const char *data,
+                 size_t len)
+{
+    const struct supervisor_events *events = job->spec.events;
+    const struct frame frame = {type, id, (uint32_t)len, (const uint8_t *)data};
+
+    if (events->on_frame)
+        events->on_frame(events->arg, id_of(job), &frame);
+}
+
+static void on_text(void *arg, unsigned step, enum log_stream stream,
+                    const char *data, size_t len)
+{
+    tell(arg, stream_frames[stream], step, data, len);
+}
+
+/* Whether it is output, of which on_text() tells. */
+static bool add_to_log(struct job *job, const struct frame *frame)
+{
+    for (size_t i = 0; i < LOG_GAP; i++)
+        if (frame->type == stream_frames[i]) {
+            job_log_add(job->log, frame->id, (enum log_stream)i, frame->data,
                         frame->len);
+            return true;
+        }
     if (frame->type == JOB_FRAME_STEP_END)
         job_log_end_step(job->log);
+    return false;
 }
 
 static bool is(const json_t *object, const char *key, const char *value)
@@ -310,12 +329,13 @@ static void look_for_life(struct job *job, const struct frame *frame)
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct job *job = arg;
-    const struct supervisor_events *events = job->spec.events;
+    CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
 
     look_for_life(job, frame);
-    add_to_log(job, frame);
-    if (events->on_frame)
-        events->on_frame(events->arg, id_of(job), frame);
+    if (add_to_log(job, frame))
+        return;
+    secrets_mask_frame(job->mask, frame, &masked);
+    tell(job, frame->type, frame->id, masked.data, masked.len);
 }
 
 static void on_runner_over(void *arg, struct job_verdict *verdict)
@@ -374,7 +394,9 @@ static void start_runner(struct job *job)
                                .state_dir = options->state_dir,
                                .archiver = job->spec.archiver,
                                .budget_bytes =
-                                   &options->limits.log_budget_bytes};
+                                   &options->limits.log_budget_bytes,
+                               .on_text = on_text,
+                               .arg = job};
     const struct supervisor_events *events = job->spec.events;
 
     job->mask =

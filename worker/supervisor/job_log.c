@@ -254,6 +254,8 @@ static void on_gather(void *arg)
 static void add_text(struct job_log *log, unsigned step, enum log_stream stream,
                      const char *data, size_t len)
 {
+    if (len && log->spec.on_text)
+        log->spec.on_text(log->spec.arg, step, stream, data, len);
     while (len) {
         struct log_entry entry = {
             .at_ms = clock_wall_ms(),

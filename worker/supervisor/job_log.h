@@ -28,6 +28,10 @@ struct job_log_spec {
     struct archiver *archiver; /* NULL: the file goes when the job has ended */
     const struct mask *mask;   /* NULL: nothing is secret */
     const uint64_t *budget_bytes; /* of the pool's logs in Redis; may change */
+    /** Told of all that is added, masked, on its way; NULL: nobody is. */
+    void (*on_text)(void *arg, unsigned step, enum log_stream stream,
+                    const char *data, size_t len);
+    void *arg;
 };
 
 struct job_log *job_log_new(const struct job_log_spec *spec);

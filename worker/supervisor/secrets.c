@@ -140,3 +140,19 @@ void secrets_mask_result(const struct mask *mask, json_t *document)
             secrets_mask_result(mask, value);
     }
 }
+
+void secrets_mask_frame(const struct mask *mask, const struct frame *frame,
+                        struct strbuf *out)
+{
+    const char *text = (const char *)frame->data;
+    json_t *document = mask ? json_loadb(text, frame->len, 0, NULL) : NULL;
+    CLEANUP(mem) char *masked = NULL;
+
+    secrets_mask_result(document ? mask : NULL, document);
+    masked = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    if (masked)
+        strbuf_adds(out, masked);
+    else
+        mask_string(mask, text, frame->len, out);
+    json_decref(document);
+}

@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_SECRETS_H
 #define WORKER_SUPERVISOR_SECRETS_H
 
+#include "base/frame.h"
 #include "worker/logs/mask.h"
 
 #include <jansson.h>
@@ -23,5 +24,13 @@ MUST_USE struct mask *secrets_mask(const char *job_id, const char *payload,
  * stay. `mask` may be NULL.
  */
 void secrets_mask_result(const struct mask *mask, json_t *document);
+
+/**
+ * Add the payload of a frame from run-job (worker/job/events.h) to `out`,
+ * masked: of JSON as secrets_mask_result() does it, else as one text. Output
+ * comes in pieces, and is job_log.h's to mask. `mask` may be NULL.
+ */
+void secrets_mask_frame(const struct mask *mask, const struct frame *frame,
+                        struct strbuf *out);
 
 #endif

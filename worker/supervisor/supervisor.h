@@ -17,7 +17,10 @@ struct supervisor;
 struct supervisor_events {
     /** A job was leased and its run-job process started. */
     void (*on_started)(void *arg, const char *job_id);
-    /** A frame from run-job (worker/job/events.h), as it came. */
+    /**
+     * A frame from run-job (worker/job/events.h), masked as what is stored:
+     * output comes in other pieces, which a secret may begin.
+     */
     void (*on_frame)(void *arg, const char *job_id, const struct frame *frame);
     /**
      * The attempt ended and its result is in Redis. `state` is passed, failed

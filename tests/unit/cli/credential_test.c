@@ -5,44 +5,6 @@
 
 #include <string.h>
 
-static void check(const char *url, const char *text, const char *wanted)
-{
-    CLEANUP(credential) struct credential *credential = credential_of(url);
-    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
-
-    credential_mask(credential, text, strlen(text), &out);
-    assert_string_equal(out.data, wanted);
-}
-
-static void test_mask(void **state)
-{
-    (void)state;
-    check("https://me:s3cret@host/a.git", "https://me:s3cret@host/a.git",
-          "https://***@host/a.git");
-    check("https://me:s3cret@host/a.git", "auth for s3cret failed, s3cret",
-          "auth for *** failed, ***");
-    check("https://ghp_token@host/a", "token ghp_token", "token ***");
-    check("https://me:p%40ss@host/a", "p%40ss or p@ss", "*** or ***");
-    check("https://a:b:c/d@host/a", "https://a:b:c/d@host/a",
-          "https://a:b:c/d@host/a"); /* no authority may hold a '/' */
-    check("https://me:p@ss@host/a", "https://me:p@ss@host/a",
-          "https://***@host/a");
-    check("https://me:x@host/a", "x-ray of https://me:x@host/a",
-          "x-ray of https://***@host/a");
-    check("ssh://git:pass1@host/a", "pass1", "***");
-}
-
-static void test_nothing_to_hide(void **state)
-{
-    (void)state;
-    assert_null(credential_of("https://host/a@b"));
-    assert_null(credential_of("https://host/a?x=y@z"));
-    assert_null(credential_of("ssh://git@host/a"));
-    assert_null(credential_of("git@host:a/b"));
-    assert_null(credential_of("/some/path@x"));
-    check("https://host/a", "text as it is", "text as it is");
-}
-
 static void check_split(const char *url, const char *wanted,
                         const char *username, const char *password)
 {
@@ -96,29 +58,10 @@ static void test_split(void **state)
     }
 }
 
-static void test_json(void **state)
-{
-    CLEANUP(credential)
-    struct credential *credential = credential_of("https://me:s3cret@h/a");
-    CLEANUP(mem) char *got = NULL;
-    json_t *doc =
-        json_loads("{\"a\":[\"s3cret\",{\"b\":\"x s3cret\"},1]}", 0, NULL);
-
-    (void)state;
-    credential_mask_json(credential, doc);
-    got = json_dumps(doc, JSON_COMPACT);
-    assert_string_equal(got, "{\"a\":[\"***\",{\"b\":\"x ***\"},1]}");
-    credential_mask_json(NULL, doc);
-    json_decref(doc);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_nothing_to_hide),
         cmocka_unit_test(test_split),
-        cmocka_unit_test(test_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,27 +179,6 @@ static void test_excerpts(void **state)
     assert_string_equal(got, "");
 }
 
-static void test_password(void **state)
-{
-    CLEANUP(credential)
-    struct credential *credential = credential_of("https://me:s3cret@h/a");
-    struct fixture f;
-    CLEANUP(mem) char *got = NULL;
-
-    (void)state;
-    open_display(&f, &(struct display_options){.detail = DISPLAY_NORMAL,
-                                               .credential = credential});
-    display_say(f.display, "over https://me:s3cret@h/a");
-    send(&f, JOB_FRAME_STEP_START, 0, START("s3cret"));
-    send(&f, JOB_FRAME_STDOUT, 0, "remote s3");
-    send(&f, JOB_FRAME_STDOUT, 0, "cret\n");
-    send(&f, JOB_FRAME_NOTE, 0, "cannot fetch https://me:s3cret@h/a");
-    send(&f, JOB_FRAME_STEP_END, 0, FAILED("s3cret"));
-    got = close_display(&f);
-    assert_null(strstr(got, "s3cret"));
-    assert_non_null(strstr(got, "remote ***"));
-}
-
 /* Broken documents and frames of any step must not crash it. */
 static void test_strange_frames(void **state)
 {
@@ -288,7 +267,6 @@ int main(void)
         cmocka_unit_test(test_quiet),
         cmocka_unit_test(test_colour_and_marks),
         cmocka_unit_test(test_excerpts),
-        cmocka_unit_test(test_password),
         cmocka_unit_test(test_strange_frames),
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_much_output),

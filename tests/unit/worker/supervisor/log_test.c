@@ -263,16 +263,16 @@ static void test_redis_is_away_at_the_end(void **state)
     whole_clear(&whole);
 }
 
-static void check_masked(const struct whole *whole)
+static void check_masked(const char *text)
 {
-    assert_null(strstr(whole->text.data, "swordfish"));
-    assert_null(strstr(whole->text.data, "-77-perch"));
-    assert_null(strstr(whole->text.data, "c3dvcmRmaXNo")); /* base64 */
-    assert_non_null(strstr(whole->text.data, "<"));
-    assert_non_null(strstr(whole->text.data, "***>"));
-    assert_non_null(strstr(whole->text.data, "[***]"));
-    assert_non_null(strstr(whole->text.data, "note ***"));
-    assert_non_null(strstr(whole->text.data, "xsword")); /* was none */
+    assert_null(strstr(text, "swordfish"));
+    assert_null(strstr(text, "-77-perch"));
+    assert_null(strstr(text, "c3dvcmRmaXNo")); /* base64 */
+    assert_non_null(strstr(text, "<"));
+    assert_non_null(strstr(text, "***>"));
+    assert_non_null(strstr(text, "[***]"));
+    assert_non_null(strstr(text, "note ***"));
+    assert_non_null(strstr(text, "xsword")); /* was none */
 }
 
 static void test_secrets(void **state)
@@ -282,8 +282,10 @@ static void test_secrets(void **state)
     struct fixture *f = *state;
     const char *const argv[] = {"sh", "-c", grep, server.dir, f->dir, NULL};
     CLEANUP(strbuf) struct strbuf found = STRBUF_INIT;
+    CLEANUP(strbuf) struct strbuf payloads = STRBUF_INIT;
     struct whole whole = {.text = STRBUF_INIT};
 
+    f->seen.payloads = &payloads;
     f->secrets =
         json_pack("{s:s, s:s, s:{s:s}}", "username", "u", "password",
                   "wordpass", "env", "API_TOKEN", "swordfish-77-perch");
@@ -294,10 +296,15 @@ static void test_secrets(void **state)
     assert_non_null(strstr(f->seen.result, "it said ***!"));
     assert_null(strstr(f->seen.result, "swordfish"));
     read_redis(f, "abc", 1, &whole);
-    check_masked(&whole);
+    check_masked(whole.text.data);
     read_store("abc", &whole);
-    check_masked(&whole);
+    check_masked(whole.text.data);
     assert_int_equal(proc_run(argv, 20000, &found, NULL), 0);
+    /* Who looks on sees the same. */
+    check_masked(payloads.data);
+    assert_non_null(strstr(payloads.data, "\"name\":\"step ***\""));
+    assert_non_null(strstr(payloads.data, "fetching ***"));
+    assert_non_null(strstr(payloads.data, "\"name\":\"end ***\""));
     whole_clear(&whole);
 }
 

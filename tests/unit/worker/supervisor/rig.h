@@ -32,6 +32,7 @@ struct seen {
     char *result; /* owned */
     struct err err;
     struct supervisor *cancel_at_output; /* borrowed; NULL: no */
+    struct strbuf *payloads; /* borrowed: of all frames; NULL: not kept */
 };
 
 struct fixture {
@@ -56,6 +57,8 @@ UNUSED static void on_frame(void *arg, const char *job_id UNUSED,
     struct seen *seen = arg;
 
     seen->frames[frame->type]++;
+    if (seen->payloads)
+        strbuf_add(seen->payloads, (const char *)frame->data, frame->len);
     if (frame->type == JOB_FRAME_STDOUT && seen->cancel_at_output)
         supervisor_cancel(seen->cancel_at_output, "cancelled");
 }

@@ -1,6 +1,7 @@
 /* tests/unit/worker/supervisor/secrets_test.c - what is masked of a job. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/unit.h"
+#include "worker/job/events.h"
 #include "worker/supervisor/secrets.h"
 
 #include <stdlib.h>
@@ -106,12 +107,39 @@ static void test_results(void **state)
     json_decref(secrets);
 }
 
+static void expect_frame(const struct mask *mask, const char *text,
+                         const char *wanted)
+{
+    const struct frame frame = {JOB_FRAME_STEP_START, 0, (uint32_t)strlen(text),
+                                (const uint8_t *)text};
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    secrets_mask_frame(mask, &frame, &out);
+    assert_string_equal(out.data, wanted);
+}
+
+static void test_frames(void **state)
+{
+    json_t *secrets = json_pack("{s:s}", "password", "sword\"fish");
+    CLEANUP(mask) struct mask *mask = secrets_mask("a", "{}", secrets);
+
+    (void)state;
+    expect_frame(mask, "{\"name\":\"a \\u0073word\\\"fish\"}",
+                 "{\"name\":\"a ***\"}");
+    expect_frame(mask, "is sword\"fish", "is ***");
+    expect_frame(mask, "{\"cut\": \"sword\\\"fish", "{\"cut\": \"***");
+    expect_frame(mask, "", "");
+    expect_frame(NULL, "{ \"n\": 1 }", "{ \"n\": 1 }");
+    json_decref(secrets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_environments), cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_secrets),      cmocka_unit_test(test_token),
         cmocka_unit_test(test_nothing),      cmocka_unit_test(test_results),
+        cmocka_unit_test(test_frames),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
