@@ -12,7 +12,7 @@ function script(name, ...pieces) {
         .map((file) => fs.readFileSync(path.join(lua, `${file}.lua`), 'utf8'))
         .join('');
 }
-const AUDIT = script('audit', 'pool', 'lanes');
+const AUDIT = script('audit', 'pool', 'lanes', 'slots');
 
 // Sandboxes that live on this host: the pids 1 of berth's below `dir`, by the
 // runtime's name of their cgroup or the agent's program.
