@@ -15,7 +15,7 @@ static int64_t now_ms(clockid_t id)
 
 int64_t clock_mono_ms(void)
 {
-    return now_ms(CLOCK_MONOTONIC);
+    return now_ms(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** CLOCK_MONOTONIC in milliseconds: durations and deadlines. */
+/**
+ * CLOCK_BOOTTIME in milliseconds: durations and deadlines. It goes on while the
+ * host is suspended, as leases in Redis do.
+ */
 int64_t clock_mono_ms(void);
 /** CLOCK_REALTIME in milliseconds since 1970: stamps and cron only. */
 int64_t clock_wall_ms(void);

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EVENTS_A_TURN 64
+#define EVENTS_A_TURN    64
+#define LONGEST_SLEEP_MS 1000 /* towards a timer */
 
 enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
 
@@ -272,6 +273,8 @@ static void fire_timers(struct loop *loop)
     }
 }
 
+/* epoll's clock stands still while the host is suspended, ours goes on: what is
+ * due by then must not wait for the rest of a long sleep. */
 static int64_t next_wait_ms(const struct loop *loop, int64_t max_wait_ms)
 {
     const struct loop_source *source;
@@ -285,6 +288,8 @@ static int64_t next_wait_ms(const struct loop *loop, int64_t max_wait_ms)
         if (source->kind != SOURCE_TIMER || source->dead)
             continue;
         left = source->at_ms > now ? source->at_ms - now : 0;
+        if (left > LONGEST_SLEEP_MS)
+            left = LONGEST_SLEEP_MS;
         if (wait < 0 || left < wait)
             wait = left;
     }

@@ -40,7 +40,8 @@ void loop_set_events(struct loop_source *source, uint32_t events);
 
 /**
  * Call `fn` once at `at_ms` (clock_mono_ms); the source removes itself. Timers
- * fire in order of time, those of one time in the order of adding.
+ * fire in order of time, those of one time in the order of adding. What became
+ * due while the host was suspended fires within a second of its resuming.
  */
 struct loop_source *loop_add_timer(struct loop *loop, int64_t at_ms,
                                    loop_timer_fn *fn, void *arg);
