@@ -362,8 +362,12 @@ static int start_and_live(struct worker *worker, int *out_status,
     if (settings_check_name(worker->name, err) < 0)
         return err_wrap(err, "--name '%.80s'", worker->name);
     if (make_state(worker->at.settings, err) < 0 ||
-        loop_new(&worker->loop, err) < 0 || open_queue(worker, err) < 0)
+        loop_new(&worker->loop, err) < 0 || open_queue(worker, err) < 0) {
+        /* A service manager does not try again what is wrong usage. */
+        if (err->kind != ERR_USER)
+            *out_status = EXIT_FAILED;
         return -1;
+    }
     *out_status = EXIT_FAILED;
     if (try_redis(worker->at.url, err) < 0 || start(worker, err) < 0 ||
         live(worker, err) < 0)

@@ -31,7 +31,10 @@ hosts() { # hosts [NAME…]: that are known
 }
 hosts redis.test
 for file in hosts resolv.conf nsswitch.conf; do
-    mount --bind "$file" "/etc/$file" || exit 1
+    mount --bind "$file" "/etc/$file" 2>/dev/null && continue
+    skip "Redis by a name" "this host has no /etc/$file to put another over"
+    done_testing
+    exit
 done
 perl -MIO::Socket::INET -e '
     my $s = IO::Socket::INET->new(Proto => "udp", LocalAddr => $ARGV[0],

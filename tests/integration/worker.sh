@@ -223,6 +223,16 @@ ok "and its end" wait_log "Redis is back"
 kill -TERM "$worker_pid"
 ended
 
+# ---- logs that are too old -------------------------------------------------------------------
+mkdir -p "$BERTH_STATE_DIR/logs/ol"
+touch -d '3 hours ago' "$BERTH_STATE_DIR/logs/ol/old-1.log"
+touch -d '1 hour ago' "$BERTH_STATE_DIR/logs/ol/older-1.log"
+start_worker --set log.keep=2h
+ok "are removed" wait_log "removed 1 old logs"
+is "$(ls "$BERTH_STATE_DIR/logs/ol")" older-1.log "and no others"
+kill -TERM "$worker_pid"
+ended
+
 # ---- options win over the configuration -------------------------------------------------------
 sed -i "s|unix://$socket|unix://$TEST_TMP/no.sock|" berth.yml
 start_worker --redis "unix://$socket" --pool other --name w2
