@@ -272,7 +272,7 @@ struct map_build {
 /* The first place in the order whose key is not before this one. */
 static size_t order_find(const struct map_build *m, const char *key)
 {
-    size_t low = 0, high = m->map->count;
+    size_t low = 0, high = m->order ? m->map->count : 0;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -291,7 +291,7 @@ static const struct yaml_node *entry_find(const struct map_build *m,
     size_t place = order_find(m, key);
     const struct yaml_node *found;
 
-    if (place == m->map->count)
+    if (!m->order || place == m->map->count)
         return NULL;
     found = m->entries[m->order[place]].key;
     return strcmp(found->text, key) == 0 ? found : NULL;

@@ -54,8 +54,8 @@ int yaml_count(struct yaml_build *build, struct yaml_pos pos)
 int yaml_weigh(struct yaml_build *build, struct yaml_node *parent,
                const struct yaml_node *child, struct yaml_pos pos)
 {
-    /* Without any, yaml_count() would have come first, and the text is no
-     * longer than the document; but JSON has none. */
+    /* To blame in YAML: without them yaml_count() comes first, and the text is
+     * hardly longer than the document. JSON has none. */
     const char *aliases =
         build->tree->text ? ", with its aliases written out" : "";
 

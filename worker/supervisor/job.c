@@ -332,7 +332,7 @@ static void on_frame(void *arg, const struct frame *frame)
     CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
 
     look_for_life(job, frame);
-    if (add_to_log(job, frame))
+    if (add_to_log(job, frame) || !job->spec.events->on_frame)
         return;
     secrets_mask_frame(job->mask, frame, &masked);
     tell(job, frame->type, frame->id, masked.data, masked.len);

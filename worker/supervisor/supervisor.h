@@ -18,8 +18,9 @@ struct supervisor_events {
     /** A job was leased and its run-job process started. */
     void (*on_started)(void *arg, const char *job_id);
     /**
-     * A frame from run-job (worker/job/events.h), masked as what is stored:
-     * output comes in other pieces, which a secret may begin.
+     * A frame from run-job (worker/job/events.h), masked as what is stored.
+     * Output may come in other pieces than run-job's: a secret could begin at
+     * the end of one.
      */
     void (*on_frame)(void *arg, const char *job_id, const struct frame *frame);
     /**

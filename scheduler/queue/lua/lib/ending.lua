@@ -106,7 +106,8 @@ function end_job(id, f, state, reason, result)
     local goes_on = run and
         call('HGET', P .. 'job:' .. f.parent, 'state') == 'running'
     if not goes_on then
-        call('PEXPIRE', job, f.report and longest_ms or keep_ms)
+        call('PEXPIRE', job,
+             (f.report or f.exhausted) and longest_ms or keep_ms)
     end
     if f.expires_at_ms then
         call('ZREM', P .. 'deadlines', id)
@@ -237,13 +238,11 @@ local function end_attempt(id, f, state, reason, result, infra, rand)
         return 'retry'
     end
     if state == 'failed' and infra then
+        f.exhausted = true
         call('HSET', P .. 'job:' .. id, 'exhausted', 1)
         end_job(id, f, state, reason, result)
         call('ZADD', P .. 'dead', stamp, id)
         call('PEXPIRE', P .. 'dead', longest_ms)
-        if call('PTTL', P .. 'job:' .. id) > 0 then
-            call('PEXPIRE', P .. 'job:' .. id, longest_ms)
-        end
         return 'ended'
     end
     end_job(id, f, state, reason, result)
