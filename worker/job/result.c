@@ -14,12 +14,6 @@ static const char *const outcome_names[] = {
     [OUTCOME_CANCELLED] = "cancelled",
 };
 
-static const char *const kind_names[] = {
-    [STEP_CHECKOUT] = "checkout",
-    [STEP_INSTALL] = "install",
-    [STEP_RUN] = "run",
-};
-
 const char *outcome_name(enum outcome outcome)
 {
     return outcome_names[outcome];
@@ -132,7 +126,7 @@ json_t *step_result_json(const struct job_result *result,
 
     json_object_set_new(doc, "index", json_integer((json_int_t)index));
     json_object_set_new(doc, "name", text_json(r->name));
-    json_object_set_new(doc, "kind", json_string(kind_names[step->kind]));
+    json_object_set_new(doc, "kind", json_string(step_kind_name(step->kind)));
     json_object_set_new(doc, "outcome", json_string(outcome_name(r->outcome)));
     json_object_set_new(doc, "reason", reason_json(r->reason));
     json_object_set_new(doc, "message",
