@@ -443,6 +443,7 @@ const struct sandbox_driver sandbox_oci = {
     .get_tree = oci_get_tree,
     .list = oci_list,
     .clear = oci_clear,
+    .stop_files = oci_stop_files,
     .connect = oci_connect,
     .send = oci_send,
     .taken = oci_taken,
