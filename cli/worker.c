@@ -1,6 +1,7 @@
 /* cli/worker.c - `berth worker`: takes jobs off the queue and runs them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/helper.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
@@ -16,8 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_FAILED   1
-#define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
+#define EXIT_FAILED    1
+#define KILL_AFTER_MS  120000 /* from the cancellation of all to their kill */
+#define FIRST_SWEEP_MS 60000
+#define SWEEP_MS       3600000
 
 struct worker_options {
     struct pool_at_options at;
@@ -60,6 +63,7 @@ struct worker {
     struct queue *queue;           /* owned; uses the loop */
     struct log_store *logs;        /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
+    struct helper *sweeper;        /* owned; removes old artifacts; or NULL */
     struct loop_source *patience;  /* borrowed; of this stage */
     enum stage stage;
     bool connected;     /* Redis answered once */
@@ -298,6 +302,46 @@ static int make_supervisor(struct worker *worker, struct err *err)
                           &worker->supervisor, err);
 }
 
+/* ---- old artifacts ------------------------------------------------------- */
+
+static void sweep(void *arg);
+
+static void on_swept(void *arg, int status, struct strbuf *output UNUSED,
+                     const struct err *err)
+{
+    struct worker *worker = arg;
+
+    if (err)
+        log_warn("old artifacts: %s", err->msg);
+    else if (status != 0)
+        log_warn("old artifacts: berth artifacts --expire exited with %d",
+                 status);
+    helper_free(STEAL(worker->sweeper));
+    loop_add_timer(worker->loop, clock_mono_ms() + SWEEP_MS, sweep, worker);
+}
+
+/* By a process of its own: there may be very many. */
+static void sweep(void *arg)
+{
+    static const char *const argv[] = {"/proc/self/exe", "artifacts",
+                                       "--expire", NULL};
+    struct worker *worker = arg;
+    const struct helper_spec spec = {
+        .name = "berth artifacts",
+        .proc = {.argv = argv, .in = PROC_NULL, .err = PROC_INHERIT},
+        .max_output = 4096,
+        .timeout_ms = SWEEP_MS};
+    struct err err;
+
+    if (helper_start(worker->loop, &spec, on_swept, worker, &worker->sweeper,
+                     &err) == 0)
+        return;
+    log_warn("old artifacts: %s", err.msg);
+    loop_add_timer(worker->loop, clock_mono_ms() + SWEEP_MS, sweep, worker);
+}
+
+/* -------------------------------------------------------------------------- */
+
 static int open_logs(struct worker *worker, struct err *err)
 {
     CLEANUP(mem)
@@ -329,6 +373,8 @@ static int start(struct worker *worker, struct err *err)
         if (loop_add_signal(worker->loop, signals[i], on_signal, worker, err) <
             0)
             return -1;
+    loop_add_timer(worker->loop, clock_mono_ms() + FIRST_SWEEP_MS, sweep,
+                   worker);
     return supervisor_start(worker->supervisor, err);
 }
 
@@ -385,6 +431,7 @@ static int run(const struct worker_options *given)
 
     if (start_and_live(&worker, &status, &err) < 0)
         log_error("%s", err.msg);
+    helper_free(worker.sweeper);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
     queue_free(worker.queue);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/cgroup.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "worker/sandbox/hierarchy.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define CPU_PERIOD_US 100000u
-#define MOVE_PASSES   20
-#define RACE_TRIES    100
+#define CPU_PERIOD_US  100000u
+#define MOVE_PASSES    20
+#define RACE_TRIES     100
+#define FREEZE_MS      2000
+#define FREEZE_POLL_MS 1
 #define ADVICE                                                                 \
     "a container needs a writable /sys/fs/cgroup, a systemd unit Delegate=yes"
 
@@ -32,6 +36,7 @@ static const char *const controllers[] = {"memory", "cpu", "pids"};
 struct cgroup {
     char *dirs[CONTROLLERS]; /* owned; NULL: not enforced */
     char *cpuacct;           /* owned: v1; NULL: none */
+    char *freezer;           /* owned: v1; NULL: none */
     bool v2[CONTROLLERS];
     char *unenforced; /* owned */
     struct strv join; /* owned */
@@ -250,7 +255,46 @@ static int make_group(struct cgroup *cg, const struct hierarchy *h,
     return 0;
 }
 
-static int limit(const struct cgroup *cg, int controller, struct err *err)
+static void add_unenforced(struct cgroup *cg, const char *what)
+{
+    char *more =
+        xasprintf("%s%s%s", cg->unenforced, *cg->unenforced ? ", " : "", what);
+
+    free(cg->unenforced);
+    cg->unenforced = more;
+}
+
+static bool host_has_swap(void)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(65536);
+    const char *line;
+    struct err ignored;
+
+    /* A heading, and a line for each. */
+    if (file_read("/proc/swaps", 65000, &text, &ignored) < 0)
+        return false;
+    line = strchr(text.data, '\n');
+    return line && line[1];
+}
+
+/* Memory is what is limited, not memory and then some swap. Kernels without
+ * swap accounting lack the knob; v1 has another that does nearly as well. */
+static int limit_swap(struct cgroup *cg, const char *dir, struct err *err)
+{
+    bool v2 = cg->v2[MEMORY];
+    const char *file = v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+    CLEANUP(mem) char *path = xasprintf("%s/%s", dir, file);
+
+    if ((!v2 && set(dir, "memory.swappiness", "0", true, err) < 0) ||
+        set_number(dir, file, v2 ? 0 : cg->spec->limits.memory_bytes, true,
+                   err) < 0)
+        return -1;
+    if (access(path, F_OK) < 0 && host_has_swap())
+        add_unenforced(cg, "swap");
+    return 0;
+}
+
+static int limit(struct cgroup *cg, int controller, struct err *err)
 {
     const struct cgroup_limits *limits = &cg->spec->limits;
     const char *dir = cg->dirs[controller];
@@ -259,17 +303,12 @@ static int limit(const struct cgroup *cg, int controller, struct err *err)
 
     if (controller == PIDS)
         return set_number(dir, "pids.max", limits->pids, false, err);
-    if (controller == MEMORY && cg->v2[MEMORY])
-        return set_number(dir, "memory.max", limits->memory_bytes, false, err) <
-                       0
-                   ? -1
-                   : set(dir, "memory.swap.max", "0", true, err);
     if (controller == MEMORY)
-        return set_number(dir, "memory.limit_in_bytes", limits->memory_bytes,
-                          false, err) < 0
+        return set_number(
+                   dir, cg->v2[MEMORY] ? "memory.max" : "memory.limit_in_bytes",
+                   limits->memory_bytes, false, err) < 0
                    ? -1
-                   : set_number(dir, "memory.memsw.limit_in_bytes",
-                                limits->memory_bytes, true, err);
+                   : limit_swap(cg, dir, err);
     if (cg->v2[CPU]) {
         (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
                        CPU_PERIOD_US);
@@ -286,11 +325,7 @@ static int add_controller(struct cgroup *cg, const struct hierarchies *all,
     const struct hierarchy *h = hierarchy_find(all, controllers[c]);
 
     if (!h) {
-        char *more = xasprintf("%s%s%s", cg->unenforced,
-                               *cg->unenforced ? ", " : "", controllers[c]);
-
-        free(cg->unenforced);
-        cg->unenforced = more;
+        add_unenforced(cg, controllers[c]);
         return 0;
     }
     cg->v2[c] = h->v2;
@@ -300,15 +335,22 @@ static int add_controller(struct cgroup *cg, const struct hierarchies *all,
     return h->v2 ? enable_below(base_of(h), controllers[c], err) : 0;
 }
 
-/* Counting needs cpuacct on v1; a runtime with a subgroup makes it in every
- * hierarchy, which we then have to know in order to remove it. */
+/* Counting needs cpuacct on v1, and pausing freezer; a runtime with a subgroup
+ * makes it in every hierarchy, which we then have to know in order to remove
+ * it. */
 static int add_others(struct cgroup *cg, const struct hierarchies *all,
                       struct err *err)
 {
     const struct hierarchy *acct = hierarchy_find(all, "cpuacct");
+    const struct hierarchy *freezer = hierarchy_find(all, "freezer");
+    struct err ignored;
 
     if (acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0)
         return -1;
+    /* Where it may not be used a sandbox just cannot be paused. */
+    if (freezer && !freezer->v2 &&
+        make_group(cg, freezer, &cg->freezer, &ignored) < 0)
+        cg->freezer = NULL;
     for (size_t i = 0; cg->spec->subgroup && i < all->count; i++) {
         CLEANUP(mem)
         char *dir = xasprintf("%s/berth/%s", all->items[i].own, cg->spec->id);
@@ -357,6 +399,7 @@ void cgroup_free(struct cgroup *cg)
     for (int c = 0; c < CONTROLLERS; c++)
         free(cg->dirs[c]);
     free(cg->cpuacct);
+    free(cg->freezer);
     free(cg->unenforced);
     free(cg->runtime_path);
     strv_clear(&cg->join);
@@ -382,6 +425,45 @@ const char *cgroup_record(const struct cgroup *cg)
 const char *cgroup_runtime_path(const struct cgroup *cg)
 {
     return cg->runtime_path;
+}
+
+/* ---- pausing ---------------------------------------------------------- */
+
+static bool is_frozen(const char *dir, bool v2)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/freezer.state", dir);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(64);
+    struct err ignored;
+
+    if (v2)
+        return get_number(dir, "cgroup.events", "frozen") == 1;
+    return file_read(path, 60, &text, &ignored) == 0 &&
+           strncmp(text.data, "FROZEN", 6) == 0;
+}
+
+int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err)
+{
+    int64_t until = clock_mono_ms() + FREEZE_MS;
+    const char *dir = cg->freezer;
+    bool v2 = !dir;
+
+    for (int c = 0; !dir && c < CONTROLLERS; c++)
+        if (cg->v2[c])
+            dir = cg->dirs[c];
+    if (!dir)
+        return err_set(err, ERR_TRANSIENT,
+                       "this host has no freezer: sandboxes cannot be paused");
+    if ((v2 ? set(dir, "cgroup.freeze", frozen ? "1" : "0", false, err)
+            : set(dir, "freezer.state", frozen ? "FROZEN" : "THAWED", false,
+                  err)) < 0)
+        return -1;
+    while (is_frozen(dir, v2) != frozen) {
+        if (clock_mono_ms() >= until)
+            return err_set(err, ERR_TRANSIENT, "'%s' does not %s", dir,
+                           frozen ? "freeze" : "thaw");
+        (void)poll(NULL, 0, FREEZE_POLL_MS);
+    }
+    return 0;
 }
 
 /* ---- counters --------------------------------------------------------- */

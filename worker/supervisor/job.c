@@ -292,7 +292,7 @@ static bool add_to_log(struct job *job, const struct frame *frame)
             return true;
         }
     if (frame->type == JOB_FRAME_STEP_END)
-        job_log_end_step(job->log);
+        job_log_end_step(job->log, frame->id);
     return false;
 }
 

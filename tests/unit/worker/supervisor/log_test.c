@@ -267,6 +267,7 @@ static void check_masked(const char *text)
 {
     assert_null(strstr(text, "swordfish"));
     assert_null(strstr(text, "-77-perch"));
+    assert_non_null(strstr(text, "beside"));
     assert_null(strstr(text, "c3dvcmRmaXNo")); /* base64 */
     assert_non_null(strstr(text, "<"));
     assert_non_null(strstr(text, "***>"));
