@@ -39,8 +39,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
-         worker/logs worker/supervisor worker/job worker/checkout worker/sandbox \
-         worker/sandbox/launch cli
+         worker/logs worker/supervisor worker/job worker/checkout \
+         worker/gateway worker/sandbox worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
