@@ -50,21 +50,26 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout launch
+PROGRAMS := berth run-job checkout gateway launch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/logs scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
-ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
+ROOMS_run-job := worker/job worker/checkout worker/gateway worker/sandbox \
+                 pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
 PKGS_checkout := libgit2 jansson
+MAIN_gateway := worker/gateway
+ROOMS_gateway := worker/gateway base
+PKGS_gateway := jansson libcares openssl
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
-ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd
+ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
+            openssl
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

@@ -395,7 +395,7 @@ void proxy_request_write(const struct proxy_request *request,
 {
     strbuf_addf(out, "%s %s HTTP/1.1\r\nHost: %s", request->method,
                 request->path, request->host);
-    if (request->port != 80)
+    if (request->port != (request->tls ? 443 : 80))
         strbuf_addf(out, ":%u", (unsigned)request->port);
     strbuf_adds(out, "\r\n");
     for (size_t i = 0; i < request->names.count; i++)

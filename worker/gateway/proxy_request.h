@@ -21,6 +21,7 @@ struct proxy_request {
     struct strv names, values; /* owned: fields for the origin, Host not */
     enum proxy_body_kind body;
     uint64_t length; /* BODY_LENGTH */
+    bool tls; /* false; the caller's to set: 443 is what goes unsaid, not 80 */
 };
 
 /**

@@ -1,6 +1,4 @@
-/* tests/unit/worker/gateway/proxy_request_test.c - requests to a proxy, and
- * bodies.
- */
+/* tests/unit/worker/gateway/proxy_request_test.c - requests and bodies. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/unit.h"
 #include "worker/gateway/proxy_request.h"
