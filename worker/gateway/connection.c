@@ -5,44 +5,14 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "worker/gateway/client_hello.h"
-#include "worker/gateway/dial.h"
-#include "worker/gateway/flow.h"
-#include "worker/gateway/proxy_request.h"
-#include "worker/gateway/stream.h"
+#include "worker/gateway/connection_impl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define LINGER_MS    1000 /* for the client to read why it was refused */
-#define LINGER_BYTES ((size_t)1 << 20)
-#define ROUNDS       16 /* before others get their turn */
-
-enum stage { HEAD, DIALLING, HANDSHAKE, HELLO, RELAY, FAREWELL, OVER };
-
-struct connection {
-    struct connection_spec spec;
-    enum stage stage;
-    int client; /* owned */
-    struct loop_source *client_source, *stream_source;
-    struct loop_source *timer; /* the stage's limit, or the next turn */
-    struct flow up, down;      /* to the origin, to the client */
-    struct proxy_request request;
-    struct proxy_body body;
-    const struct setup_inject *inject; /* borrowed from the setup; or NULL */
-    struct dial *dial;                 /* owned, as the next */
-    struct stream *stream;
-    struct strbuf head;      /* what the origin gets before the body */
-    struct in6_addr address; /* once there is a stream */
-    size_t lingered;
-    int64_t began_ms, moved_ms; /* moved: the last byte */
-    uint64_t up_bytes, down_bytes;
-    enum verdict verdict;
-    struct err why;
-};
+#define LINGER_MS 1000 /* for the client to read why it was refused */
+#define ROUNDS    16   /* before others get their turn */
 
 static void on_client(void *arg, uint32_t events);
 static void on_stream(void *arg, uint32_t events);
@@ -68,7 +38,7 @@ static void unwatch(struct connection *c)
 }
 
 /* No byte goes either way any more. */
-static void end(struct connection *c)
+void connection_end(struct connection *c)
 {
     if (c->stage == OVER)
         return;
@@ -226,8 +196,6 @@ static void take_head(struct connection *c)
 /* ---- the origin -----------------------------------------------------------
  */
 
-static void take_body(struct connection *c, size_t len);
-
 static void greet_origin(struct connection *c)
 {
     struct proxy_field field;
@@ -252,7 +220,7 @@ static void greet_origin(struct connection *c)
     /* Of what came with the head, what is behind the body goes. */
     early = flow_len(&c->up);
     c->up.end = c->up.start;
-    take_body(c, early);
+    connection_take_body(c, early);
 }
 
 static int make_stream(struct connection *c, int fd)
@@ -330,168 +298,6 @@ static void take_hello(struct connection *c)
     c->moved_ms = clock_mono_ms();
 }
 
-/* ---- moving bytes ---------------------------------------------------------
- */
-
-static void note_moved(struct connection *c, uint64_t *counter, size_t bytes)
-{
-    *counter += bytes;
-    c->moved_ms = clock_mono_ms();
-    if (!c->spec.spend(c->spec.arg, bytes))
-        connection_limit(c);
-}
-
-/* Of what lies behind the end of `up`, take what belongs to the request. */
-static void take_body(struct connection *c, size_t len)
-{
-    int64_t n = (int64_t)len;
-    char *at = c->up.data + c->up.end;
-
-    if (c->request.connect) {
-        flow_add(&c->up, len);
-        return;
-    }
-    n = proxy_body_take(&c->body, at, len);
-    if (n < 0) {
-        c->verdict = VERDICT_REQUEST;
-        (void)err_set(&c->why, ERR_USER,
-                      "the body of a request to '%s' is malformed",
-                      c->request.host);
-        end(c);
-        return;
-    }
-    flow_add(&c->up, (size_t)n);
-    c->up.ended = c->body.over;
-}
-
-static bool wants_client(const struct connection *c)
-{
-    if (c->stage == HEAD || c->stage == HELLO || c->stage == RELAY)
-        return !c->up.ended && !flow_is_full(&c->up);
-    return c->stage == FAREWELL && c->down.passed;
-}
-
-static void discard(struct connection *c, size_t len)
-{
-    c->lingered += len;
-    if (c->lingered > LINGER_BYTES)
-        end(c);
-}
-
-/* One read from the client; whether there was something. */
-static bool read_client(struct connection *c)
-{
-    size_t space;
-    char *at = flow_space(&c->up, &space);
-    ssize_t n = read(c->client, at, space);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n <= 0) {
-        c->up.ended = true;
-        /* Who asks for nothing more gets the answer; others are gone. */
-        if (n < 0 || c->stage != RELAY || !(c->request.connect || c->body.over))
-            end(c);
-        return c->stage == RELAY;
-    }
-    if (c->stage == FAREWELL)
-        discard(c, (size_t)n);
-    else if (c->stage == RELAY)
-        take_body(c, (size_t)n);
-    else
-        flow_add(&c->up, (size_t)n);
-    return true;
-}
-
-static bool write_client(struct connection *c)
-{
-    ssize_t n = flow_len(&c->down)
-                    ? write(c->client, flow_at(&c->down), flow_len(&c->down))
-                    : 0;
-
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        end(c);
-        return false;
-    }
-    if (n > 0) {
-        flow_drop(&c->down, (size_t)n);
-        if (c->stage == RELAY)
-            note_moved(c, &c->down_bytes, (size_t)n);
-    }
-    if (flow_is_over(&c->down) && !c->down.passed) {
-        c->down.passed = true;
-        (void)shutdown(c->client, SHUT_WR);
-    }
-    return n > 0;
-}
-
-static void broken(struct connection *c)
-{
-    c->verdict = VERDICT_FAILED;
-    (void)err_wrap(&c->why, "%s", c->request.host);
-    end(c);
-}
-
-static bool read_stream(struct connection *c)
-{
-    size_t space;
-    char *at = flow_space(&c->down, &space);
-    ssize_t n = stream_read(c->stream, at, space, &c->why);
-
-    if (n == STREAM_AGAIN)
-        return false;
-    if (n < 0) {
-        broken(c);
-        return false;
-    }
-    if (n == 0)
-        c->down.ended = true;
-    flow_add(&c->down, (size_t)n);
-    return true;
-}
-
-static bool write_stream(struct connection *c)
-{
-    bool head = c->head.len > 0;
-    size_t len = head ? c->head.len : flow_len(&c->up);
-    ssize_t n =
-        len ? stream_write(c->stream, head ? c->head.data : flow_at(&c->up),
-                           len, &c->why)
-            : 0;
-
-    if (n == STREAM_AGAIN)
-        return false;
-    if (n < 0) {
-        broken(c);
-        return false;
-    }
-    if (head)
-        strbuf_consume(&c->head, (size_t)n);
-    else
-        flow_drop(&c->up, (size_t)n);
-    if (n > 0)
-        note_moved(c, &c->up_bytes, (size_t)n);
-    /* A request's end is seen in itself, and some take a half-closed
-     * connection for one that was given up. */
-    if (c->request.connect && flow_is_over(&c->up) && !c->up.passed) {
-        c->up.passed = true;
-        stream_finish(c->stream);
-    }
-    return n > 0;
-}
-
-static bool relay(struct connection *c)
-{
-    bool moved = write_stream(c);
-
-    if (c->stage == RELAY && !c->down.ended && !flow_is_full(&c->down))
-        moved |= read_stream(c);
-    if (c->stage == RELAY && c->down.passed &&
-        (c->up.passed || !c->request.connect))
-        end(c);
-    return moved;
-}
-
 /* ---- the loop -------------------------------------------------------------
  */
 
@@ -502,7 +308,7 @@ static void set_interest(struct connection *c)
     /* With nothing to wait for, the loop would not tell of its end either. */
     loop_set_events(c->client_source,
                     (uint32_t)EPOLLPRI |
-                        (wants_client(c) ? (uint32_t)EPOLLIN : 0) |
+                        (connection_wants_client(c) ? (uint32_t)EPOLLIN : 0) |
                         (flow_len(&c->down) ? (uint32_t)EPOLLOUT : 0));
     if (!c->stream_source)
         return;
@@ -534,9 +340,9 @@ static void run(struct connection *c)
     for (int round = 0; moved && c->stage != OVER && round < ROUNDS; round++) {
         enum stage before = c->stage;
 
-        moved = write_client(c);
-        if (wants_client(c))
-            moved |= read_client(c);
+        moved = connection_write_client(c);
+        if (connection_wants_client(c))
+            moved |= connection_read_client(c);
         if (c->stage == HEAD && flow_len(&c->up))
             take_head(c);
         if (c->stage == HANDSHAKE)
@@ -544,7 +350,7 @@ static void run(struct connection *c)
         if (c->stage == HELLO && flow_len(&c->up))
             take_hello(c);
         if (c->stage == RELAY)
-            moved |= relay(c);
+            moved |= connection_relay(c);
         moved |= c->stage != before;
     }
     if (c->stage == OVER)
@@ -563,9 +369,10 @@ static void on_client(void *arg, uint32_t events)
 
     /* Without a wish to read, these would be told for ever; and urgent data
      * is nothing that HTTP or TLS has. */
-    if (events & EPOLLPRI || (events & (EPOLLHUP | EPOLLERR) &&
-                              !wants_client(c) && !flow_len(&c->down)))
-        end(c);
+    if (events & EPOLLPRI ||
+        (events & (EPOLLHUP | EPOLLERR) && !connection_wants_client(c) &&
+         !flow_len(&c->down)))
+        connection_end(c);
     else
         run(c);
 }
@@ -579,7 +386,7 @@ static void on_stream(void *arg, uint32_t events)
         /* An origin that went while we wait for a client. */
         if (c->stage == HELLO || flow_len(&c->up)) {
             (void)err_set(&c->why, ERR_TRANSIENT, "the connection broke");
-            broken(c);
+            connection_broken(c);
         }
         loop_remove(c->stream_source);
         c->stream_source = NULL;
@@ -618,7 +425,7 @@ static void on_timer(void *arg)
         run(c);
         return;
     }
-    end(c);
+    connection_end(c);
 }
 
 /* ---- the whole ------------------------------------------------------------
@@ -670,7 +477,7 @@ void connection_limit(struct connection *c)
     if (c->stage == HEAD || c->stage == DIALLING)
         refuse(c, VERDICT_LIMIT, 403);
     else
-        end(c);
+        connection_end(c);
 }
 
 json_t *connection_report(const struct connection *c)
