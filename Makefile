@@ -53,7 +53,7 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 PROGRAMS := berth run-job checkout gateway launch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
-               worker/logs scheduler/queue pipelines base
+               worker/logs worker/gateway scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/checkout worker/gateway worker/sandbox \

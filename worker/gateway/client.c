@@ -17,9 +17,10 @@
 struct gateway {
     struct gateway_spec spec; /* listener and setup are not used any more */
     pid_t pid;                /* 0: reaped */
+    int status;               /* of its end, once reaped */
     struct loop_source *child;
     struct channel *channel; /* owned */
-    bool is_ready, is_over;
+    bool is_ready, is_over, is_settling;
 };
 
 /* The last thing in its caller: what it calls may stop the gateway. */
@@ -78,22 +79,38 @@ static void on_frame(void *arg, const struct frame *frame)
     }
 }
 
-/* Its end, which follows, says more. */
+static void explain(struct gateway *gateway, int status);
+
+/* What it told is all read. Its end says more, if it is known yet. */
 static void on_closed(void *arg, const struct err *err UNUSED)
 {
     struct gateway *gateway = arg;
 
     channel_free(STEAL(gateway->channel));
+    if (!gateway->pid)
+        explain(gateway, gateway->status);
 }
 
 static void on_child(void *arg, pid_t pid UNUSED, int status)
 {
     struct gateway *gateway = arg;
-    struct err err;
 
     gateway->pid = 0;
     gateway->child = NULL;
-    if (WIFSIGNALED(status))
+    if (gateway->channel) {
+        gateway->status = status;
+        return;
+    }
+    explain(gateway, status);
+}
+
+static void explain(struct gateway *gateway, int status)
+{
+    struct err err;
+
+    if (gateway->is_settling)
+        (void)err_set(&err, ERR_CANCELLED, "the sandbox's gateway was ended");
+    else if (WIFSIGNALED(status))
         (void)err_set(&err, ERR_TRANSIENT,
                       "the sandbox's gateway to the network was killed by "
                       "signal %d (SIG%s)",
@@ -171,6 +188,13 @@ int gateway_start(const struct gateway_spec *spec, struct gateway **out_gateway,
         mem_wipe(text, strlen(text));
     free(text);
     return rc;
+}
+
+void gateway_settle(struct gateway *gateway)
+{
+    gateway->is_settling = true;
+    if (gateway->channel)
+        channel_send(gateway->channel, GATEWAY_FRAME_END, 0, "{}", 2);
 }
 
 void gateway_stop(struct gateway *gateway)

@@ -40,6 +40,11 @@ struct gateway_spec {
 MUST_USE int gateway_start(const struct gateway_spec *spec,
                            struct gateway **out_gateway, struct err *err);
 /**
+ * End every connection; their reports come, then on_lost with an `err` of
+ * ERR_CANCELLED. For who waits for that, a second at most is enough.
+ */
+void gateway_settle(struct gateway *gateway);
+/**
  * Kill it, connections and all, and reap it. Reports that have not been read
  * are lost. NULL is fine.
  */

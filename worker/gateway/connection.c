@@ -21,11 +21,19 @@ static void run(struct connection *c);
 /* ---- stages ---------------------------------------------------------------
  */
 
+void connection_settle(struct connection *c)
+{
+    if (!c->reported)
+        c->spec.on_report(c->spec.arg, c);
+    c->reported = true;
+}
+
 static void on_over(void *arg)
 {
     struct connection *c = arg;
 
     c->timer = NULL;
+    connection_settle(c);
     c->spec.on_end(c->spec.arg, c);
 }
 
@@ -78,6 +86,8 @@ static void take_leave(struct connection *c, const void *data, size_t len)
     c->down.ended = true;
     flow_drop(&c->up, flow_len(&c->up));
     enter(c, FAREWELL, LINGER_MS);
+    /* Before the client knows, whose end may be that of a step. */
+    connection_settle(c);
 }
 
 /* An answer of our own, with the reason that `why` has. */

@@ -39,6 +39,8 @@ struct connection_spec {
     SSL_CTX *(*context)(void *arg, struct err *err);
     /** So many bytes more have passed: false when that was too much. */
     bool (*spend)(void *arg, size_t bytes);
+    /** Once, when there is nothing to add to connection_report(). */
+    void (*on_report)(void *arg, const struct connection *connection);
     /** It is over, and may be freed here. From the loop. */
     void (*on_end)(void *arg, struct connection *connection);
     void *arg;
@@ -51,6 +53,8 @@ MUST_USE int connection_new(const struct connection_spec *spec, int client,
 void connection_free(struct connection *connection);
 OWNER(connection)
 
+/** Call on_report, unless that was done. */
+void connection_settle(struct connection *connection);
 /** End what is under way; on_end follows from the loop. */
 void connection_limit(struct connection *connection);
 

@@ -29,6 +29,7 @@ struct connection {
     int64_t began_ms, moved_ms; /* moved: the last byte */
     uint64_t up_bytes, down_bytes;
     enum verdict verdict;
+    bool reported;
     struct err why;
 };
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FLUSH_MS 1000
+
 struct gateway {
     struct loop *loop; /* owned, as the rest */
     struct channel *up;
@@ -26,7 +28,17 @@ static void fail(struct gateway *gateway, const struct err *err)
     gateway->failed = true;
     channel_send(gateway->up, GATEWAY_FRAME_FAILED, 0, err->msg,
                  strlen(err->msg));
-    (void)!channel_flush(gateway->up, 1000, &ignored);
+    (void)!channel_flush(gateway->up, FLUSH_MS, &ignored);
+    loop_stop(gateway->loop);
+}
+
+static void settle(struct gateway *gateway)
+{
+    struct err ignored;
+
+    if (gateway->server)
+        server_settle(gateway->server);
+    (void)!channel_flush(gateway->up, FLUSH_MS, &ignored);
     loop_stop(gateway->loop);
 }
 
@@ -35,6 +47,10 @@ static void on_frame(void *arg, const struct frame *frame)
     struct gateway *gateway = arg;
     struct err err;
 
+    if (frame->type == GATEWAY_FRAME_END) {
+        settle(gateway);
+        return;
+    }
     if (frame->type != GATEWAY_FRAME_SETUP || gateway->setup)
         return;
     if (setup_parse(frame->data, frame->len, &gateway->setup, &err) < 0 ||

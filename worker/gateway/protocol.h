@@ -25,10 +25,11 @@ enum gateway_frame {
      *  "head_ms", "connect_ms", "idle_ms": N}
      */
     GATEWAY_FRAME_SETUP = 1,
+    GATEWAY_FRAME_END, /* down: end all, report it, and end; {} */
 
     GATEWAY_FRAME_READY = 16, /* up: it listens; {} */
     /*
-     * Up: a connection has ended.
+     * Up: a connection has ended, or was refused just now.
      * {"host", "port", "address" (or ""), "up", "down": bytes, "ms",
      *  "verdict": "allowed", or "host", "address", "sni", "request", "limit",
      *  "failed", "message": what a person is told, or ""}

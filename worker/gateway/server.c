@@ -75,8 +75,10 @@ static bool spend(void *arg, size_t bytes)
 static void on_accept(void *arg, uint32_t events);
 static void resume(void *arg);
 
-static void report(struct server *server, const struct connection *connection)
+static void report(void *arg, const struct connection *connection)
 {
+    const struct guest *guest = arg;
+    struct server *server = guest->server;
     json_t *doc = connection_report(connection);
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 
@@ -97,12 +99,11 @@ static void guest_free(struct guest *guest)
     free(guest);
 }
 
-static void on_end(void *arg, struct connection *connection)
+static void on_end(void *arg, struct connection *connection UNUSED)
 {
     struct guest *guest = arg;
     struct server *server = guest->server;
 
-    report(server, connection);
     guest_free(guest);
     if (!server->timer)
         resume(server);
@@ -120,6 +121,7 @@ static void take(struct server *server, int fd)
         .setup = server->setup,
         .context = context_of,
         .spend = spend,
+        .on_report = report,
         .on_end = on_end,
         .arg = guest,
     };
@@ -213,6 +215,19 @@ int server_new(struct loop *loop, const struct setup *setup, int listener,
         return -1;
     *out_server = STEAL(server);
     return 0;
+}
+
+void server_settle(struct server *server)
+{
+    struct guest *guest;
+
+    loop_remove(server->source);
+    loop_remove(server->timer);
+    server->source = server->timer = NULL;
+    LIST_FOREACH(guest, &server->guests, link)
+    {
+        connection_settle(guest->connection);
+    }
 }
 
 void server_free(struct server *server)

@@ -230,6 +230,11 @@ static void finish(struct job *job)
     loop_stop(job->loop);
 }
 
+static void on_settled(void *arg)
+{
+    finish(arg);
+}
+
 /* Steps are left, and nothing says that the job failed. */
 static bool may_pass(const struct job *job)
 {
@@ -251,8 +256,12 @@ static void next_step(void *arg)
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
                         "the sandbox died between two steps: %.800s",
                         job->why_lost.msg);
-    if (job->killed || job->lost || job->index == job->result->step_count) {
+    if (job->killed || job->lost) {
         finish(job);
+        return;
+    }
+    if (job->index == job->result->step_count) {
+        machine_settle(job->machine, on_settled, job);
         return;
     }
     if (condition_eval(job->start->pipeline->steps[job->index].condition, &expr,
@@ -358,8 +367,16 @@ static void take_cancel(struct job *job, const struct frame *frame)
     job->cancelled = true;
 }
 
+static void on_note(void *arg, const char *text)
+{
+    struct job *job = arg;
+
+    output_note(job->output, "%s", text);
+}
+
 static void begin(struct job *job)
 {
+    const struct machine_events events = {on_lost, on_note, job};
     struct err err = {0};
 
     job->result = job_result_new(job->start);
@@ -367,8 +384,7 @@ static void begin(struct job *job)
     job->timeout = loop_add_timer(
         job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
         on_job_timeout, job);
-    if (machine_new(job->loop, job->start, on_lost, job, &job->machine, &err) <
-        0) {
+    if (machine_new(job->loop, job->start, &events, &job->machine, &err) < 0) {
         job_result_fail(job->result,
                         err.kind == ERR_USER ? REASON_PIPELINE_INVALID
                                              : REASON_SANDBOX_FAILED,

@@ -330,7 +330,7 @@ static int tame(struct sandbox *sb, pid_t pid, struct err *err)
         return err_set(err, ERR_TRANSIENT, "the runtime wrote no pid file");
     if (!sb->rootless && runtime_tame(sb->runtime, pid, err) < 0)
         return -1;
-    if (sb->wants == SANDBOX_NETWORK_NONE)
+    if (sb->wants != SANDBOX_NETWORK_FULL)
         return 0;
     return network_start(sb->loop, pid, sb->rootless, on_network, sb,
                          &sb->network, err);
@@ -351,7 +351,7 @@ static void complete(void *arg)
     set_timer(sb, BOOT_MS, on_boot_timeout);
     if (tame(sb, pid, &err) < 0)
         fail(sb, &err);
-    else if (sb->wants == SANDBOX_NETWORK_NONE)
+    else if (sb->wants != SANDBOX_NETWORK_FULL)
         succeed(sb);
 }
 
@@ -430,6 +430,14 @@ static int check_running(const struct sandbox *sb, struct err *err)
     if (sb->last.kind != ERR_NONE)
         return err_set(err, ERR_TRANSIENT, "%.900s", sb->last.msg);
     return 0;
+}
+
+static int oci_listen(struct sandbox *sb, uint16_t port, int *out_fd,
+                      struct err *err)
+{
+    if (check_running(sb, err) < 0)
+        return -1;
+    return network_listen(runtime_init_pid(sb->runtime), port, out_fd, err);
 }
 
 static int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
@@ -538,6 +546,7 @@ const struct sandbox_driver sandbox_oci = {
     .unenforced = oci_unenforced,
     .bind_readonly = oci_bind_readonly,
     .start = oci_start,
+    .listen = oci_listen,
     .exec = oci_exec,
     .kill_all = oci_kill_all,
     .pause_output = oci_pause_output,
