@@ -125,12 +125,13 @@ static int add_within(const struct job_start *start, json_t *setup,
     return 0;
 }
 
-static int make_setup(const struct job_start *start, json_t *setup,
+static int fill_setup(const struct job_start *start, json_t *setup,
                       struct err *err)
 {
     static const char *const passed[] = {"allow_addresses", "max_connections",
                                          "max_rate", "max_bytes"};
     const struct strv *hosts = &start->pipeline->hosts;
+    bool is_fork = !strcmp(start->trust, "fork");
     CLEANUP(strbuf) struct strbuf listed = STRBUF_MAX(32768);
     json_t *rules = json_array();
 
@@ -147,7 +148,19 @@ static int make_setup(const struct job_start *start, json_t *setup,
             return -1;
     }
     json_object_set_new(setup, "listed", json_string(listed.data));
+    if (start->inject && !is_fork)
+        json_object_set(setup, "inject", start->inject);
     return add_within(start, setup, err);
+}
+
+json_t *egress_setup(const struct job_start *start, struct err *err)
+{
+    json_t *setup = json_object();
+
+    if (fill_setup(start, setup, err) == 0)
+        return setup;
+    json_decref(setup);
+    return NULL;
 }
 
 /* ---- what it tells --------------------------------------------------------
@@ -245,7 +258,7 @@ int egress_start(const struct egress_spec *spec, struct egress **out_egress,
 {
     CLEANUP(egress) struct egress *egress = xcalloc(1, sizeof(*egress));
     CLEANUP(fd) int listener = -1;
-    json_t *setup = json_object();
+    json_t *setup = egress_setup(spec->start, err);
     struct gateway_spec gateway = {
         .loop = spec->loop,
         .uid = geteuid() == 0 ? GATEWAY_UID : 0,
@@ -255,12 +268,13 @@ int egress_start(const struct egress_spec *spec, struct egress **out_egress,
         .on_lost = on_lost,
         .arg = egress,
     };
-    int rc = make_setup(spec->start, setup, err);
+    int rc;
 
     egress->spec = *spec;
-    if (rc == 0)
-        rc = spec->driver->listen(spec->sandbox, SANDBOX_PROXY_PORT, &listener,
-                                  err);
+    if (!setup)
+        return -1;
+    rc =
+        spec->driver->listen(spec->sandbox, SANDBOX_PROXY_PORT, &listener, err);
     gateway.listener = listener;
     if (rc == 0)
         rc = gateway_start(&gateway, &egress->gateway, err);

@@ -33,6 +33,13 @@ MUST_USE int egress_check(const struct job_start *start,
                           const struct sandbox_driver *driver, struct err *err);
 
 /**
+ * What the gateway of the job is told (worker/gateway/protocol.h): presets
+ * worked out, a fork's job narrowed to fork_hosts and without fields to inject.
+ * The caller's (json_decref). NULL: ERR_USER, a preset of no use here.
+ */
+MUST_USE json_t *egress_setup(const struct job_start *start, struct err *err);
+
+/**
  * Listen inside, and start the gateway outside. Callbacks come from the loop;
  * egress_free() is fine in them. Blocks some milliseconds.
  */

@@ -121,7 +121,10 @@ static int take_gateway(struct job_start *start, const json_t *doc,
 {
     static const char *const lists[] = {"allow_addresses", "fork_hosts"};
     json_t *gateway = json_object_get(doc, "gateway");
+    json_t *inject = json_object_get(doc, "inject");
 
+    if (inject && !json_is_array(inject))
+        return err_set(err, ERR_USER, "'inject' must be a list");
     if (gateway && !json_is_object(gateway))
         return err_set(err, ERR_USER, "'gateway' must be an object");
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -138,6 +141,7 @@ static int take_gateway(struct job_start *start, const json_t *doc,
                                lists[i]);
         }
     }
+    start->inject = json_incref(inject);
     start->gateway = gateway ? json_incref(gateway) : json_object();
     return 0;
 }
@@ -189,6 +193,7 @@ void job_start_free(struct job_start *start)
     strv_clear(&start->env);
     json_decref(start->inputs);
     json_decref(start->matrix);
+    json_decref(start->inject);
     json_decref(start->gateway);
     pipeline_free(start->pipeline);
     free(start);
