@@ -231,7 +231,7 @@ static int take_field(struct proxy_request *r, struct framing *f,
 
     if (*line.at == ' ' || *line.at == '\t')
         return refuse(err, "folded fields are not taken");
-    if (!is_token(name))
+    if (!colon || !is_token(name))
         return refuse(err, "a field of the request is malformed");
     value = trim((struct span){colon + 1, line.len - name.len - 1});
     for (size_t i = 0; i < value.len; i++)

@@ -203,6 +203,8 @@ static void test_killed(void **state UNUSED)
     json_decref(setup);
 }
 
+#define INJECT(rest) "{\"inject\": [{\"host\": \"a.b\", " rest "}]}"
+
 static void test_bad_setup(void **state UNUSED)
 {
     static const char *const bad[] = {
@@ -212,11 +214,9 @@ static void test_bad_setup(void **state UNUSED)
         "{\"allow_addresses\": [\"10.0.0.1/8\"]}",
         "{\"max_connections\": 0}",
         "{\"max_bytes\": -1}",
-        "{\"inject\": [{\"host\": \"a.example\"}]}",
-        "{\"inject\": [{\"host\": \"a.example\", \"header\": \"A b\","
-        " \"value\": \"x\"}]}",
-        "{\"inject\": [{\"host\": \"a.example\", \"header\": \"A\","
-        " \"value\": \"x\\r\\nHost: y\"}]}",
+        INJECT("\"header\": \"A\""),
+        INJECT("\"header\": \"A b\", \"value\": \"x\""),
+        INJECT("\"header\": \"A\", \"value\": \"x\\n\""),
         "[]",
     };
 
