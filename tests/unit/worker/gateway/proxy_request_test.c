@@ -23,8 +23,8 @@ static void test_connect(void **state UNUSED)
     static const char *const good[] = {
         "CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n",
         "CONNECT h.example:443 HTTP/1.1\r\nHost: h.example\r\n\r\n",
-        "CONNECT H.Example.:443 HTTP/1.1\r\nhost:  h.example:443 \r\n"
-        "Proxy-Connection: Keep-Alive\r\nUser-Agent: x\r\n\r\n",
+        ("CONNECT H.Example.:443 HTTP/1.1\r\nhost:  h.example:443 \r\n"
+         "Proxy-Connection: Keep-Alive\r\nUser-Agent: x\r\n\r\n"),
         "CONNECT h.example:443 HTTP/1.0\r\n\r\n",
     };
 
