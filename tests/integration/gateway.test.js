@@ -184,6 +184,12 @@ tests['CONNECT: a ClientHello in pieces, and with the request'] =
         await until(() => heard.text === all.toString('latin1'), 'the records');
         early.destroy();
         heard.text = '';
+        // The answer to CONNECT comes also before a refusal.
+        const wrong = await ask(g, Buffer.concat([Buffer.from('CONNECT ' +
+            'www.example.net:443 HTTP/1.1\r\nHost: www.example.net\r\n\r\n'),
+        captured]));
+        assert(/^HTTP\/1\.1 200 [^]*\r\n\r\n\x15\x03\x03\0\x02\x02\x31$/
+            .test(wrong), JSON.stringify(wrong));
     });
 
 tests['CONNECT: another server name, none, or no TLS: not a byte goes on'] =
@@ -403,11 +409,13 @@ tests['bounds: connections a second'] = () => withGateway(
 
 tests['bounds: bytes of the job'] = () => withGateway(
     { max_bytes: 1000000 }, async (g) => {
+        const waiting = ask(g, get('mute.example.net'));
         const text = await ask(g, get('ok.example.net', '/bytes/3000000'));
         assert(text.length < 1200000, String(text.length));
-        const event = await g.event();
+        const event = await g.event('ok.example.net');
         assert(event.verdict === 'limit' &&
             event.message.includes('1000000 bytes'), event);
+        assert((await waiting).includes('gateway.max_bytes'));
         const next = await ask(g, get('ok.example.net'));
         assert(next.startsWith('HTTP/1.1 403 ') &&
             next.includes('gateway.max_bytes'), next);

@@ -16,6 +16,7 @@
 
 static void on_client(void *arg, uint32_t events);
 static void on_stream(void *arg, uint32_t events);
+static void set_interest(struct connection *c);
 static void run(struct connection *c);
 
 /* ---- stages ---------------------------------------------------------------
@@ -78,7 +79,6 @@ static void take_leave(struct connection *c, const void *data, size_t len)
     loop_remove(c->stream_source);
     c->stream_source = NULL;
     stream_free(STEAL(c->stream));
-    flow_clear(&c->down);
     at = flow_space(&c->down, &space);
     len = len < space ? len : space;
     memcpy(at, data, len);
@@ -88,6 +88,7 @@ static void take_leave(struct connection *c, const void *data, size_t len)
     enter(c, FAREWELL, LINGER_MS);
     /* Before the client knows, whose end may be that of a step. */
     connection_settle(c);
+    set_interest(c);
 }
 
 /* An answer of our own, with the reason that `why` has. */
