@@ -39,9 +39,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
-         worker/logs worker/artifacts worker/supervisor worker/job worker/checkout \
-         worker/sandbox \
-         worker/sandbox/launch cli
+         worker/logs worker/artifacts worker/supervisor worker/job \
+         worker/checkout worker/gateway worker/sandbox worker/sandbox/launch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -51,24 +50,30 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout launch log-store
+PROGRAMS := berth run-job checkout gateway launch log-store
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
-               worker/artifacts worker/logs scheduler/queue pipelines base
+               worker/artifacts worker/logs worker/gateway scheduler/queue \
+               pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
-ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/sandbox pipelines base
+ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/gateway \
+                 worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
 PKGS_checkout := libgit2 jansson
+MAIN_gateway := worker/gateway
+ROOMS_gateway := worker/gateway base
+PKGS_gateway := jansson libcares openssl
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
 MAIN_log-store := worker/logs
 ROOMS_log-store := worker/logs scheduler/queue base
 PKGS_log-store := libzstd
-ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd
+ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
+            openssl
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

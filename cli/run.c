@@ -8,6 +8,7 @@
 #include "cli/env_file.h"
 #include "cli/pipeline_file.h"
 #include "cli/run_job.h"
+#include "cli/settings.h"
 #include "cli/source.h"
 #include "cli/text.h"
 #include "scheduler/queue/submit.h"
@@ -30,6 +31,7 @@ struct run_options {
     const char *env_file;
     const char *redis;
     const char *runtime;
+    struct settings_options settings;
     bool json;
     bool keep;
     bool quiet;
@@ -60,6 +62,7 @@ static const struct option_def options[] = {
      OPTION_STRING, FIELD(redis)},
     {"runtime", 0, "PATH", "the OCI runtime (default: crun or runc, as found)",
      OPTION_STRING, FIELD(runtime)},
+    SETTINGS_OPTION_DEFS(struct run_options, settings),
     {"json", 0, NULL,
      "the result as JSON on standard output, all else\non standard error",
      OPTION_FLAG, FIELD(json)},
@@ -278,6 +281,21 @@ static int check_options(struct run_options *opts, struct err *err)
     return opts->redis ? redis_url_parse(opts->redis, &url, err) : 0;
 }
 
+/* Of the configuration a run takes what its gateway may do, if it has one. */
+static int load_gateway(const struct run_options *opts,
+                        const struct pipeline *pipeline, json_t **out_gateway,
+                        struct err *err)
+{
+    CLEANUP(settings) struct settings *settings = NULL;
+
+    if (pipeline->network != NETWORK_HOSTS)
+        return 0;
+    if (settings_get(&opts->settings, NULL, &settings, err) < 0)
+        return -1;
+    *out_gateway = settings_gateway(settings);
+    return 0;
+}
+
 /* Everything that can be wrong with the command line is found before Redis. */
 static int run(struct run_options *opts, const char *name, int *out_status,
                struct err *err)
@@ -287,7 +305,7 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     CLEANUP(mem) char *payload = NULL;
     CLEANUP(mem) char *heading = NULL;
     struct run_request request = {.json = opts->json};
-    json_t *secrets = NULL;
+    json_t *secrets = NULL, *gateway = NULL;
     int rc;
     char id[] = "run-xxxxxxxxxxxxxxxx";
     char pool[] = "local-xxxxxxxxxxxxxxxx";
@@ -302,7 +320,8 @@ static int run(struct run_options *opts, const char *name, int *out_status,
         return -1;
     if (make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
             0 ||
-        check_size(payload, secrets, err) < 0) {
+        check_size(payload, secrets, err) < 0 ||
+        load_gateway(opts, pipeline, &gateway, err) < 0) {
         json_decref(secrets);
         return -1;
     }
@@ -315,10 +334,12 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     request.pool = pool;
     request.payload = payload;
     request.secrets = secrets;
+    request.gateway = gateway;
     request.heading = heading;
     *out_status = EXIT_INFRASTRUCTURE;
     rc = run_job(&request, out_status, err);
     json_decref(secrets);
+    json_decref(gateway);
     return rc;
 }
 
@@ -336,5 +357,6 @@ int cmd_run(int argc, char **argv)
     else if (run(&opts, operands.items[0], &status, &err) < 0)
         log_error("%s", err.msg);
     strv_clear(&opts.inputs);
+    strv_clear(&opts.settings.sets);
     return status;
 }

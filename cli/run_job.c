@@ -207,7 +207,8 @@ static int start(struct run *run, struct err *err)
     char host[256] = "";
     struct supervisor_options options = {.limits = {.capacity = 1},
                                          .one_shot = true,
-                                         .secrets = run->request->secrets};
+                                         .secrets = run->request->secrets,
+                                         .gateway = run->request->gateway};
     struct supervisor_events events = {.on_started = on_started,
                                        .on_frame = on_frame,
                                        .on_ended = on_ended,

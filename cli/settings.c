@@ -260,3 +260,23 @@ int settings_make_state_dir(const struct settings *settings, struct err *err)
         return err_set(err, ERR_USER, "set state_dir: there is no default");
     return dir_make(settings->state_dir, 0711, err);
 }
+
+static json_t *list_json(const struct strv *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
+json_t *settings_gateway(const struct settings *settings)
+{
+    return json_pack("{s:o, s:o, s:I, s:I, s:I}", "allow_addresses",
+                     list_json(&settings->gateway.allow_addresses),
+                     "fork_hosts", list_json(&settings->gateway.fork_hosts),
+                     "max_connections",
+                     (json_int_t)settings->gateway.max_connections, "max_rate",
+                     (json_int_t)settings->gateway.max_rate, "max_bytes",
+                     (json_int_t)settings->gateway.max_bytes);
+}

@@ -37,6 +37,10 @@ struct settings {
         struct strv labels;
     } worker;
     struct {
+        struct strv allow_addresses, fork_hosts;
+        int64_t max_connections, max_rate, max_bytes;
+    } gateway;
+    struct {
         char *store;
         int64_t keep_ms, keep_bytes;
     } log;
@@ -138,6 +142,12 @@ MUST_USE int settings_get(const struct settings_options *options,
  */
 MUST_USE int settings_make_state_dir(const struct settings *settings,
                                      struct err *err);
+
+/**
+ * "gateway" of worker/job/events.h, as it is configured. The caller's
+ * (json_decref).
+ */
+MUST_USE json_t *settings_gateway(const struct settings *settings);
 
 /** ERR_USER unless a pool, worker or scheduler may be called that. */
 MUST_USE int settings_check_name(const char *text, struct err *err);

@@ -1,10 +1,12 @@
 /* cli/settings_table.c - the keys of berth's configuration. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/host_rule.h"
 #include "base/redis.h"
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
 #include "pipelines/load.h"
+#include "worker/gateway/address.h"
 
 #include <sched.h>
 #include <string.h>
@@ -47,6 +49,20 @@ static int check_label(const char *text, struct err *err)
                        "letter or digit, at most %d",
                        LOAD_MAX_LABEL);
     return 0;
+}
+
+static int check_range(const char *text, struct err *err)
+{
+    struct address_range range;
+
+    return address_range_parse(text, &range, err);
+}
+
+static int check_host(const char *text, struct err *err)
+{
+    struct host_rule rule;
+
+    return network_is_preset(text) ? 0 : host_rule_parse(text, &rule, err);
 }
 
 /* ---- what the host decides ---------------------------------------------- */
@@ -315,6 +331,47 @@ static const struct config_key keys[] = {
      .initial = "1h",
      RANGE(SECOND, 7 * DAY),
      .help = "How long a worker that was asked to end lets its jobs run on."},
+
+    {.name = "gateway.allow_addresses",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(gateway.allow_addresses),
+     .initial = "",
+     .check = check_range,
+     .help = "Private and other special addresses (`10.1.2.0/24`) that jobs "
+             "with a list of hosts may reach all the same, when a host that is "
+             "listed has one."},
+    {.name = "gateway.fork_hosts",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(gateway.fork_hosts),
+     .initial = "",
+     .check = check_host,
+     .help = "What jobs of forks may reach at most, written as in `network` of "
+             "a pipeline; they are refused `network: full` then. All that "
+             "their pipeline lists, if this is empty."},
+    {.name = "gateway.max_connections",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_INTEGER,
+     AT(gateway.max_connections),
+     .initial = "128",
+     RANGE(1, 400),
+     .help = "How many connections out of a job with a list of hosts there are "
+             "at once; further ones wait."},
+    {.name = "gateway.max_rate",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_INTEGER,
+     AT(gateway.max_rate),
+     .initial = "100",
+     RANGE(1, 100000),
+     .help = "How many it may open a second; further ones wait."},
+    {.name = "gateway.max_bytes",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_SIZE,
+     AT(gateway.max_bytes),
+     .initial = "10GiB",
+     RANGE(1, 1024 * TIB),
+     .help = "How much it may send and receive in all."},
 
     {.name = "log.store",
      .type = CONFIG_PATH,

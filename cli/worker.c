@@ -62,6 +62,7 @@ struct worker {
     struct notify *notify;         /* owned; uses the loop */
     struct queue *queue;           /* owned; uses the loop */
     struct log_store *logs;        /* owned */
+    json_t *gateway;               /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
     struct helper *sweeper;        /* owned; removes old artifacts; or NULL */
     struct loop_source *patience;  /* borrowed; of this stage */
@@ -284,12 +285,14 @@ static int make_supervisor(struct worker *worker, struct err *err)
 {
     const struct settings *s = worker->at.settings;
     CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
+    json_t *gateway = worker->gateway = settings_gateway(s);
     const struct supervisor_options supervisor = {
         .worker = worker->name,
         .state_dir = s->state_dir,
         .limits = limits_of(s, labels),
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
+        .gateway = gateway,
         .log_store = worker->logs,
     };
     const struct supervisor_events events = {.on_started = on_started,
@@ -434,6 +437,7 @@ static int run(const struct worker_options *given)
     helper_free(worker.sweeper);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
+    json_decref(worker.gateway);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);

@@ -19,7 +19,8 @@ build|make|builds berth|command make
 build|libc6-dev|the C library's headers|header stdio.h
 build|pkg-config|finds the libraries|command pkg-config
 build|libhiredis-dev|talks to Redis|library hiredis
-build|libssl-dev|TLS to Redis, where hiredis has it|library openssl
+build|libssl-dev|TLS to Redis and out of the gateway|library openssl
+build|libc-ares-dev|looks hosts up for sandboxes|library libcares
 build|libgit2-dev|checks repositories out|library libgit2
 build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
@@ -46,6 +47,7 @@ test|openssl|certificates for the tests' servers|command openssl
 test|runc|the other runtime|command runc
 test|busybox-static|a root file system as an image|file /bin/busybox
 test|libfaketime|clocks that are wrong|faketime
+test|iproute2|networks that a test makes for itself|command ip
 test|procps|tests look for processes left behind|command pgrep
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap

@@ -15,8 +15,10 @@
 #define LOAD_MAX_PATH         1024  /* characters */
 #define LOAD_MAX_GROUP        200   /* characters, before expansion */
 #define LOAD_MAX_LABEL        64    /* characters */
-#define LOAD_MAX_KEY          64   /* characters of a job's or a value's name */
-#define LOAD_MAX_CELL         200  /* characters of a matrix' value */
+#define LOAD_MAX_KEY          64  /* characters of a job's or a value's name */
+#define LOAD_MAX_CELL         200 /* characters of a matrix' value */
+#define LOAD_MAX_HOSTS        100
+#define LOAD_MAX_HOST         261  /* characters: *. and a port, too */
 #define LOAD_MAX_QUEUE        1000 /* runs that wait for a group */
 #define LOAD_MAX_RETRIES      10
 #define LOAD_MAX_PATTERNS     50

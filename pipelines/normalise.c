@@ -51,6 +51,18 @@ static json_t *instance_json(const struct instance_type *type)
     return object;
 }
 
+static json_t *network_json(const struct pipeline *p)
+{
+    json_t *hosts;
+
+    if (p->network != NETWORK_HOSTS)
+        return json_string(p->network == NETWORK_FULL ? "full" : "none");
+    hosts = json_array();
+    for (size_t i = 0; i < p->hosts.count; i++)
+        json_array_append_new(hosts, json_string(p->hosts.items[i]));
+    return hosts;
+}
+
 static json_t *sandbox_json(const struct pipeline *p)
 {
     json_t *object = json_object();
@@ -58,7 +70,7 @@ static json_t *sandbox_json(const struct pipeline *p)
     set_text(object, "image", p->image);
     json_object_set_new(object, "instance_type",
                         instance_json(p->instance_type));
-    set_text(object, "network", p->network == NETWORK_FULL ? "full" : "none");
+    json_object_set_new(object, "network", network_json(p));
     json_object_set_new(object, "env", env_json(&p->sandbox_env));
     return object;
 }

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/pipeline.h"
 
+#include "base/host_rule.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 #include "pipelines/diag.h"
@@ -55,6 +56,7 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline->name);
     free(pipeline->description);
     free(pipeline->image);
+    strv_clear(&pipeline->hosts);
     env_list_clear(&pipeline->sandbox_env);
     env_list_clear(&pipeline->env);
     free(pipeline);
@@ -79,6 +81,13 @@ static void env_inherit(struct env_list *env, const struct env_list *from)
         env_list_set(env, from->items[i].name, from->items[i].value);
 }
 
+static void copy_hosts(struct strv *to, const struct strv *from)
+{
+    strv_clear(to);
+    for (size_t i = 0; i < from->count; i++)
+        strv_add(to, from->items[i]);
+}
+
 void pipeline_inherit(struct pipeline *p, const struct pipeline *from)
 {
     free(p->image);
@@ -88,6 +97,7 @@ void pipeline_inherit(struct pipeline *p, const struct pipeline *from)
                            ? &p->custom_type
                            : from->instance_type;
     p->network = from->network;
+    copy_hosts(&p->hosts, &from->hosts);
     p->timeout_ms = from->timeout_ms;
     env_inherit(&p->sandbox_env, &from->sandbox_env);
     env_inherit(&p->env, &from->env);
@@ -163,21 +173,59 @@ static void load_image(struct loader *l, const struct yaml_node *value,
     l->pipeline->image = xstrdup(value->text);
 }
 
+static const char *const network_presets[] = {"npm", NULL};
+
+bool network_is_preset(const char *word)
+{
+    for (const char *const *preset = network_presets; *preset; preset++)
+        if (!strcmp(word, *preset))
+            return true;
+    return false;
+}
+
+static void load_host(struct loader *l, const struct yaml_node *value)
+{
+    struct strv *hosts = &l->pipeline->hosts;
+    struct suggest close = SUGGEST_INIT(value->text);
+    struct host_rule rule;
+    struct err err;
+
+    if (!load_is_line(l, value, LOAD_MAX_HOST))
+        return;
+    if (network_is_preset(value->text) ||
+        host_rule_parse(value->text, &rule, &err) == 0) {
+        strv_add(hosts, value->text);
+        return;
+    }
+    for (const char *const *preset = network_presets; *preset; preset++)
+        suggest_offer(&close, *preset);
+    load_fail(l, value, close.best, "'%.60s': %s", value->text, err.msg);
+}
+
+static void load_hosts(struct loader *l, const struct yaml_node *value)
+{
+    strv_clear(&l->pipeline->hosts);
+    if (!value->count)
+        load_fail(l, value, "none", "a list of hosts that is empty");
+    if (value->count > LOAD_MAX_HOSTS)
+        load_fail(l, value, NULL, "more than %d hosts", LOAD_MAX_HOSTS);
+    for (size_t i = 0; i < value->count && i < LOAD_MAX_HOSTS; i++)
+        load_host(l, value->items[i]);
+    l->pipeline->network = NETWORK_HOSTS;
+}
+
 static void load_network(struct loader *l, const struct yaml_node *value,
                          void *target UNUSED)
 {
-    static const char *const modes[] = {
-        [NETWORK_NONE] = "none", [NETWORK_FULL] = "full", NULL};
+    static const char *const words[] = {"none", "full", NULL};
     size_t i;
 
     if (value->kind == NODE_LIST) {
-        load_fail(l, value, NULL,
-                  "a list of hosts is not understood yet; say `full`, or "
-                  "`none`");
-        return;
+        load_hosts(l, value);
+    } else if (load_word(l, value, words, &i)) {
+        strv_clear(&l->pipeline->hosts);
+        l->pipeline->network = i ? NETWORK_FULL : NETWORK_NONE;
     }
-    if (load_word(l, value, modes, &i))
-        l->pipeline->network = (enum network_mode)i;
 }
 
 static void load_sandbox_env(struct loader *l, const struct yaml_node *value,

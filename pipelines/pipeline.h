@@ -78,7 +78,10 @@ struct step {
     unsigned port;        /* STEP_EXPOSE_PORT */
 };
 
-enum network_mode { NETWORK_NONE, NETWORK_FULL };
+enum network_mode { NETWORK_NONE, NETWORK_HOSTS, NETWORK_FULL };
+
+/** Whether `word`, in a list of `network`, stands for hosts: npm. */
+bool network_is_preset(const char *word);
 
 /** vCPU, memory, disk, pids of an instance type. */
 struct instance_type {
@@ -96,6 +99,8 @@ struct pipeline {
     const struct instance_type *instance_type; /* static, or &custom_type */
     struct instance_type custom_type;
     enum network_mode network;
+    struct strv hosts; /* owned; NETWORK_HOSTS: presets and rules (host_rule.h)
+                        */
     struct env_list sandbox_env;
     struct env_list env;
     int64_t timeout_ms; /* of the job; 60 min unless said otherwise */

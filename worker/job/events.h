@@ -36,6 +36,11 @@ enum job_frame {
  *   "base": "", "change": "", "trust": "member",
  *   "username": "", "password": "", for an http(s) repo; never stored,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
+ *   "gateway": {"allow_addresses": ["10.0.0.0/8"], "fork_hosts": ["npm"],
+ *               "max_connections": N, "max_rate": N, "max_bytes": N}: the
+ *               worker's own, never the document's
+ *   "inject": [{"host", "header", "value"}]: fields that the gateway puts into
+ *             requests to a host, for trust member only; never stored
  *   "log_stream": "berth:{pool}:log:…", "keep": false }
  */
 

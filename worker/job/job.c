@@ -198,6 +198,11 @@ static void finish(struct job *job)
     loop_stop(job->loop);
 }
 
+static void on_settled(void *arg)
+{
+    finish(arg);
+}
+
 static void on_last_grace_over(void *arg)
 {
     struct job *job = arg;
@@ -210,7 +215,7 @@ static void on_last_grace_over(void *arg)
 static void wind_down(struct job *job)
 {
     if (job->lost || !job->backgrounds || !backgrounds_any(job->backgrounds)) {
-        finish(job);
+        machine_settle(job->machine, on_settled, job);
         return;
     }
     /* No limit may take back what has passed. */
@@ -255,7 +260,7 @@ static void on_background_end(void *arg, size_t index,
             fail_background(job, index, end);
     }
     if (job->winding_down && !backgrounds_any(job->backgrounds))
-        finish(job);
+        machine_settle(job->machine, on_settled, job);
 }
 
 /* Steps are left, and nothing says that the job failed. */
@@ -409,8 +414,16 @@ static void prepare_running(struct job *job)
     job->backgrounds = backgrounds_new(&spec);
 }
 
+static void on_note(void *arg, const char *text)
+{
+    struct job *job = arg;
+
+    output_note(job->output, "%s", text);
+}
+
 static void begin(struct job *job)
 {
+    const struct machine_events events = {on_lost, on_note, job};
     struct err err = {0};
 
     job->result = job_result_new(job->start);
@@ -418,8 +431,7 @@ static void begin(struct job *job)
     job->timeout = loop_add_timer(
         job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
         on_job_timeout, job);
-    if (machine_new(job->loop, job->start, on_lost, job, &job->machine, &err) <
-        0) {
+    if (machine_new(job->loop, job->start, &events, &job->machine, &err) < 0) {
         job_result_fail(job->result,
                         err.kind == ERR_USER ? REASON_PIPELINE_INVALID
                                              : REASON_SANDBOX_FAILED,

@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/state.h"
 #include "worker/checkout/client.h"
+#include "worker/job/egress.h"
 #include "worker/sandbox/forward.h"
 
 #include <stdlib.h>
@@ -22,14 +23,14 @@ struct machine {
     const struct job_start *start; /* borrowed */
     const struct sandbox_driver *driver;
     struct sandbox *sandbox; /* owned */
+    struct egress *egress;   /* owned; NULL without */
     char *mirror;            /* owned, or NULL */
     bool booted;
     bool running;
     struct err refused; /* why it did not start */
     machine_ready_fn *ready;
     void *ready_arg;
-    machine_lost_fn *lost;
-    void *lost_arg;
+    struct machine_events events;
     struct {
         unsigned port;
         struct forward *forward; /* owned */
@@ -77,8 +78,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .id = id,
         .image = pipeline->image,
         .runtime = *start->runtime ? start->runtime : NULL,
-        .network = pipeline->network == NETWORK_FULL ? SANDBOX_NETWORK_FULL
-                                                     : SANDBOX_NETWORK_NONE,
+        .network = egress_network(pipeline),
         .cpu_millis = pipeline->instance_type->cpu_millis,
         .memory_bytes = pipeline->instance_type->memory_bytes,
         .disk_bytes = pipeline->instance_type->disk_bytes,
@@ -93,17 +93,17 @@ static int create_sandbox(struct machine *machine, struct err *err)
 }
 
 int machine_new(struct loop *loop, const struct job_start *start,
-                machine_lost_fn *lost, void *arg, struct machine **out_machine,
-                struct err *err)
+                const struct machine_events *events,
+                struct machine **out_machine, struct err *err)
 {
     struct machine *machine = xcalloc(1, sizeof(*machine));
 
     machine->loop = loop;
     machine->start = start;
     machine->driver = &sandbox_oci;
-    machine->lost = lost;
-    machine->lost_arg = arg;
-    if (create_sandbox(machine, err) < 0 ||
+    machine->events = *events;
+    if (egress_check(start, machine->driver, err) < 0 ||
+        create_sandbox(machine, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)) {
         struct err ignored;
 
@@ -123,7 +123,7 @@ static void answer(struct machine *machine, const struct err *err)
         ready(machine->ready_arg, err);
 }
 
-static void on_started(void *arg, const struct err *err)
+static void on_running(void *arg, const struct err *err)
 {
     struct machine *machine = arg;
 
@@ -137,10 +137,39 @@ static void on_lost(void *arg, const struct err *err)
 {
     struct machine *machine = arg;
 
-    machine->lost(machine->lost_arg, err);
+    machine->events.on_lost(machine->events.arg, err);
 }
 
-static void on_running(void *arg)
+static void on_note(void *arg, const char *text)
+{
+    struct machine *machine = arg;
+
+    machine->events.on_note(machine->events.arg, text);
+}
+
+/* Not ready before there is a way out. */
+static void on_started(void *arg, const struct err *err)
+{
+    struct machine *machine = arg;
+    struct egress_spec spec = {
+        .loop = machine->loop,
+        .start = machine->start,
+        .driver = machine->driver,
+        .sandbox = machine->sandbox,
+        .on_ready = on_running,
+        .on_lost = on_lost,
+        .on_note = on_note,
+        .arg = machine,
+    };
+    struct err why;
+
+    if (err || machine->start->pipeline->network != NETWORK_HOSTS)
+        on_running(machine, err);
+    else if (egress_start(&spec, &machine->egress, &why) < 0)
+        on_running(machine, &why);
+}
+
+static void on_booted(void *arg)
 {
     answer(arg, NULL);
 }
@@ -157,13 +186,21 @@ void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
     machine->ready = ready;
     machine->ready_arg = arg;
     if (machine->running) {
-        (void)loop_add_timer(machine->loop, 0, on_running, machine);
+        (void)loop_add_timer(machine->loop, 0, on_booted, machine);
     } else if (machine->booted ||
                machine->driver->start(machine->sandbox, on_started, on_lost,
                                       machine, &machine->refused) < 0) {
         (void)loop_add_timer(machine->loop, 0, on_refused, machine);
     }
     machine->booted = true;
+}
+
+void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
+{
+    if (machine->egress && machine->running)
+        egress_settle(machine->egress, done, arg);
+    else
+        (void)loop_add_timer(machine->loop, 0, done, arg);
 }
 
 bool machine_is_booted(const struct machine *machine)
@@ -235,6 +272,7 @@ int machine_destroy(struct machine *machine, struct err *err)
 
     if (!machine)
         return 0;
+    egress_free(machine->egress);
     for (size_t i = 0; i < machine->forward_count; i++)
         forward_free(machine->forwards[i].forward);
     if (machine->sandbox)

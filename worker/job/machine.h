@@ -12,14 +12,23 @@ struct machine;
 typedef void machine_ready_fn(void *arg, const struct err *err);
 /** The sandbox died unasked; nothing runs in it any more. */
 typedef void machine_lost_fn(void *arg, const struct err *err);
+/** A line for the job's log. */
+typedef void machine_note_fn(void *arg, const char *text);
+
+struct machine_events {
+    machine_lost_fn *on_lost;
+    machine_note_fn *on_note;
+    void *arg;
+};
 
 /**
  * Create the job's sandbox below `<state>/sandboxes` (no process yet). Where
  * the pipeline checks something out, the repository's mirror directory is made
- * and bound read-only at MACHINE_MIRROR. Borrows `loop` and `start`.
+ * and bound read-only at MACHINE_MIRROR. Borrows `loop` and `start`;
+ * the events are copied. ERR_USER: it may not have what it asks for.
  */
 MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
-                         machine_lost_fn *lost, void *arg,
+                         const struct machine_events *events,
                          struct machine **out_machine, struct err *err);
 
 /** Where the repository's mirror is inside. */
@@ -28,6 +37,12 @@ MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
 
 /** Boot it, or answer at once (from the loop) when it runs already. */
 void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);
+/**
+ * Before a good end: have all said that is to be said of its network, and call
+ * `done`, from the loop, within a second. Only machine_destroy() then.
+ */
+void machine_settle(struct machine *machine, void (*done)(void *arg),
+                    void *arg);
 /** Whether machine_boot() has been asked for. */
 bool machine_is_booted(const struct machine *machine);
 

@@ -3,6 +3,7 @@
 #include "worker/job/result.h"
 
 #include "base/clock.h"
+#include "base/strbuf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +229,18 @@ static json_t *usage_json(const struct job_result *result)
     return doc;
 }
 
+/* "none", "full", or the hosts as they were listed. */
+static json_t *network_json(const struct pipeline *pipeline)
+{
+    CLEANUP(strbuf) struct strbuf hosts = STRBUF_MAX(32768);
+
+    if (pipeline->network != NETWORK_HOSTS)
+        return json_string(pipeline->network == NETWORK_FULL ? "full" : "none");
+    for (size_t i = 0; i < pipeline->hosts.count; i++)
+        strbuf_addf(&hosts, "%s%s", i ? ", " : "", pipeline->hosts.items[i]);
+    return json_string(hosts.data);
+}
+
 static json_t *sandbox_json(const struct job_result *result,
                             const struct job_start *start, const char *driver)
 {
@@ -238,9 +251,7 @@ static json_t *sandbox_json(const struct job_result *result,
     json_object_set_new(doc, "image", text_json(pipeline->image));
     json_object_set_new(doc, "instance_type",
                         json_string(pipeline->instance_type->name));
-    json_object_set_new(
-        doc, "network",
-        json_string(pipeline->network == NETWORK_FULL ? "full" : "none"));
+    json_object_set_new(doc, "network", network_json(pipeline));
     json_object_set_new(
         doc, "unenforced",
         text_json(result->unenforced ? result->unenforced : ""));

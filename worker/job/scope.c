@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/scope.h"
 
+#include "worker/job/egress.h"
 #include "worker/sandbox/hostenv.h"
 
 #include <string.h>
@@ -106,10 +107,7 @@ static void add_host(const struct pipeline *pipeline, struct strv *env)
 {
     CLEANUP(hostenv) struct hostenv host = {0};
 
-    hostenv_fill(pipeline->image,
-                 pipeline->network == NETWORK_FULL ? SANDBOX_NETWORK_FULL
-                                                   : SANDBOX_NETWORK_NONE,
-                 &host);
+    hostenv_fill(pipeline->image, egress_network(pipeline), &host);
     add_given(&host.env, env);
 }
 

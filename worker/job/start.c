@@ -116,6 +116,36 @@ static int take_values(const json_t *doc, const char *key, json_t **out,
     return 0;
 }
 
+static int take_gateway(struct job_start *start, const json_t *doc,
+                        struct err *err)
+{
+    static const char *const lists[] = {"allow_addresses", "fork_hosts"};
+    json_t *gateway = json_object_get(doc, "gateway");
+    json_t *inject = json_object_get(doc, "inject");
+
+    if (inject && !json_is_array(inject))
+        return err_set(err, ERR_USER, "'inject' must be a list");
+    if (gateway && !json_is_object(gateway))
+        return err_set(err, ERR_USER, "'gateway' must be an object");
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const json_t *list = json_object_get(gateway, lists[i]);
+        const json_t *word;
+        size_t j;
+
+        if (list && !json_is_array(list))
+            return err_set(err, ERR_USER, "'%s' must be a list", lists[i]);
+        json_array_foreach(list, j, word)
+        {
+            if (!json_is_string(word))
+                return err_set(err, ERR_USER, "'%s' must hold strings",
+                               lists[i]);
+        }
+    }
+    start->inject = json_incref(inject);
+    start->gateway = gateway ? json_incref(gateway) : json_object();
+    return 0;
+}
+
 int job_start_parse(const void *data, size_t len, struct job_start **out_start,
                     struct err *err)
 {
@@ -142,6 +172,8 @@ int job_start_parse(const void *data, size_t len, struct job_start **out_start,
         if (!rc)
             rc = take_values(doc, "matrix", &start->matrix, err);
         if (!rc)
+            rc = take_gateway(start, doc, err);
+        if (!rc)
             rc = pipeline_from_json(json_object_get(doc, "pipeline"),
                                     &start->pipeline, err);
     }
@@ -161,6 +193,8 @@ void job_start_free(struct job_start *start)
     strv_clear(&start->env);
     json_decref(start->inputs);
     json_decref(start->matrix);
+    json_decref(start->inject);
+    json_decref(start->gateway);
     pipeline_free(start->pipeline);
     free(start);
 }

@@ -28,6 +28,8 @@ struct job_start {
     struct strv env;  /* NAME=value, given beside the pipeline */
     json_t *inputs;   /* owned; an object of strings */
     json_t *matrix;   /* the same */
+    json_t *inject;   /* owned, or NULL: a list, as the gateway takes it */
+    json_t *gateway; /* owned; an object: what the worker lets out (events.h) */
     struct pipeline *pipeline; /* owned */
 };
 

@@ -1,18 +1,21 @@
-/* worker/sandbox/network.c - a user-mode network for one sandbox. */
+/* worker/sandbox/network.c - a network for one sandbox. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/network.h"
 
 #include "base/fd.h"
 #include "base/proc.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PROGRAM    "slirp4netns"
 #define OUTPUT_MAX ((size_t)16 << 10)
 #define STOP_MS    1000
+#define LISTEN_MS  10000
 
 /* Descriptors in the child. */
 enum { READY_FD = 3, EXIT_FD = 4 };
@@ -182,4 +185,67 @@ void network_free(struct network *net)
     fd_close(&net->output);
     strbuf_clear(&net->text);
     free(net);
+}
+
+/* ---- a listener inside ----------------------------------------------------
+ */
+
+/* What the helper sent: a descriptor, or why there is none. */
+static int take_listener(int from, int *out_fd, struct err *err)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    char text[400] = "";
+    struct iovec part = {text, sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control)};
+    struct pollfd pfd = {.fd = from, .events = POLLIN};
+    const struct cmsghdr *header;
+
+    if (poll(&pfd, 1, LISTEN_MS) != 1 ||
+        recvmsg(from, &message, MSG_CMSG_CLOEXEC) < 0)
+        return err_set(err, ERR_TRANSIENT,
+                       "cannot listen inside the sandbox: no answer");
+    header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(int))) {
+        text[strcspn(text, "\n")] = '\0';
+        return err_set(err, ERR_TRANSIENT,
+                       "cannot listen inside the sandbox: %s", text);
+    }
+    memcpy(out_fd, CMSG_DATA(header), sizeof(*out_fd));
+    return 0;
+}
+
+int network_listen(int pid, uint16_t port, int *out_fd, struct err *err)
+{
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+    CLEANUP(mem) char *init = xasprintf("%d", pid);
+    CLEANUP(mem) char *number = xasprintf("%u", (unsigned)port);
+    const char *argv[] = {launch, "--listen", init, number, NULL};
+    struct proc_spec spec = {.argv = argv, .in = PROC_NULL, .out = PROC_NULL};
+    int pair[2];
+    pid_t helper = 0;
+    int status;
+    int rc;
+
+    if (pid < 0)
+        return err_set(err, ERR_TRANSIENT, "the runtime wrote no pid file");
+    if (fd_socketpair(pair, err) < 0)
+        return -1;
+    spec.err = pair[1];
+    rc = proc_spawn(&spec, &helper, err);
+    fd_close(&pair[1]);
+    if (rc == 0) {
+        struct err ignored;
+
+        rc = take_listener(pair[0], out_fd, err);
+        (void)!proc_wait(helper, rc < 0 ? 0 : STOP_MS, &status, &ignored);
+    }
+    fd_close(&pair[0]);
+    return rc;
 }

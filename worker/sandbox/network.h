@@ -1,4 +1,4 @@
-/* worker/sandbox/network.h - a user-mode network for one sandbox. */
+/* worker/sandbox/network.h - a network for one sandbox. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_SANDBOX_NETWORK_H
 #define WORKER_SANDBOX_NETWORK_H
@@ -6,6 +6,7 @@
 #include "base/loop.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct network;
 
@@ -25,6 +26,14 @@ MUST_USE int network_check(struct err *err);
 MUST_USE int network_start(struct loop *loop, int pid, bool rootless,
                            network_fn *fn, void *arg,
                            struct network **out_network, struct err *err);
+/**
+ * A listening socket, the caller's, at 127.0.0.1:`port` in the network
+ * namespace of process `pid`, by a helper that joins it (`launch --listen`).
+ * Blocks some milliseconds, 10 s at most. ERR_TRANSIENT.
+ */
+MUST_USE int network_listen(int pid, uint16_t port, int *out_fd,
+                            struct err *err);
+
 /** Stops it; waits for its end. NULL is fine. */
 void network_free(struct network *network);
 OWNER(network)

@@ -298,7 +298,7 @@ static int tame(struct sandbox *sb, pid_t pid, struct err *err)
         return err_set(err, ERR_TRANSIENT, "the runtime wrote no pid file");
     if (!sb->rootless && runtime_tame(sb->runtime, pid, err) < 0)
         return -1;
-    if (sb->wants == SANDBOX_NETWORK_NONE)
+    if (sb->wants != SANDBOX_NETWORK_FULL)
         return 0;
     return network_start(sb->loop, pid, sb->rootless, on_network, sb,
                          &sb->network, err);
@@ -319,7 +319,7 @@ static void complete(void *arg)
     set_timer(sb, BOOT_MS, on_boot_timeout);
     if (tame(sb, pid, &err) < 0)
         fail(sb, &err);
-    else if (sb->wants == SANDBOX_NETWORK_NONE)
+    else if (sb->wants != SANDBOX_NETWORK_FULL)
         succeed(sb);
 }
 
@@ -432,6 +432,7 @@ const struct sandbox_driver sandbox_oci = {
     .unenforced = oci_unenforced,
     .bind_readonly = oci_bind_readonly,
     .start = oci_start,
+    .listen = oci_listen,
     .exec = oci_exec,
     .kill = oci_kill,
     .commands = oci_commands,

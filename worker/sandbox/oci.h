@@ -38,6 +38,7 @@ struct sandbox {
 };
 
 /* oci_use.c: the functions of the driver table, between start and destroy. */
+int oci_listen(struct sandbox *sb, uint16_t port, int *out_fd, struct err *err);
 int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
              uint32_t *out_id, struct err *err);
 void oci_kill(struct sandbox *sb, uint32_t id, int signo);

@@ -1,6 +1,7 @@
 /* worker/sandbox/oci_use.c - what is done with a running sandbox. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/disk.h"
+#include "worker/sandbox/network.h"
 #include "worker/sandbox/oci.h"
 
 #include <string.h>
@@ -14,6 +15,13 @@ static int check_running(const struct sandbox *sb, struct err *err)
     if (sb->last.kind != ERR_NONE)
         return err_set(err, ERR_TRANSIENT, "%.900s", sb->last.msg);
     return 0;
+}
+
+int oci_listen(struct sandbox *sb, uint16_t port, int *out_fd, struct err *err)
+{
+    if (check_running(sb, err) < 0)
+        return -1;
+    return network_listen(runtime_init_pid(sb->runtime), port, out_fd, err);
 }
 
 int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,

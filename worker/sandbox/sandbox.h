@@ -20,7 +20,11 @@
  */
 struct sandbox;
 
-enum sandbox_network { SANDBOX_NETWORK_NONE, SANDBOX_NETWORK_FULL };
+enum sandbox_network {
+    SANDBOX_NETWORK_NONE,
+    SANDBOX_NETWORK_HOSTS, /* only what listen() gives: a gateway outside */
+    SANDBOX_NETWORK_FULL,
+};
 
 /** All borrowed, for the duration of create. */
 struct sandbox_spec {
@@ -188,6 +192,16 @@ struct sandbox_driver {
     /** Boot the agent; once. `started` when it answers, or why not. */
     int (*start)(struct sandbox *sandbox, sandbox_started_fn *started,
                  sandbox_lost_fn *lost, void *arg, struct err *err);
+
+    /**
+     * A listening TCP socket at 127.0.0.1:`port` inside, the caller's, whose
+     * connections are thus made inside and taken outside; once it runs.
+     * Commands cannot listen at ports below 1024. Blocks some milliseconds.
+     * ERR_TRANSIENT. NULL here: the driver cannot, so that it has no
+     * SANDBOX_NETWORK_HOSTS either.
+     */
+    int (*listen)(struct sandbox *sandbox, uint16_t port, int *out_fd,
+                  struct err *err);
 
     /**
      * Start a command; it leads its own session. Not idempotent. Output that is

@@ -385,6 +385,7 @@ static void start_runner(struct job *job)
     const struct runner_spec spec = {.loop = job->spec.loop,
                                      .lease = job->lease,
                                      .state_dir = options->state_dir,
+                                     .gateway = options->gateway,
                                      .secrets = options->secrets,
                                      .events = {.on_frame = on_frame,
                                                 .on_over = on_runner_over,

@@ -11,20 +11,26 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static char *write_message(json_t *start, const json_t *secrets)
+/* What the worker grants no document can say. */
+static char *write_message(json_t *start, const json_t *gateway,
+                           const json_t *secrets)
 {
     json_t *message = json_copy(start);
     char *json;
 
     if (secrets)
         (void)json_object_update(message, (json_t *)(uintptr_t)secrets);
+    (void)json_object_del(message, "gateway");
+    if (gateway)
+        (void)json_object_set(message, "gateway", (json_t *)(uintptr_t)gateway);
     json = json_dumps(message, JSON_COMPACT);
     json_decref(message);
     return json;
 }
 
-int run_job_message(const struct lease *lease, const json_t *secrets,
-                    json_t **out_start, char **out_json, struct err *err)
+int run_job_message(const struct lease *lease, const json_t *gateway,
+                    const json_t *secrets, json_t **out_start, char **out_json,
+                    struct err *err)
 {
     json_error_t where;
     json_t *start =
@@ -39,7 +45,7 @@ int run_job_message(const struct lease *lease, const json_t *secrets,
                               json_string(lease_job_id(lease)));
     (void)json_object_set_new(start, "epoch",
                               json_integer((json_int_t)lease_epoch(lease)));
-    json = write_message(start, secrets);
+    json = write_message(start, gateway, secrets);
     if (!json || strlen(json) > FRAME_MAX_PAYLOAD) {
         free(json);
         json_decref(start);

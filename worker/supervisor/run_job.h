@@ -12,13 +12,14 @@
 
 /**
  * The JOB_FRAME_START of a lease: its payload with job_id and epoch, and, in
- * the text alone, the members of `secrets` (NULL: none). ERR_USER when the
+ * the text alone, `gateway` (supervisor_options; NULL: none) and the members
+ * of `secrets` (NULL: none). ERR_USER when the
  * payload is no JSON object, or too large for a frame. Both are owned by the
  * caller (json_decref; mem_wipe and free).
  */
-MUST_USE int run_job_message(const struct lease *lease, const json_t *secrets,
-                             json_t **out_start, char **out_json,
-                             struct err *err);
+MUST_USE int run_job_message(const struct lease *lease, const json_t *gateway,
+                             const json_t *secrets, json_t **out_start,
+                             char **out_json, struct err *err);
 
 /**
  * Start run-job in a process group of its own, with one end of a socket pair

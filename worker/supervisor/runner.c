@@ -320,8 +320,8 @@ static int start(struct runner *runner, struct err *err)
     CLEANUP(mem) char *json = NULL;
     int fd;
 
-    if (run_job_message(runner->spec.lease, runner->spec.secrets,
-                        &runner->start, &json, err) < 0 ||
+    if (run_job_message(runner->spec.lease, runner->spec.gateway,
+                        runner->spec.secrets, &runner->start, &json, err) < 0 ||
         run_job_spawn(&runner->pid, &fd, err) < 0)
         return -1;
     channel.in_fd = channel.out_fd = fd;

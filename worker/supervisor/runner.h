@@ -31,6 +31,7 @@ struct runner_spec {
     struct loop *loop;
     struct lease *lease;
     const char *state_dir; /* sandboxes are in <state_dir>/sandboxes */
+    const json_t *gateway; /* supervisor_options.gateway */
     const json_t *secrets; /* supervisor_options.secrets */
     struct runner_events events;
 };

@@ -88,6 +88,12 @@ struct supervisor_options {
      * outlive the supervisor. For who submits its own job to its own pool.
      */
     const json_t *secrets;
+    /*
+     * What the gateway of every job gets of this worker, or NULL: an object,
+     * "gateway" of worker/job/events.h, whatever a payload says. Borrowed; must
+     * outlive the supervisor.
+     */
+    const json_t *gateway;
     struct log_store *log_store;    /* where whole logs go; NULL: nowhere.
                                        Borrowed; must outlive the supervisor */
     supervisor_execute_fn *execute; /* NULL: run-job */

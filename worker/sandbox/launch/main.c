@@ -1,13 +1,16 @@
-/* worker/sandbox/launch/main.c - joins cgroups, becomes the runtime, tames. */
+/* worker/sandbox/launch/main.c - what is done in other processes' places. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /*
@@ -22,6 +25,11 @@
  * Sets quotas of the user namespace of INIT, a sandbox's pid 1, which takes
  * joining it, and how the kernel chooses between the two and what INIT starts
  * when memory runs out.
+ *
+ * launch --listen INIT PORT
+ *
+ * Listens at 127.0.0.1:PORT in the network namespace of INIT, and sends the
+ * socket over stderr, which is one itself (SCM_RIGHTS).
  */
 static int fail(const char *what)
 {
@@ -115,17 +123,75 @@ static int tame(const char *runtime, const char *init)
     return 0;
 }
 
+static int join_namespace(const char *init, const char *name, int kind)
+{
+    char path[64];
+    int fd;
+    int rc;
+
+    (void)snprintf(path, sizeof(path), "/proc/%s/ns/%s", init, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    rc = fd < 0 ? -1 : setns(fd, kind);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+static int send_socket(int to, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    char byte = 0;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+static int listen_inside(const char *init, const char *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port =
+                                 htons((uint16_t)strtoul(port, NULL, 10)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd;
+
+    /* An ordinary user has the right only in the user namespace of INIT. */
+    if (join_namespace(init, "net", CLONE_NEWNET) < 0 &&
+        (join_namespace(init, "user", CLONE_NEWUSER) < 0 ||
+         join_namespace(init, "net", CLONE_NEWNET) < 0))
+        return fail("cannot join the sandbox's network");
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+        listen(fd, SOMAXCONN) < 0)
+        return fail("cannot listen");
+    return send_socket(STDERR_FILENO, fd) < 0 ? fail("cannot answer") : 0;
+}
+
 int main(int argc, char **argv)
 {
     int i;
 
     if (argc == 4 && strcmp(argv[1], "--tame") == 0)
         return tame(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "--listen") == 0)
+        return listen_inside(argv[2], argv[3]);
 
     if (argc < 4) {
         (void)fprintf(stderr,
                       "usage: launch PARENT [FILE...] -- PROGRAM [ARG...]\n"
-                      "       launch --tame RUNTIME INIT\n");
+                      "       launch --tame RUNTIME INIT\n"
+                      "       launch --listen INIT PORT\n");
         return 2;
     }
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)

@@ -73,6 +73,10 @@ static void a_bad_start_frame_is_refused(void **state)
     refuse("{\"job_id\":\"a\",\"env\":{\"A\":1}," PIPELINE "}", "env");
     refuse("{\"job_id\":\"a\",\"env\":[]," PIPELINE "}", "env");
     refuse("{\"job_id\":\"a\",\"inputs\":{\"A\":1}," PIPELINE "}", "input");
+    refuse("{\"job_id\":\"a\",\"gateway\":[]," PIPELINE "}", "gateway");
+    refuse("{\"job_id\":\"a\",\"gateway\":{\"fork_hosts\":[1]}," PIPELINE "}",
+           "fork_hosts");
+    refuse("{\"job_id\":\"a\",\"inject\":{}," PIPELINE "}", "inject");
     refuse("{\"job_id\":\"a\",\"matrix\":{\"A\":1}," PIPELINE "}", "matrix");
     refuse("{\"job_id\":\"a\",\"matrix\":[]," PIPELINE "}", "matrix");
     refuse("{\"job_id\":\"a\"}", "pipeline");

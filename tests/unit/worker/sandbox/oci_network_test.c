@@ -123,6 +123,86 @@ static void test_network_full(void **state UNUSED)
     check_network(SANDBOX_NETWORK_FULL);
 }
 
+/* A listener of the sandbox's own loopback, taken from outside. */
+static void use_listener(void)
+{
+    struct sandbox_spec spec = box_spec("net");
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof(at);
+    struct err err = {0};
+    int fd = -1, second = -1, taken;
+
+    spec.network = SANDBOX_NETWORK_HOSTS;
+    child_open(&spec);
+    CHECK(sandbox_oci.listen(child.sandbox, 808, &fd, &err) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&at, &len) == 0 &&
+          at.sin_addr.s_addr == htonl(INADDR_LOOPBACK) &&
+          at.sin_port == htons(808));
+    /* Nobody of ours is there, only who is inside. */
+    CHECK(sandbox_oci.listen(child.sandbox, 808, &second, &err) < 0);
+    CHECK(strstr(err.msg, "cannot listen"));
+    CHECK(child_run("python3 -c 'import socket as s; "
+                    "s.create_connection((\"127.0.0.1\", 808), 5)'") == 0);
+    taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(taken >= 0);
+    CHECK(child_run("python3 -c 'import socket as s; "
+                    "s.socket().bind((\"127.0.0.2\", 808))'") == 1);
+    CHECK(child_run("tail -n +2 /proc/net/route | grep .") == 1);
+    (void)close(taken);
+    fd_close(&fd);
+    child_close();
+}
+
+static void test_listener(void **state UNUSED)
+{
+    NEED_ROOT();
+    assert_int_equal(in_child(use_listener), 0);
+}
+
+static void use_rootless_listener(void)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/net-state", box_state);
+    struct sandbox_spec spec = box_spec("net");
+    CLEANUP(mem) char *agent = proc_libexec("agent");
+    struct err err = {0};
+    int fd = -1, taken;
+
+    CHECK(mkdir(dir, 0700) == 0 && chown(dir, NOBODY, NOBODY) == 0);
+    CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 &&
+          setuid(NOBODY) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+    if (access(agent, X_OK) < 0)
+        _exit(77);
+    spec.state_dir = dir;
+    spec.network = SANDBOX_NETWORK_HOSTS;
+    child_open(&spec);
+    if (sandbox_oci.listen(child.sandbox, 808, &fd, &err) < 0)
+        (void)fprintf(stderr, "# %s\n", err.msg);
+    CHECK(fd >= 0);
+    CHECK(child_run("python3 -c 'import socket as s; "
+                    "s.create_connection((\"127.0.0.1\", 808), 5)'") == 0);
+    taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(taken >= 0);
+    (void)close(taken);
+    fd_close(&fd);
+    child_close();
+}
+
+static void test_rootless_listener(void **state UNUSED)
+{
+    char dir[PATH_MAX + 16];
+    int rc;
+
+    NEED_ROOT();
+    if (!proc_in_path("crun"))
+        skip();
+    (void)snprintf(dir, sizeof(dir), "%s/net-state", box_state);
+    rc = in_child(use_rootless_listener);
+    assert_int_equal(rmdir(dir), 0);
+    if (rc == 77)
+        skip();
+    assert_int_equal(rc, 0);
+}
+
 static void use_npm(void)
 {
     struct sandbox_spec spec = box_spec("npm");
@@ -208,6 +288,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_network_none),
         cmocka_unit_test(test_network_full),
+        cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_rootless_listener),
         cmocka_unit_test(test_npm),
         cmocka_unit_test(test_rootless_network),
     };

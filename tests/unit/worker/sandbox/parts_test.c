@@ -68,6 +68,39 @@ static void test_hostenv_rootfs_with_network(void **state UNUSED)
     assert_string_equal(strv_getenv(&env.env, "no_proxy"), "localhost");
 }
 
+/* The host's proxies are of no use where there is only the gateway. */
+static void test_hostenv_hosts(void **state UNUSED)
+{
+    CLEANUP(hostenv) struct hostenv env = {0};
+
+    (void)setenv("npm_config_registry", "https://registry.example/", 1);
+    (void)setenv("https_proxy", "http://proxy:3128", 1);
+    (void)setenv("no_proxy", "*", 1);
+    hostenv_fill("host", SANDBOX_NETWORK_HOSTS, &env);
+    assert_string_equal(strv_getenv(&env.env, "npm_config_registry"),
+                        "https://registry.example/");
+    assert_string_equal(strv_getenv(&env.env, "https_proxy"),
+                        "http://127.0.0.1:808");
+    assert_string_equal(strv_getenv(&env.env, "npm_config_proxy"),
+                        "http://127.0.0.1:808");
+    assert_string_equal(strv_getenv(&env.env, "no_proxy"),
+                        "localhost,127.0.0.1,::1");
+    assert_string_equal(strv_getenv(&env.env, "NODE_USE_ENV_PROXY"), "1");
+}
+
+static void test_hostenv_registry(void **state UNUSED)
+{
+    CLEANUP(mem) char *set = NULL;
+    CLEANUP(mem) char *initial = NULL;
+
+    (void)setenv("npm_config_registry", "https://registry.example/", 1);
+    set = hostenv_npm_registry("/srv/image");
+    assert_string_equal(set, "https://registry.example/");
+    (void)setenv("npm_config_registry", "https://user:pw@registry.example", 1);
+    initial = hostenv_npm_registry("/srv/image");
+    assert_string_equal(initial, "https://registry.npmjs.org/");
+}
+
 static void refuse_image(const char *image, const char *why)
 {
     struct err err = {0};
@@ -345,6 +378,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostenv_host),
         cmocka_unit_test(test_hostenv_rootfs_with_network),
+        cmocka_unit_test(test_hostenv_hosts),
+        cmocka_unit_test(test_hostenv_registry),
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_images_in_proc),
         cmocka_unit_test(test_images_of_directories),

@@ -1,0 +1,17 @@
+/* worker/gateway/harden.h - give up what a gateway does not need. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_GATEWAY_HARDEN_H
+#define WORKER_GATEWAY_HARDEN_H
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+/**
+ * Become `uid` (and gid) unless it is 0 or ours, with no group and no
+ * capability; no way to gain any; not to be traced or dumped; killed with the
+ * parent; no process of its own, no file to write, a bounded memory.
+ */
+MUST_USE int harden(uid_t uid, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* worker/gateway/protocol.h - what gateway and its client tell each other. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_GATEWAY_PROTOCOL_H
+#define WORKER_GATEWAY_PROTOCOL_H
+
+/*
+ * `gateway UID` is started with a socket to its client as descriptor 3, and the
+ * listener in the sandbox's network namespace as descriptor 4. It becomes UID,
+ * unless that is 0. Frames (base/frame.h) of JSON; end of file from above: it
+ * ends at once.
+ */
+#define GATEWAY_CLIENT_FD   3
+#define GATEWAY_LISTENER_FD 4
+
+enum gateway_frame {
+    /*
+     * Down, once. Lists may be left out, and are empty then; but without
+     * `within`, what `hosts` allows is not narrowed.
+     *
+     * {"hosts": ["h", "*.h:1"], "within": [the same: both must allow],
+     *  "allow_addresses": ["10.0.0.0/8"], "listed": "npm, h": what `network` of
+     *  the pipeline has, for messages,
+     *  "inject": [{"host", "header", "value", "port": 443, "tls": true}],
+     *  "max_connections", "max_rate", "max_bytes": N,
+     *  "head_ms", "connect_ms", "idle_ms": N}
+     */
+    GATEWAY_FRAME_SETUP = 1,
+    GATEWAY_FRAME_END, /* down: end all, report it, and end; {} */
+
+    GATEWAY_FRAME_READY = 16, /* up: it listens; {} */
+    /*
+     * Up: a connection has ended, or was refused just now.
+     * {"host", "port", "address" (or ""), "up", "down": bytes, "ms",
+     *  "verdict": "allowed", or "host", "address", "sni", "request", "limit",
+     *  "failed", "message": what a person is told, or ""}
+     */
+    GATEWAY_FRAME_CONNECTION,
+    GATEWAY_FRAME_FAILED, /* up: {"message"}; it ends behind it */
+};
+
+#endif
