@@ -64,7 +64,7 @@ PKGS_checkout := libgit2 jansson
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=
-ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd
+ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcurl
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

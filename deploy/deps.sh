@@ -25,6 +25,7 @@ build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
 build|libseccomp-dev|filters system calls|library libseccomp
 build|libzstd-dev|compresses logs|library libzstd
+build|libcurl4-openssl-dev|talks HTTP|library libcurl
 run|redis-server|the queue that jobs go through|command redis-server
 run|crun|starts sandboxes (runc will do)|command crun runc
 run|slirp4netns|the network of a sandbox that asks for one|command slirp4netns
