@@ -3,6 +3,7 @@
 #include "worker/sandbox/rootfs.h"
 
 #include "base/fd.h"
+#include "worker/sandbox/etc.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/image.h"
 #include "worker/sandbox/mounts.h"
@@ -15,8 +16,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define ETC_MAX ((size_t)1 << 20)
 
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
@@ -66,75 +65,32 @@ int rootfs_check_target(const char *inside, struct err *err)
 
 /* ---- files in /etc ---------------------------------------------------- */
 
-static int put(const char *skel, const char *name, const char *text,
-               struct err *err)
+/* A list of the image; false: it has none. */
+static bool read_list(int image, const char *name, struct strbuf *out)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/etc/%s", skel, name);
-
-    return file_write(path, text, strlen(text), 0644, err);
-}
-
-/* The image's own list, but for whoever has our name or number. */
-static void add_others(int image, const char *name, struct strbuf *out)
-{
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(ETC_MAX);
     CLEANUP(fd) int fd = image_open_inside(image, name, O_RDONLY | O_NONBLOCK);
     struct stat st;
     struct err ignored;
-    char *save = NULL;
 
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        fd_read_all(fd, &text, &ignored) < 0)
-        return;
-    for (char *line = strtok_r(text.data, "\n", &save); line;
-         line = strtok_r(NULL, "\n", &save)) {
-        const char *second = strchr(line, ':');
-        const char *id = second ? strchr(second + 1, ':') : NULL;
-
-        if (id && strncmp(line, "berth:", 6) != 0 &&
-            strncmp(id, ":1000:", 6) != 0)
-            strbuf_addf(out, "%s\n", line);
-    }
-}
-
-static int put_users(const char *skel, int image, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
-    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
-
-    strbuf_adds(&passwd, "berth:x:1000:1000:berth:" SANDBOX_HOME ":/bin/sh\n");
-    strbuf_adds(&group, "berth:x:1000:\n");
-    if (image < 0) {
-        strbuf_adds(&passwd, "root:x:0:0:root:/:/bin/sh\n"
-                             "nobody:x:65534:65534:nobody:/:/bin/false\n");
-        strbuf_adds(&group, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
-    } else {
-        add_others(image, "etc/passwd", &passwd);
-        add_others(image, "etc/group", &group);
-    }
-    if (put(skel, "passwd", passwd.data, err) < 0)
-        return -1;
-    return put(skel, "group", group.data, err);
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           fd_read_all(fd, out, &ignored) == 0;
 }
 
 static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
                    struct err *err)
 {
-    bool full = spec->network == SANDBOX_NETWORK_FULL;
+    CLEANUP(mem) char *dir = xasprintf("%s/etc", skel);
+    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
+    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
+    struct etc_spec etc = {.dir = dir,
+                           .network = spec->network == SANDBOX_NETWORK_FULL};
 
-    if (put_users(skel, image, err) < 0 ||
-        put(skel, "hostname", "berth\n", err) < 0 ||
-        put(skel, "hosts",
-            "127.0.0.1 localhost berth\n::1 localhost ip6-localhost\n",
-            err) < 0 ||
-        put(skel, "nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files dns\n"
-            "services: files\nprotocols: files\n",
-            err) < 0)
-        return -1;
-    /* slirp4netns answers names there. */
-    return put(skel, "resolv.conf",
-               full ? "nameserver 10.0.2.3\noptions timeout:5\n" : "", err);
+    if (image >= 0) {
+        etc.passwd =
+            read_list(image, "etc/passwd", &passwd) ? passwd.data : "";
+        etc.group = read_list(image, "etc/group", &group) ? group.data : "";
+    }
+    return etc_write(&etc, err);
 }
 
 /* ---- assembling ------------------------------------------------------- */
