@@ -115,7 +115,7 @@ $(eval $(call program_rule,berth,$(BERTH)))
 $(foreach p,$(filter-out berth,$(PROGRAMS)),$(eval $(call program_rule,$(p),$(BUILD)/libexec/berth/$(p))))
 
 # The agent: pid 1 of every sandbox, static, on whatever image there is.
-AGENT_SRC := $(wildcard worker/sandbox/agent/*.c) base/frame.c
+AGENT_SRC := $(wildcard worker/sandbox/agent/*.c) base/frame.c base/glob.c
 AGENT_OBJ := $(patsubst %.c,$(BUILD)/static/%.o,$(AGENT_SRC))
 $(BUILD)/static/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/cgroup.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "worker/sandbox/hierarchy.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define CPU_PERIOD_US 100000u
-#define MOVE_PASSES   20
-#define RACE_TRIES    100
+#define CPU_PERIOD_US  100000u
+#define MOVE_PASSES    20
+#define RACE_TRIES     100
+#define FREEZE_MS      2000
+#define FREEZE_POLL_MS 1
 #define ADVICE                                                                 \
     "a container needs a writable /sys/fs/cgroup, a systemd unit Delegate=yes"
 
@@ -32,6 +36,7 @@ static const char *const controllers[] = {"memory", "cpu", "pids"};
 struct cgroup {
     char *dirs[CONTROLLERS]; /* owned; NULL: not enforced */
     char *cpuacct;           /* owned: v1; NULL: none */
+    char *freezer;           /* owned: v1; NULL: none */
     bool v2[CONTROLLERS];
     char *unenforced; /* owned */
     struct strv join; /* owned */
@@ -300,14 +305,18 @@ static int add_controller(struct cgroup *cg, const struct hierarchies *all,
     return h->v2 ? enable_below(base_of(h), controllers[c], err) : 0;
 }
 
-/* Counting needs cpuacct on v1; a runtime with a subgroup makes it in every
- * hierarchy, which we then have to know in order to remove it. */
+/* Counting needs cpuacct on v1, and pausing freezer; a runtime with a subgroup
+ * makes it in every hierarchy, which we then have to know in order to remove
+ * it. */
 static int add_others(struct cgroup *cg, const struct hierarchies *all,
                       struct err *err)
 {
     const struct hierarchy *acct = hierarchy_find(all, "cpuacct");
+    const struct hierarchy *freezer = hierarchy_find(all, "freezer");
 
-    if (acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0)
+    if ((acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0) ||
+        (freezer && !freezer->v2 &&
+         make_group(cg, freezer, &cg->freezer, err) < 0))
         return -1;
     for (size_t i = 0; cg->spec->subgroup && i < all->count; i++) {
         CLEANUP(mem)
@@ -357,6 +366,7 @@ void cgroup_free(struct cgroup *cg)
     for (int c = 0; c < CONTROLLERS; c++)
         free(cg->dirs[c]);
     free(cg->cpuacct);
+    free(cg->freezer);
     free(cg->unenforced);
     free(cg->runtime_path);
     strv_clear(&cg->join);
@@ -382,6 +392,45 @@ const char *cgroup_record(const struct cgroup *cg)
 const char *cgroup_runtime_path(const struct cgroup *cg)
 {
     return cg->runtime_path;
+}
+
+/* ---- pausing ---------------------------------------------------------- */
+
+static bool is_frozen(const char *dir, bool v2)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/freezer.state", dir);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(64);
+    struct err ignored;
+
+    if (v2)
+        return get_number(dir, "cgroup.events", "frozen") == 1;
+    return file_read(path, 60, &text, &ignored) == 0 &&
+           strncmp(text.data, "FROZEN", 6) == 0;
+}
+
+int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err)
+{
+    int64_t until = clock_mono_ms() + FREEZE_MS;
+    const char *dir = cg->freezer;
+    bool v2 = !dir;
+
+    for (int c = 0; !dir && c < CONTROLLERS; c++)
+        if (cg->v2[c])
+            dir = cg->dirs[c];
+    if (!dir)
+        return err_set(err, ERR_TRANSIENT,
+                       "this host has no freezer: sandboxes cannot be paused");
+    if ((v2 ? set(dir, "cgroup.freeze", frozen ? "1" : "0", false, err)
+            : set(dir, "freezer.state", frozen ? "FROZEN" : "THAWED", false,
+                  err)) < 0)
+        return -1;
+    while (is_frozen(dir, v2) != frozen) {
+        if (clock_mono_ms() >= until)
+            return err_set(err, ERR_TRANSIENT, "'%s' does not %s", dir,
+                           frozen ? "freeze" : "thaw");
+        (void)poll(NULL, 0, FREEZE_POLL_MS);
+    }
+    return 0;
 }
 
 /* ---- counters --------------------------------------------------------- */

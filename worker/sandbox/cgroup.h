@@ -67,6 +67,14 @@ const char *cgroup_record(const struct cgroup *cgroup);
 /** OCI's linux.cgroupsPath for <id>/c; NULL when not made with `subgroup`. */
 const char *cgroup_runtime_path(const struct cgroup *cgroup);
 
+/**
+ * Stop all that is inside, and below, or let it go on; waits until it stands
+ * still, 2 s at most. Idempotent. ERR_TRANSIENT when it does not, or where the
+ * host has no freezer.
+ */
+MUST_USE int cgroup_freeze(const struct cgroup *cgroup, bool frozen,
+                           struct err *err);
+
 void cgroup_usage_read(const struct cgroup *cgroup,
                        struct cgroup_usage *out_usage);
 

@@ -66,6 +66,8 @@ static bool remove_dir(const char *dir, int depth)
     /* No process may be born while the rest is shot: a fork bomb loses. */
     put(dir, "pids.max", "0");
     put(dir, "cgroup.kill", "1");
+    /* On v1 the frozen do not die. */
+    put(dir, "freezer.state", "THAWED");
     (void)kill_members(dir);
     return false;
 }

@@ -5,6 +5,7 @@
 #include "base/depth.h"
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
+#include "worker/sandbox/wire.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,19 +39,24 @@ static struct feed *feed_new(void)
     return feed;
 }
 
-static void add_number(struct strbuf *out, uint64_t v, int bytes)
+#define NS_A_SECOND UINT64_C(1000000000)
+
+/* What is older than 1970 is new. */
+static uint64_t changed_ns(const struct stat *st)
 {
-    while (bytes--)
-        strbuf_addc(out, (char)(v >> (8 * bytes)));
+    return st->st_mtim.tv_sec < 0 ? 0
+                                  : (uint64_t)st->st_mtim.tv_sec * NS_A_SECOND +
+                                        (uint64_t)st->st_mtim.tv_nsec;
 }
 
 static void add_entry(struct feed *feed, char type, unsigned mode,
-                      uint64_t size, const char *path)
+                      uint64_t size, uint64_t changed, const char *path)
 {
     strbuf_addc(&feed->ready, type);
-    add_number(&feed->ready, mode, 4);
-    add_number(&feed->ready, size, 8);
-    add_number(&feed->ready, strlen(path), 4);
+    wire_add(&feed->ready, mode, 4);
+    wire_add(&feed->ready, size, 8);
+    wire_add(&feed->ready, changed, 8);
+    wire_add(&feed->ready, strlen(path), 4);
     strbuf_adds(&feed->ready, path);
 }
 
@@ -59,7 +65,15 @@ struct feed *feed_of_file(const char *path, unsigned mode, const void *data,
 {
     struct feed *feed = feed_new();
 
-    add_entry(feed, AGENT_ENTRY_FILE, mode, len, path);
+    add_entry(feed, AGENT_ENTRY_FILE, mode, len, 0, path);
+    strbuf_add(&feed->ready, data, len);
+    return feed;
+}
+
+struct feed *feed_of_bytes(const void *data, size_t len)
+{
+    struct feed *feed = feed_new();
+
     strbuf_add(&feed->ready, data, len);
     return feed;
 }
@@ -111,7 +125,7 @@ static int add_link(struct feed *feed, int dir, const char *name,
 
     if (len < 0 || (size_t)len == sizeof(target))
         return err_sys(err, ERR_USER, "cannot read link '%s'", feed->path);
-    add_entry(feed, AGENT_ENTRY_LINK, 0777, (uint64_t)len, feed->path);
+    add_entry(feed, AGENT_ENTRY_LINK, 0777, (uint64_t)len, 0, feed->path);
     strbuf_add(&feed->ready, target, (size_t)len);
     return 0;
 }
@@ -126,7 +140,7 @@ static int add_file(struct feed *feed, int dir, const char *name,
         return err_sys(err, ERR_USER, "cannot open '%s'", feed->path);
     feed->left = (uint64_t)st.st_size;
     add_entry(feed, AGENT_ENTRY_FILE, st.st_mode & 0777, feed->left,
-              feed->path);
+              changed_ns(&st), feed->path);
     return 0;
 }
 
@@ -150,7 +164,8 @@ static int add_one(struct feed *feed, const char *name, struct err *err)
         return add_file(feed, dir, name, err);
     if (!S_ISDIR(st.st_mode))
         return 0;
-    add_entry(feed, AGENT_ENTRY_DIR, (st.st_mode & 0777) | 0700, 0, feed->path);
+    add_entry(feed, AGENT_ENTRY_DIR, (st.st_mode & 0777) | 0700, 0, 0,
+              feed->path);
     return enter(feed, dir, name, len + more, err);
 }
 

@@ -9,12 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** A stream of AGENT_PUT_DATA (agent/protocol.h), made piece by piece. */
+/** A stream of AGENT_DATA (agent/protocol.h), made piece by piece. */
 struct feed;
 
 /** One file of memory; copied. `path` is relative. */
 MUST_USE struct feed *feed_of_file(const char *path, unsigned mode,
                                    const void *data, size_t len);
+
+/** Bytes as they are: no entries. Copied. */
+MUST_USE struct feed *feed_of_bytes(const void *data, size_t len);
 
 /**
  * All below a directory: files, directories and symbolic links, as they are;

@@ -1,17 +1,14 @@
 /* worker/sandbox/oci.c - sandboxes by crun or runc. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/oci.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
-#include "worker/sandbox/cgroup.h"
 #include "worker/sandbox/disk.h"
 #include "worker/sandbox/mounts.h"
-#include "worker/sandbox/network.h"
 #include "worker/sandbox/place.h"
 #include "worker/sandbox/rootfs.h"
-#include "worker/sandbox/runtime.h"
-#include "worker/sandbox/session.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,36 +24,7 @@
 #define STOP_MS     1000
 #define PID_POLL_MS 2
 #define LAST_MS     500 /* for the runtime to say why the agent is gone */
-#define FILE_MAX    ((size_t)16 << 20)
 #define USER_INSIDE 1000u
-
-struct sandbox {
-    struct loop *loop; /* borrowed */
-    char *id;          /* owned, like all strings here */
-    char *image;
-    char *program;
-    char *state_dir;
-    char *dir; /* <state_dir>/<id> */
-    char *run; /* dir/run: a tmpfs */
-    char *disk;
-    char *workspace;
-    char *unenforced;
-    int lock; /* on dir */
-    bool rootless;
-    enum sandbox_network wants;
-    unsigned pids;
-    struct strv binds;         /* host path, path inside, … */
-    struct cgroup *cgroup;     /* owned; NULL: rootless */
-    struct runtime *runtime;   /* owned; NULL before start */
-    struct session *session;   /* the same */
-    struct network *network;   /* the same; NULL without */
-    struct loop_source *timer; /* borrowed from the loop */
-    int64_t boot_until_ms;
-    sandbox_started_fn *started; /* NULL once called */
-    sandbox_lost_fn *lost;       /* the same */
-    void *arg;
-    struct err last; /* why the agent is gone */
-};
 
 /* ---- create ----------------------------------------------------------- */
 
@@ -421,93 +389,19 @@ static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
     return 0;
 }
 
-/* ---- use -------------------------------------------------------------- */
-
-static int check_running(const struct sandbox *sb, struct err *err)
-{
-    if (!sb->session)
-        return err_set(err, ERR_BUG, "the sandbox was not started");
-    if (sb->last.kind != ERR_NONE)
-        return err_set(err, ERR_TRANSIENT, "%.900s", sb->last.msg);
-    return 0;
-}
-
-static int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
-                    uint32_t *out_id, struct err *err)
-{
-    if (check_running(sb, err) < 0)
-        return -1;
-    return session_exec(sb->session, exec, out_id, err);
-}
-
-static void oci_kill_all(struct sandbox *sb, int signo)
-{
-    if (sb->session)
-        session_kill_all(sb->session, signo);
-}
-
-static void oci_pause_output(struct sandbox *sb, bool paused)
-{
-    if (sb->session)
-        session_pause(sb->session, paused);
-}
-
-static int oci_write_file(struct sandbox *sb, const char *path,
-                          const void *data, size_t len, unsigned mode,
-                          sandbox_file_fn *done, void *arg, struct err *err)
-{
-    if (check_running(sb, err) < 0)
-        return -1;
-    if (len > FILE_MAX)
-        return err_set(err, ERR_USER, "'%.200s' is larger than 16 MiB", path);
-    if (path[0] != '/' || !path[1] || path[strlen(path) - 1] == '/')
-        return err_set(err, ERR_USER, "'%.200s' is no path of a file", path);
-    return session_put(sb->session, "/",
-                       feed_of_file(path + 1, mode, data, len), done, arg, err);
-}
-
-static int oci_read_file(struct sandbox *sb, const char *path, size_t max_bytes,
-                         sandbox_file_fn *done, void *arg, struct err *err)
-{
-    if (check_running(sb, err) < 0)
-        return -1;
-    return session_get(sb->session, path,
-                       max_bytes < FILE_MAX ? max_bytes : FILE_MAX, done, arg,
-                       err);
-}
-
-static int oci_put_tree(struct sandbox *sb, const char *host_dir,
-                        const char *path, sandbox_file_fn *done, void *arg,
-                        struct err *err)
-{
-    struct feed *feed;
-
-    if (check_running(sb, err) < 0 || feed_of_tree(host_dir, &feed, err) < 0)
-        return -1;
-    return session_put(sb->session, path, feed, done, arg, err);
-}
-
-static void oci_usage(struct sandbox *sb, struct sandbox_usage *out)
-{
-    struct cgroup_usage counted = {.cpu_ms = -1};
-
-    if (sb->cgroup)
-        cgroup_usage_read(sb->cgroup, &counted);
-    out->memory_peak_bytes = counted.memory_peak_bytes;
-    out->cpu_ms = counted.cpu_ms;
-    out->oom_kills = counted.oom_kills;
-    out->disk_full = disk_is_full(sb->disk);
-}
-
 /* ---- destroy ---------------------------------------------------------- */
 
 static int oci_destroy(struct sandbox *sb, struct err *err)
 {
+    struct err ignored;
     int rc = 0;
 
     if (!sb)
         return 0;
     loop_remove(sb->timer);
+    /* The frozen do not end by themselves; clearing kills who stays so. */
+    if (sb->paused && cgroup_freeze(sb->cgroup, false, &ignored) < 0)
+        rc = place_clear(sb->dir, &ignored);
     session_free(sb->session);
     network_free(sb->network);
     runtime_stop(sb->runtime, STOP_MS);
@@ -539,11 +433,21 @@ const struct sandbox_driver sandbox_oci = {
     .bind_readonly = oci_bind_readonly,
     .start = oci_start,
     .exec = oci_exec,
+    .kill = oci_kill,
+    .commands = oci_commands,
     .kill_all = oci_kill_all,
     .pause_output = oci_pause_output,
     .write_file = oci_write_file,
     .read_file = oci_read_file,
     .put_tree = oci_put_tree,
+    .get_tree = oci_get_tree,
+    .list = oci_list,
+    .clear = oci_clear,
+    .connect = oci_connect,
+    .send = oci_send,
+    .taken = oci_taken,
+    .disconnect = oci_disconnect,
+    .pause = oci_pause,
     .usage = oci_usage,
     .destroy = oci_destroy,
     .sweep = place_sweep,

@@ -44,6 +44,7 @@ struct sandbox_spec {
 struct sandbox_exit {
     int code;            /* exit code, or -1 when killed by a signal */
     int signal;          /* the signal, or 0 */
+    bool timed_out;      /* killed at sandbox_exec.timeout_ms */
     int64_t cpu_ms;      /* user + system of it and its reaped children */
     uint64_t peak_bytes; /* its largest resident set */
 };
@@ -64,10 +65,13 @@ struct sandbox_exec {
     const char *const *argv; /* argv[0] is searched in the sandbox's PATH */
     const char *const *env;  /* the whole environment, NAME=value */
     const char *cwd;         /* absolute, inside */
+    const void *input;       /* stdin; NULL: /dev/null */
+    size_t input_len;        /* 16 MiB at most */
+    uint32_t timeout_ms;     /* then it is killed from inside; 0: never */
     bool as_root; /* uid 0 of the sandbox: for our own housekeeping only */
     /*
-     * When the last running command ends, whatever it left running is killed,
-     * unless this is set: then it lives on, for later commands to use.
+     * When a command ends, whatever runs and is no descendant of another that
+     * still runs is killed, unless this is set: then it lives on.
      */
     bool keep_background;
     sandbox_output_fn *on_output; /* NULL: to /dev/null */
@@ -75,9 +79,58 @@ struct sandbox_exec {
     void *arg;
 };
 
+/** A command that has not ended. */
+struct sandbox_command {
+    uint32_t id;
+    const char *program; /* argv[0]; borrowed until the loop turns */
+    int64_t started_mono_ms;
+};
+
 /** `err` NULL: it worked. `data` only for read_file; borrowed. */
 typedef void sandbox_file_fn(void *arg, const void *data, size_t len,
                              const struct err *err);
+
+/** What a directory holds. */
+struct sandbox_entry {
+    const char *name; /* a stranger's bytes, no '/' in them */
+    enum { SANDBOX_FILE, SANDBOX_DIR, SANDBOX_LINK, SANDBOX_OTHER } type;
+    unsigned mode;       /* permissions */
+    uint64_t size_bytes; /* of a file */
+    int64_t changed_ms;  /* since 1970, by the clock of the sandbox' kernel */
+};
+/** By name; all borrowed. `err` as above. */
+typedef void sandbox_list_fn(void *arg, const struct sandbox_entry *entries,
+                             size_t count, const struct err *err);
+
+/** What get_tree is to bring out; all borrowed until it is done. */
+struct sandbox_tree {
+    const char *path;     /* of a directory, inside */
+    const char *host_dir; /* exists, is empty, and ours alone */
+    /*
+     * base/glob.h, NULL at its end, below `path`: only regular files that fit,
+     * or lie in a directory that does. NULL: all, with links and directories.
+     */
+    const char *const *patterns;
+    uint64_t max_bytes; /* of all files together */
+    uint32_t max_entries;
+    /* Called for each file and link once it is whole; may be NULL. */
+    void (*on_entry)(void *arg, const char *path, uint64_t size_bytes);
+    void *arg; /* for on_entry */
+};
+
+/** A TCP connection to what listens on the loopback inside. */
+struct sandbox_connection {
+    unsigned port; /* 1 to 65535 */
+    void (*on_open)(void *arg);
+    /** Bytes from inside; say by taken() when they are dealt with. */
+    void (*on_data)(void *arg, const void *data, size_t len);
+    /** `unsent` bytes of what was given to send() are still under way. */
+    void (*on_sent)(void *arg, size_t unsent);
+    /** Last callback: it ended, or (`err`) could not be made or broke. */
+    void (*on_closed)(void *arg, const struct err *err);
+    void *arg;
+};
+
 /**
  * The sandbox is gone unasked: its runtime, agent or network died, or the
  * agent broke the protocol. Called once; commands and file operations under
@@ -137,14 +190,19 @@ struct sandbox_driver {
                  sandbox_lost_fn *lost, void *arg, struct err *err);
 
     /**
-     * Start a command; stdin is /dev/null, it leads its own session. Not
-     * idempotent. Output that is not taken holds the command back (see
-     * pause_output), never the agent. `*out_id` names it in kill.
+     * Start a command; it leads its own session. Not idempotent. Output that is
+     * not taken holds the command back (see pause_output), never the agent.
+     * `*out_id` names it in kill.
      */
     int (*exec)(struct sandbox *sandbox, const struct sandbox_exec *exec,
                 uint32_t *out_id, struct err *err);
+    /** Signal a command, its session and its descendants. Idempotent. */
+    void (*kill)(struct sandbox *sandbox, uint32_t id, int signo);
+    /** Those that were started and have not ended, at most `max`. */
+    size_t (*commands)(struct sandbox *sandbox,
+                       struct sandbox_command *out_commands, size_t max);
     /**
-     * Signal everything the sandbox's user runs, not only the command: a
+     * Signal everything the sandbox's user runs, not only the commands: a
      * child that left its session gets it too. Idempotent.
      */
     void (*kill_all)(struct sandbox *sandbox, int signo);
@@ -157,8 +215,10 @@ struct sandbox_driver {
 
     /**
      * Create or replace a file, as the sandbox's user, its parents made;
-     * `path` absolute, inside; at most 16 MiB. Done inside by the agent: a
-     * hostile symbolic link leads nowhere but inside. Idempotent.
+     * `path` absolute, inside; at most 16 MiB. Done inside by the agent, as
+     * all of the following: what lies in the workspace, the home or a /tmp is
+     * looked up beneath it, and a link that leads out of it is refused,
+     * whoever made it and when. Idempotent.
      */
     int (*write_file)(struct sandbox *sandbox, const char *path,
                       const void *data, size_t len, unsigned mode,
@@ -174,6 +234,42 @@ struct sandbox_driver {
     int (*put_tree)(struct sandbox *sandbox, const char *host_dir,
                     const char *path, sandbox_file_fn *done, void *arg,
                     struct err *err);
+
+    /**
+     * Copy a directory out; ERR_USER when it exceeds the limits or changes
+     * while it is read. What was written by then stays.
+     */
+    int (*get_tree)(struct sandbox *sandbox, const struct sandbox_tree *tree,
+                    sandbox_file_fn *done, void *arg, struct err *err);
+    /** Look into a directory; ERR_USER above 10,000 names. */
+    int (*list)(struct sandbox *sandbox, const char *path,
+                sandbox_list_fn *done, void *arg, struct err *err);
+    /** Remove all that is in a directory, as the sandbox's user. */
+    int (*clear)(struct sandbox *sandbox, const char *path,
+                 sandbox_file_fn *done, void *arg, struct err *err);
+
+    /**
+     * Connect to a port inside; no network path is opened for it. 16 at a
+     * time. `*out_id` names it in the following, which are no-ops for one that
+     * is closed.
+     */
+    int (*connect)(struct sandbox *sandbox,
+                   const struct sandbox_connection *connection,
+                   uint32_t *out_id, struct err *err);
+    /** Send bytes, copied; with `data` NULL: no more will come. */
+    void (*send)(struct sandbox *sandbox, uint32_t id, const void *data,
+                 size_t len);
+    /** `len` bytes of on_data are dealt with: as many more may come. */
+    void (*taken)(struct sandbox *sandbox, uint32_t id, size_t len);
+    /** Close it; no callback comes any more. */
+    void (*disconnect)(struct sandbox *sandbox, uint32_t id);
+
+    /**
+     * Freeze all processes inside, or let them go on; blocks some
+     * milliseconds. Nothing answers meanwhile, time-outs run on. Idempotent.
+     * ERR_TRANSIENT where there is no freezer (an ordinary user's sandbox).
+     */
+    int (*pause)(struct sandbox *sandbox, bool paused, struct err *err);
 
     /** Read counters; cheap, never fails: unknown ones say so. */
     void (*usage)(struct sandbox *sandbox, struct sandbox_usage *out_usage);

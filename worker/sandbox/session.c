@@ -1,100 +1,49 @@
 /* worker/sandbox/session.c - the talk with the agent of one sandbox. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/sandbox/session.h"
+#include "worker/sandbox/session_impl.h"
 
-#include "base/channel.h"
-#include "base/clock.h"
-#include "worker/sandbox/agent/protocol.h"
-
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-
-#define MAX_FILE_TASKS 4
-#define MAX_STRINGS    8000u
-#define PUT_CHUNK      ((size_t)64 << 10)
-/* A stranger can stop the helper, which runs as the same user. */
-#define STALL_MS 30000
-
-enum task_kind { TASK_EXEC, TASK_PUT, TASK_GET };
-
-struct task {
-    LIST_ENTRY(task) link;
-    struct session *session; /* borrowed */
-    enum task_kind kind;
-    uint32_t id;
-    void *arg;
-    /* TASK_EXEC */
-    sandbox_output_fn *on_output;
-    sandbox_exit_fn *on_exit;
-    /* TASK_PUT and TASK_GET */
-    sandbox_file_fn *done;
-    struct feed *feed; /* owned; NULL once all is sent */
-    size_t unacked;
-    struct strbuf data;
-    struct loop_source *stall; /* borrowed from the loop */
-    bool stalled;
-    struct err err; /* what went wrong on our side; kind ERR_NONE: nothing */
-};
-
-struct session {
-    struct loop *loop;       /* borrowed */
-    struct channel *channel; /* owned */
-    struct session_events events;
-    LIST_HEAD(, task) tasks;
-    unsigned execs;
-    unsigned files;
-    uint32_t last_id;
-    bool ready;
-};
-
-static uint32_t get_u32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
-           p[3];
-}
-
-static uint64_t get_u64(const uint8_t *p)
-{
-    return (uint64_t)get_u32(p) << 32 | get_u32(p + 4);
-}
-
-static void add_number(struct strbuf *out, uint64_t v, int bytes)
-{
-    while (bytes--)
-        strbuf_addc(out, (char)(v >> (8 * bytes)));
-}
 
 /* ---- tasks ------------------------------------------------------------ */
 
-static struct task *task_new(struct session *s, enum task_kind kind, void *arg)
+struct task *task_new(struct session *s, const struct task_type *type,
+                      void *arg, struct err *err)
 {
-    struct task *task = xcalloc(1, sizeof(*task));
+    struct task *task;
+    unsigned count = 0;
 
+    LIST_FOREACH(task, &s->tasks, link)
+    {
+        count += task->type->class == type->class;
+    }
+    if (count >= type->max) {
+        (void)err_set(err, ERR_BUG, "more than %u at a time: cannot %s",
+                      type->max, type->verb);
+        return NULL;
+    }
+    task = xcalloc(1, sizeof(*task));
     task->session = s;
-    task->kind = kind;
+    task->type = type;
     task->arg = arg;
     task->id = ++s->last_id;
     task->data = (struct strbuf)STRBUF_INIT;
     LIST_INSERT_HEAD(&s->tasks, task, link);
-    *(kind == TASK_EXEC ? &s->execs : &s->files) += 1;
     return task;
 }
 
-static void task_free(struct task *task)
+void task_free(struct task *task)
 {
     LIST_REMOVE(task, link);
-    *(task->kind == TASK_EXEC ? &task->session->execs
-                              : &task->session->files) -= 1;
     loop_remove(task->stall);
     feed_free(task->feed);
+    unpack_free(task->unpack);
     strbuf_clear(&task->data);
+    free(task->program);
     free(task);
 }
 
-static struct task *task_find(struct session *s, uint32_t id)
+struct task *task_find(const struct session *s, uint32_t id)
 {
     struct task *task;
 
@@ -106,219 +55,45 @@ static struct task *task_find(struct session *s, uint32_t id)
     return NULL;
 }
 
-static void on_stall(void *arg)
+void task_send(struct task *task, uint8_t type, const void *data, size_t len)
 {
-    struct task *task = arg;
-
-    task->stall = NULL;
-    /* The second time even the kill went unanswered. */
-    if (task->stalled) {
-        struct session_events events = task->session->events;
-        struct err err;
-
-        (void)err_set(&err, ERR_TRANSIENT, "the agent does not answer");
-        events.closed(events.arg, &err);
-        return;
-    }
-    task->stalled = true;
-    channel_send(task->session->channel, AGENT_DROP, task->id, NULL, 0);
-    task->stall = loop_add_timer(task->session->loop,
-                                 clock_mono_ms() + STALL_MS, on_stall, task);
+    channel_send(task->session->channel, type, task->id, data, len);
 }
 
-static void progress(struct task *task)
+void task_send_more(struct task *task)
 {
-    if (task->stalled)
-        return;
-    loop_remove(task->stall);
-    task->stall = loop_add_timer(task->session->loop,
-                                 clock_mono_ms() + STALL_MS, on_stall, task);
-}
-
-/* ---- files ------------------------------------------------------------ */
-
-/* Send as much as the agent's window takes. */
-static void send_more(struct task *task)
-{
-    struct channel *channel = task->session->channel;
     bool end = false;
 
-    while (task->feed && task->unacked + PUT_CHUNK <= AGENT_PUT_WINDOW) {
-        CLEANUP(strbuf) struct strbuf part = STRBUF_MAX(PUT_CHUNK);
+    while (task->feed && task->unacked + SEND_CHUNK <= AGENT_WINDOW) {
+        CLEANUP(strbuf) struct strbuf part = STRBUF_MAX(SEND_CHUNK);
 
-        if (feed_take(task->feed, PUT_CHUNK, &part, &end, &task->err) < 0) {
-            channel_send(channel, AGENT_DROP, task->id, NULL, 0);
+        if (feed_take(task->feed, SEND_CHUNK, &part, &end, &task->err) < 0) {
+            task_send(task, AGENT_DROP, NULL, 0);
             feed_free(STEAL(task->feed));
             return;
         }
         if (part.len)
-            channel_send(channel, AGENT_PUT_DATA, task->id, part.data,
-                         part.len);
+            task_send(task, AGENT_DATA, part.data, part.len);
         task->unacked += part.len;
         if (end) {
-            channel_send(channel, AGENT_PUT_END, task->id, NULL, 0);
+            task_send(task, AGENT_END, NULL, 0);
             feed_free(STEAL(task->feed));
         }
     }
 }
 
-static int check_file_task(const struct session *s, const char *path,
-                           struct err *err)
+bool task_acknowledge(struct task *task, const struct frame *frame)
 {
-    if (path[0] != '/' || strlen(path) > AGENT_PATH_MAX)
-        return err_set(err, ERR_USER, "'%.200s' is no absolute path", path);
-    if (s->files >= MAX_FILE_TASKS)
-        return err_set(err, ERR_BUG, "too many file operations at a time");
-    return 0;
+    if (frame->len != 4 || wire_u32(frame->data) > task->unacked)
+        return false;
+    task->unacked -= wire_u32(frame->data);
+    task_send_more(task);
+    return true;
 }
 
-int session_put(struct session *s, const char *dir, struct feed *feed,
-                sandbox_file_fn *done, void *arg, struct err *err)
+void session_hold(struct session *s, bool held)
 {
-    CLEANUP(feed) struct feed *mine = feed;
-    struct task *task;
-
-    if (check_file_task(s, dir, err) < 0)
-        return -1;
-    task = task_new(s, TASK_PUT, arg);
-    task->done = done;
-    task->feed = STEAL(mine);
-    channel_send(s->channel, AGENT_PUT, task->id, dir, strlen(dir));
-    send_more(task);
-    progress(task);
-    return 0;
-}
-
-int session_get(struct session *s, const char *path, size_t max_bytes,
-                sandbox_file_fn *done, void *arg, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf request = STRBUF_INIT;
-    struct task *task;
-
-    if (check_file_task(s, path, err) < 0)
-        return -1;
-    task = task_new(s, TASK_GET, arg);
-    task->done = done;
-    task->data.max_bytes = max_bytes + 1;
-    add_number(&request, max_bytes, 8);
-    strbuf_adds(&request, path);
-    channel_send(s->channel, AGENT_GET, task->id, request.data, request.len);
-    progress(task);
-    return 0;
-}
-
-static int file_error(struct task *task, const struct frame *frame)
-{
-    int sys = (int)get_u32(frame->data);
-    int len = (int)(frame->len - 4);
-    const char *about = (const char *)frame->data + 4;
-    const char *verb = task->kind == TASK_GET ? "read" : "write";
-    const char *why = strerrordesc_np(sys);
-
-    if (task->err.kind != ERR_NONE)
-        return -1;
-    if (task->stalled)
-        return err_set(&task->err, ERR_USER, "a file operation was stopped");
-    if (!sys)
-        return 0;
-    if (sys == EFBIG && task->kind == TASK_GET)
-        return err_set(&task->err, ERR_USER, "'%.*s' is larger than %zu bytes",
-                       len, about, task->data.max_bytes - 1);
-    (void)err_set(&task->err, ERR_USER, "cannot %s '%.*s' in the sandbox: %s",
-                  verb, len, about, why ? why : "error");
-    task->err.sys = sys;
-    return -1;
-}
-
-static void finish_file(struct task *task, const struct frame *frame)
-{
-    sandbox_file_fn *done = task->done;
-    void *arg = task->arg;
-    bool failed = file_error(task, frame) < 0;
-    struct err err = task->err;
-    size_t len = task->data.len;
-    CLEANUP(mem) char *data = strbuf_take(&task->data);
-    bool get = task->kind == TASK_GET;
-
-    task_free(task);
-    done(arg, failed || !get ? NULL : data, failed || !get ? 0 : len,
-         failed ? &err : NULL);
-}
-
-/* ---- commands --------------------------------------------------------- */
-
-static unsigned add_strings(struct strbuf *out, const char *const *list)
-{
-    unsigned n = 0;
-
-    for (; list && list[n]; n++)
-        strbuf_add(out, list[n], strlen(list[n]) + 1);
-    return n;
-}
-
-int session_exec(struct session *s, const struct sandbox_exec *exec,
-                 uint32_t *out_id, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf words = STRBUF_INIT;
-    CLEANUP(strbuf) struct strbuf request = STRBUF_INIT;
-    unsigned argc, envc;
-    struct task *task;
-
-    strbuf_add(&words, exec->cwd, strlen(exec->cwd) + 1);
-    argc = add_strings(&words, exec->argv);
-    envc = add_strings(&words, exec->env);
-    if (argc < 1 || argc > MAX_STRINGS || envc > MAX_STRINGS ||
-        words.len + FRAME_HEADER_SIZE > FRAME_MAX_PAYLOAD)
-        return err_set(err, ERR_USER,
-                       "the command and its environment are larger than 1 MiB "
-                       "or %u words",
-                       MAX_STRINGS);
-    if (s->execs >= AGENT_MAX_TASKS)
-        return err_set(err, ERR_BUG, "too many commands at a time");
-    add_number(&request,
-               (exec->as_root ? AGENT_EXEC_AS_ROOT : 0u) |
-                   (exec->on_output ? 0u : AGENT_EXEC_DISCARD) |
-                   (exec->keep_background ? AGENT_EXEC_KEEP : 0u),
-               1);
-    add_number(&request, argc, 4);
-    add_number(&request, envc, 4);
-    strbuf_add(&request, words.data, words.len);
-    task = task_new(s, TASK_EXEC, exec->arg);
-    task->on_output = exec->on_output;
-    task->on_exit = exec->on_exit;
-    channel_send(s->channel, AGENT_EXEC, task->id, request.data, request.len);
-    *out_id = task->id;
-    return 0;
-}
-
-static void finish_exec(struct task *task, const struct frame *frame)
-{
-    sandbox_exit_fn *on_exit = task->on_exit;
-    void *arg = task->arg;
-    struct sandbox_exit end = {
-        .code = (int)get_u32(frame->data),
-        .signal = (int)get_u32(frame->data + 4),
-        .cpu_ms = (int64_t)get_u64(frame->data + 8),
-        .peak_bytes = get_u64(frame->data + 16),
-    };
-
-    task_free(task);
-    if (on_exit)
-        on_exit(arg, &end);
-}
-
-void session_kill_all(struct session *s, int signo)
-{
-    uint8_t number[4] = {0, 0, 0, (uint8_t)signo};
-
-    channel_send(s->channel, AGENT_KILL, 0, number, sizeof(number));
-}
-
-void session_pause(struct session *s, bool paused)
-{
-    uint8_t flag = paused;
-
-    channel_send(s->channel, AGENT_PAUSE, 0, &flag, 1);
+    s->held = held;
 }
 
 /* ---- frames ----------------------------------------------------------- */
@@ -338,44 +113,7 @@ static void break_off(struct session *s, uint8_t type)
 static bool is_hello(struct session *s, const struct frame *frame)
 {
     return frame->type == AGENT_HELLO && !s->ready && frame->len == 4 &&
-           get_u32(frame->data) == AGENT_VERSION;
-}
-
-/* Returns false when `frame` has no place here. */
-static bool serve_exec(struct task *task, const struct frame *frame)
-{
-    if (frame->type == AGENT_EXIT && frame->len == AGENT_EXIT_SIZE) {
-        finish_exec(task, frame);
-        return true;
-    }
-    if ((frame->type != AGENT_STDOUT && frame->type != AGENT_STDERR) ||
-        frame->len < 1)
-        return false;
-    if (task->on_output)
-        task->on_output(task->arg,
-                        frame->type == AGENT_STDOUT ? SANDBOX_STDOUT
-                                                    : SANDBOX_STDERR,
-                        frame->data, frame->len);
-    return true;
-}
-
-static bool serve_file(struct task *task, const struct frame *frame)
-{
-    if (frame->type == AGENT_DONE && frame->len >= 4) {
-        finish_file(task, frame);
-        return true;
-    }
-    progress(task);
-    if (frame->type == AGENT_ACK && frame->len == 4 &&
-        get_u32(frame->data) <= task->unacked) {
-        task->unacked -= get_u32(frame->data);
-        send_more(task);
-        return true;
-    }
-    if (frame->type != AGENT_GET_DATA || task->kind != TASK_GET)
-        return false;
-    strbuf_add(&task->data, frame->data, frame->len);
-    return !task->data.truncated;
+           wire_u32(frame->data) == AGENT_VERSION;
 }
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -389,9 +127,7 @@ static void on_frame(void *arg, const struct frame *frame)
         return;
     }
     task = s->ready ? task_find(s, frame->id) : NULL;
-    /* The callback in a serve may free the session: say nothing after it. */
-    if (!task || !(task->kind == TASK_EXEC ? serve_exec(task, frame)
-                                           : serve_file(task, frame)))
+    if (!task || !task->type->serve(task, frame))
         break_off(s, frame->type);
 }
 

@@ -25,11 +25,17 @@ MUST_USE int session_new(struct loop *loop, int in_fd, int out_fd,
 void session_free(struct session *session);
 OWNER(session)
 
+/** The agent is frozen, or no more: do not take it for dead. */
+void session_hold(struct session *session, bool held);
+
 /** See sandbox.h for these. */
 MUST_USE int session_exec(struct session *session,
                           const struct sandbox_exec *exec, uint32_t *out_id,
                           struct err *err);
-void session_kill_all(struct session *session, int signo);
+/** Id 0: all. */
+void session_kill(struct session *session, uint32_t id, int signo);
+size_t session_commands(const struct session *session,
+                        struct sandbox_command *out_commands, size_t max);
 void session_pause(struct session *session, bool paused);
 /** Takes `feed`, also on failure. */
 MUST_USE int session_put(struct session *session, const char *dir,
@@ -38,5 +44,20 @@ MUST_USE int session_put(struct session *session, const char *dir,
 MUST_USE int session_get(struct session *session, const char *path,
                          size_t max_bytes, sandbox_file_fn *done, void *arg,
                          struct err *err);
+MUST_USE int session_list(struct session *session, const char *path,
+                          sandbox_list_fn *done, void *arg, struct err *err);
+MUST_USE int session_tree(struct session *session,
+                          const struct sandbox_tree *tree,
+                          sandbox_file_fn *done, void *arg, struct err *err);
+MUST_USE int session_clear(struct session *session, const char *path,
+                           sandbox_file_fn *done, void *arg, struct err *err);
+
+MUST_USE int session_connect(struct session *session,
+                             const struct sandbox_connection *connection,
+                             uint32_t *out_id, struct err *err);
+void session_send(struct session *session, uint32_t id, const void *data,
+                  size_t len);
+void session_taken(struct session *session, uint32_t id, size_t len);
+void session_disconnect(struct session *session, uint32_t id);
 
 #endif

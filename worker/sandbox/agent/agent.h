@@ -44,23 +44,61 @@ bool drop_in_child(bool as_root);
 /** In a child: default signals; stdio from these; nothing else open. */
 bool child_stdio(int in, int out, int err);
 
+/* ---- flow.c: bytes from the driver to a descriptor ---- */
+struct flow {
+    int fd; /* -1: nobody reads, and what comes is thrown away */
+    uint32_t id;
+    bool ended; /* AGENT_END came */
+    size_t start, end;
+    uint8_t buf[AGENT_WINDOW];
+};
+void close_fd(int *fd);
+/** Takes `fd`, which may be -1. */
+void flow_open(struct flow *flow, int fd, uint32_t id);
+void flow_close(struct flow *flow);
+void flow_add(struct flow *flow, const struct frame *frame);
+void flow_end(struct flow *flow);
+/** It has something for its descriptor. */
+bool flow_is_waiting(const struct flow *flow);
+/** Write what the descriptor takes, and acknowledge it. */
+void flow_pump(struct flow *flow);
+
 /* ---- exec.c: commands ---- */
 void exec_start(const struct frame *frame);
+/** AGENT_DATA or AGENT_END; whether it was for a command. */
+bool exec_input(const struct frame *frame);
+/** Signal a command and what it started; id 0: all. */
+void exec_kill(uint32_t id, int signo);
 void exec_pause(bool paused);
+/** `pid` leads a command that has not ended. */
+bool exec_is_running(pid_t pid);
 /** True if `pid` was the main process of a command. */
 bool exec_reaped(pid_t pid, int status, const struct rusage *usage);
 size_t exec_poll(struct pollfd *fds);
 void exec_serve(const struct pollfd *fds, size_t count);
 /** Report commands that are over; the wait until the next one may be. */
 int exec_finish(void);
-/** Signal all but the agent and its file helpers. */
-void exec_kill_all(int signo);
+
+/* ---- processes.c: whoever else runs; helpers of files.c are spared ---- */
+void processes_kill_all(int signo);
+/** The session that `command` leads, and its descendants. */
+void processes_kill_command(pid_t command, int signo);
+/** All that belong to no command which runs. */
+void processes_kill_strays(void);
+
+/* ---- connect.c: connections to what listens inside ---- */
+void connect_start(const struct frame *frame);
+/** Whether it was for a connection, as all of these. */
+bool connect_input(const struct frame *frame);
+bool connect_drop(uint32_t id);
+void connect_taken(const struct frame *frame);
+size_t connect_poll(struct pollfd *fds);
+void connect_serve(const struct pollfd *fds, size_t count);
 
 /* ---- files.c: file operations, each in a helper process ---- */
-void files_put(const struct frame *frame);
-void files_put_data(const struct frame *frame);
-void files_put_end(uint32_t id);
-void files_get(const struct frame *frame);
+/** AGENT_PUT, AGENT_GET, AGENT_LIST, AGENT_TREE or AGENT_CLEAR. */
+void files_start(const struct frame *frame);
+bool files_input(const struct frame *frame);
 void files_drop(uint32_t id);
 bool files_reaped(pid_t pid, int status);
 bool files_is_helper(pid_t pid);
@@ -69,10 +107,34 @@ size_t files_poll(struct pollfd *fds);
 void files_serve(const struct pollfd *fds, size_t count);
 
 /* ---- helper.c: inside a helper, as the sandbox's user ---- */
-/** Entries from descriptor 0 below `base`; never returns. */
+/** The exit code is the errno; stderr says about what. */
+void fail(int sys, const char *about) __attribute__((noreturn));
+void write_whole(int fd, const void *data, size_t len, const char *about);
+/**
+ * Open a path inside. What lies below a directory that the user may write to
+ * (the workspace, his home, /tmp) is looked up beneath it: no link, whoever
+ * makes it and when, leads out. A descriptor, or -1 and errno.
+ */
+int open_inside(const char *path, int flags);
+/** Entries from descriptor 0 below `base`. */
 void helper_put(const char *base) __attribute__((noreturn));
-/** The file to descriptor 1; never returns. */
+
+/* ---- walk.c: the same, reading and removing ---- */
+struct tree_request {
+    unsigned flags;
+    uint64_t max_bytes;
+    uint32_t max_entries;
+    const char *base;
+    const char *patterns; /* NUL-ended, one behind the other */
+    const char *patterns_end;
+};
+/** The file to descriptor 1. */
 void helper_get(const char *path, uint64_t max_bytes) __attribute__((noreturn));
+/** Entries, without content, to descriptor 1. */
+void helper_list(const char *path) __attribute__((noreturn));
+/** Entries to descriptor 1. */
+void helper_tree(const struct tree_request *request) __attribute__((noreturn));
+void helper_clear(const char *path) __attribute__((noreturn));
 
 #define CHUNK_SIZE ((size_t)64 << 10)
 

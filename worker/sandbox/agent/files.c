@@ -14,29 +14,19 @@
 
 struct task {
     bool used;
-    bool in_ended; /* AGENT_PUT_END came */
     bool reaped;
     uint32_t id;
     pid_t pid;
-    int in;     /* to the helper's stdin, or -1 */
     int out;    /* from its stdout, or -1 */
     int report; /* from its stderr: which path failed, or -1 */
     int status;
-    size_t start, end;             /* of buf */
-    uint8_t buf[AGENT_PUT_WINDOW]; /* on its way to the helper */
     size_t text_len;
     char text[TEXT_SIZE];
+    struct flow in; /* to the helper's stdin */
 };
 
 static struct task tasks[MAX_FILE_TASKS];
 static uint8_t chunk[CHUNK_SIZE];
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 static struct task *find(uint32_t id)
 {
@@ -81,16 +71,16 @@ static pid_t spawn(struct task *t)
     (void)close(in[0]);
     (void)close(out[1]);
     (void)close(report[1]);
-    t->in = in[1];
+    flow_open(&t->in, in[1], t->id);
     t->out = out[0];
     t->report = report[0];
-    (void)fcntl(t->in, F_SETFL, O_NONBLOCK);
     (void)fcntl(t->out, F_SETFL, O_NONBLOCK);
     (void)fcntl(t->report, F_SETFL, O_NONBLOCK);
     return t->pid;
 }
 
-/* The path in a frame, or NULL when it is no sound one. */
+/* Copy what a request says behind its numbers; NULL when it is no sound path.
+ * Until the next request. */
 static const char *take_path(const uint8_t *p, size_t len)
 {
     static char path[AGENT_PATH_MAX + 1];
@@ -102,93 +92,94 @@ static const char *take_path(const uint8_t *p, size_t len)
     return path;
 }
 
-static struct task *begin(uint32_t id, const char *path)
+static bool take_tree(const struct frame *frame, struct tree_request *out)
 {
-    struct task *t = find_free();
+    static char text[(size_t)64 << 10];
+    size_t len = frame->len - 13;
 
-    if (!path || !t) {
-        send_done(id, path ? EAGAIN : EINVAL, "", 0);
-        return NULL;
-    }
-    t->used = true;
-    t->id = id;
-    t->in_ended = t->reaped = false;
-    t->start = t->end = t->text_len = 0;
-    return t;
+    if (frame->len < 15 || len > sizeof(text) || frame->data[13] != '/' ||
+        frame->data[frame->len - 1])
+        return false;
+    memcpy(text, frame->data + 13, len);
+    out->flags = frame->data[0];
+    out->max_bytes = wire_u64(frame->data + 1);
+    out->max_entries = wire_u32(frame->data + 9);
+    out->base = text;
+    out->patterns = text + strlen(text) + 1;
+    out->patterns_end = text + len;
+    return strlen(text) <= AGENT_PATH_MAX;
 }
 
-static void check_fork(struct task *t, pid_t pid)
+struct request {
+    const char *path;
+    uint64_t max_bytes;
+    struct tree_request tree;
+};
+
+static bool parse(const struct frame *frame, struct request *out)
 {
-    if (pid > 0)
+    size_t skip = frame->type == AGENT_GET ? 8 : 0;
+
+    if (frame->type == AGENT_TREE)
+        return take_tree(frame, &out->tree);
+    if (frame->len < skip)
+        return false;
+    if (skip)
+        out->max_bytes = wire_u64(frame->data);
+    out->path = take_path(frame->data + skip, frame->len - skip);
+    return out->path;
+}
+
+/* In the helper. */
+__attribute__((noreturn)) static void help(uint8_t type,
+                                           const struct request *request)
+{
+    if (type == AGENT_PUT)
+        helper_put(request->path);
+    if (type == AGENT_GET)
+        helper_get(request->path, request->max_bytes);
+    if (type == AGENT_LIST)
+        helper_list(request->path);
+    if (type == AGENT_TREE)
+        helper_tree(&request->tree);
+    helper_clear(request->path);
+}
+
+void files_start(const struct frame *frame)
+{
+    struct request request = {0};
+    struct task *t = find_free();
+    bool sound = parse(frame, &request);
+
+    if (!sound || !t) {
+        send_done(frame->id, sound ? EAGAIN : EINVAL, "", 0);
         return;
-    close_fd(&t->in);
+    }
+    t->id = frame->id;
+    t->reaped = false;
+    t->text_len = 0;
+    if (spawn(t) == 0)
+        help(frame->type, &request);
+    t->used = t->pid > 0;
+    if (t->used && frame->type != AGENT_PUT)
+        flow_close(&t->in);
+    if (t->used)
+        return;
+    flow_close(&t->in);
     close_fd(&t->out);
     close_fd(&t->report);
     send_done(t->id, EAGAIN, "", 0);
-    t->used = false;
 }
 
-void files_put(const struct frame *frame)
-{
-    const char *base = take_path(frame->data, frame->len);
-    struct task *t = begin(frame->id, base);
-    pid_t pid;
-
-    if (!t)
-        return;
-    pid = spawn(t);
-    if (pid == 0)
-        helper_put(base);
-    check_fork(t, pid);
-}
-
-void files_get(const struct frame *frame)
-{
-    bool sound = frame->len > 8;
-    const char *path =
-        sound ? take_path(frame->data + 8, frame->len - 8) : NULL;
-    struct task *t = begin(frame->id, path);
-    pid_t pid;
-
-    if (!t)
-        return;
-    pid = spawn(t);
-    if (pid == 0)
-        helper_get(path, wire_u64(frame->data));
-    check_fork(t, pid);
-    close_fd(&t->in);
-}
-
-void files_put_data(const struct frame *frame)
+bool files_input(const struct frame *frame)
 {
     struct task *t = find(frame->id);
 
-    /* A helper that failed is gone while the driver still sends. */
-    if (!t)
-        return;
-    if (t->end - t->start + frame->len > sizeof(t->buf))
-        agent_die("more file data than the window allows");
-    memmove(t->buf, t->buf + t->start, t->end - t->start);
-    t->end -= t->start;
-    t->start = 0;
-    memcpy(t->buf + t->end, frame->data, frame->len);
-    t->end += frame->len;
-}
-
-static void close_when_sent(struct task *t)
-{
-    if (t->in_ended && t->start == t->end)
-        close_fd(&t->in);
-}
-
-void files_put_end(uint32_t id)
-{
-    struct task *t = find(id);
-
-    if (!t)
-        return;
-    t->in_ended = true;
-    close_when_sent(t);
+    if (t && frame->type == AGENT_DATA)
+        flow_add(&t->in, frame);
+    else if (t)
+        flow_end(&t->in);
+    return t;
 }
 
 void files_drop(uint32_t id)
@@ -207,7 +198,7 @@ static void finish(struct task *t)
     if (!t->reaped || t->out >= 0 || t->report >= 0)
         return;
     sys = WIFEXITED(t->status) ? WEXITSTATUS(t->status) : EINTR;
-    close_fd(&t->in);
+    flow_close(&t->in);
     send_done(t->id, sys, t->text, t->text_len);
     t->used = false;
 }
@@ -252,32 +243,14 @@ size_t files_poll(struct pollfd *fds)
 
         if (!t->used)
             continue;
-        if (t->in >= 0 && t->start < t->end)
-            fds[n++] = (struct pollfd){t->in, POLLOUT, 0};
+        if (flow_is_waiting(&t->in))
+            fds[n++] = (struct pollfd){t->in.fd, POLLOUT, 0};
         if (t->out >= 0 && wire_has_room())
             fds[n++] = (struct pollfd){t->out, POLLIN, 0};
         if (t->report >= 0)
             fds[n++] = (struct pollfd){t->report, POLLIN, 0};
     }
     return n;
-}
-
-static void pump_in(struct task *t)
-{
-    ssize_t n = write(t->in, t->buf + t->start, t->end - t->start);
-    uint8_t ack[4];
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) {
-        close_fd(&t->in);
-        t->start = t->end = 0;
-        return;
-    }
-    t->start += (size_t)n;
-    wire_put_u32(ack, (uint32_t)n);
-    wire_send(AGENT_ACK, t->id, ack, sizeof(ack));
-    close_when_sent(t);
 }
 
 static void pump_out(struct task *t)
@@ -288,7 +261,7 @@ static void pump_out(struct task *t)
         return;
     n = read(t->out, chunk, sizeof(chunk));
     if (n > 0)
-        wire_send(AGENT_GET_DATA, t->id, chunk, (size_t)n);
+        wire_send(AGENT_GOT, t->id, chunk, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         close_fd(&t->out);
 }
@@ -310,8 +283,8 @@ static void pump_report(struct task *t)
 
 static void serve(struct task *t, int fd)
 {
-    if (fd == t->in)
-        pump_in(t);
+    if (fd == t->in.fd && flow_is_waiting(&t->in))
+        flow_pump(&t->in);
     else if (fd == t->out)
         pump_out(t);
     else if (fd == t->report)

@@ -8,7 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_POLL (2 + 2 * AGENT_MAX_TASKS + 3 * AGENT_MAX_TASKS)
+/* Ours, three a command, three a file operation, two a connection. */
+#define MAX_POLL (3 + 6 * AGENT_MAX_TASKS + 2 * AGENT_MAX_CONNECTIONS)
+
+/* An operation that is over already may still be sent to: not an error. */
+static void input(const struct frame *frame)
+{
+    if (!exec_input(frame) && !connect_input(frame))
+        (void)files_input(frame);
+}
 
 static void handle(const struct frame *frame)
 {
@@ -18,25 +26,31 @@ static void handle(const struct frame *frame)
         return;
     case AGENT_KILL:
         if (frame->len == 4)
-            exec_kill_all((int)wire_u32(frame->data));
+            exec_kill(frame->id, (int)wire_u32(frame->data));
         return;
     case AGENT_PAUSE:
         exec_pause(frame->len == 1 && frame->data[0]);
         return;
     case AGENT_PUT:
-        files_put(frame);
-        return;
-    case AGENT_PUT_DATA:
-        files_put_data(frame);
-        return;
-    case AGENT_PUT_END:
-        files_put_end(frame->id);
-        return;
     case AGENT_GET:
-        files_get(frame);
+    case AGENT_LIST:
+    case AGENT_TREE:
+    case AGENT_CLEAR:
+        files_start(frame);
+        return;
+    case AGENT_DATA:
+    case AGENT_END:
+        input(frame);
+        return;
+    case AGENT_CONNECT:
+        connect_start(frame);
+        return;
+    case AGENT_TAKEN:
+        connect_taken(frame);
         return;
     case AGENT_DROP:
-        files_drop(frame->id);
+        if (!connect_drop(frame->id))
+            files_drop(frame->id);
         return;
     default:
         agent_die("an unknown frame");
@@ -76,20 +90,23 @@ static void turn(int signals)
 {
     struct pollfd fds[MAX_POLL];
     int wait = exec_finish();
-    size_t execs, files;
+    size_t execs, files, all;
 
     wire_flush();
     fds[0] = (struct pollfd){0, POLLIN, 0};
     fds[1] = (struct pollfd){signals, POLLIN, 0};
     execs = exec_poll(fds + 2);
     files = files_poll(fds + 2 + execs);
+    all = 2 + execs + files;
+    all += connect_poll(fds + all);
     /* stdout last, and only while something waits for it. */
-    fds[2 + execs + files] = (struct pollfd){1, POLLOUT, 0};
-    if (poll(fds, 2 + execs + files + wire_pending(), wait) < 0)
+    fds[all] = (struct pollfd){1, POLLOUT, 0};
+    if (poll(fds, all + wire_pending(), wait) < 0)
         return;
     /* Output first: what a command wrote before its end is not lost. */
     exec_serve(fds + 2, execs);
     files_serve(fds + 2 + execs, files);
+    connect_serve(fds + 2 + execs + files, all - 2 - execs - files);
     if (fds[1].revents)
         reap(signals);
     if (fds[0].revents)

@@ -9,6 +9,7 @@
 
 #include "base/depth.h"
 #include "base/fd.h"
+#include "worker/sandbox/agent/protocol.h"
 #include "worker/sandbox/feed.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/place.h"
@@ -298,9 +299,11 @@ static void test_feed_of_file(void **state UNUSED)
     assert_int_equal(out.len, 10);
     assert_int_equal(feed_take(feed, 100, &out, &end, &err), 0);
     assert_true(end);
-    assert_int_equal(out.len, 17 + 3 + 4);
-    assert_memory_equal(out.data, "f\0\0\1\244\0\0\0\0\0\0\0\4\0\0\0\3a/bdata",
-                        24);
+    assert_int_equal(out.len, AGENT_ENTRY_SIZE + 3 + 4);
+    assert_memory_equal(out.data,
+                        "f\0\0\1\244\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0\0\0\0\0"
+                        "\3a/bdata",
+                        out.len);
 }
 
 /* All of a tree whose deepest directory is so many levels down. */

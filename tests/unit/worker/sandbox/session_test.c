@@ -39,6 +39,7 @@ static void on_exit_frame(void *arg UNUSED, const struct sandbox_exit *end)
     exits++;
     assert_int_equal(end->code, -1);
     assert_int_equal(end->signal, 9);
+    assert_true(end->timed_out);
     assert_int_equal(end->cpu_ms, 5);
     assert_int_equal(end->peak_bytes, 6);
 }
@@ -96,8 +97,8 @@ static int teardown(void **state UNUSED)
 
 static const uint8_t version[4] = {0, 0, 0, AGENT_VERSION};
 static const uint8_t end_frame[AGENT_EXIT_SIZE] = {
-    255, 255, 255, 255, 0, 0, 0, 9, 0, 0, 0, 0,
-    0,   0,   0,   5,   0, 0, 0, 0, 0, 0, 0, 6};
+    255, 255, 255, 255, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0,
+    0,   0,   0,   0,   0, 5, 0, 0, 0, 0, 0, 0, 0, 6};
 
 static uint32_t start_command(void)
 {
@@ -202,10 +203,10 @@ static void test_more_than_asked(void **state UNUSED)
 
     begin();
     assert_int_equal(session_get(session, "/x", 3, on_file, NULL, &err), 0);
-    say(AGENT_GET_DATA, 1, "123", 3);
+    say(AGENT_GOT, 1, "123", 3);
     turn();
     assert_false(closed);
-    say(AGENT_GET_DATA, 1, "45", 2);
+    say(AGENT_GOT, 1, "45", 2);
     turn();
     assert_true(closed);
     assert_false(filed);
@@ -251,6 +252,147 @@ static void test_limits(void **state UNUSED)
     assert_int_equal(err.kind, ERR_BUG);
 }
 
+static void on_list(void *arg UNUSED, const struct sandbox_entry *entries,
+                    size_t count, const struct err *err)
+{
+    filed = true;
+    failed = err;
+    if (err)
+        last = *err;
+    for (size_t i = 0; i < count; i++)
+        assert_null(strchr(entries[i].name, '/'));
+}
+
+/* One entry: type, mode, size, time, length of the name. */
+#define HEAD(type, len)                                                        \
+    type "\0\0\1\244\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" len
+
+static void list(const void *data, size_t len)
+{
+    struct err err = {0};
+
+    begin();
+    assert_int_equal(session_list(session, "/d", on_list, NULL, &err), 0);
+    say(AGENT_GOT, 1, data, len);
+    say(AGENT_DONE, 1, "\0\0\0\0", 4);
+    turn();
+}
+
+static void test_list(void **state UNUSED)
+{
+    list(HEAD("f", "\2") "ab" HEAD("d", "\1") "x", 2 * AGENT_ENTRY_SIZE + 3);
+    assert_true(filed);
+    assert_false(failed);
+}
+
+static void test_list_of_paths(void **state UNUSED)
+{
+    list(HEAD("f", "\5") "../ab", AGENT_ENTRY_SIZE + 5);
+    assert_true(failed);
+    assert_int_equal(last.kind, ERR_TRANSIENT);
+}
+
+static void test_list_cut_short(void **state UNUSED)
+{
+    list(HEAD("f", "\5") "ab", AGENT_ENTRY_SIZE + 2);
+    assert_true(failed);
+    assert_int_equal(last.kind, ERR_TRANSIENT);
+}
+
+static bool opened;
+static size_t got, unsent;
+
+static void on_open(void *arg UNUSED)
+{
+    opened = true;
+}
+
+static void on_data(void *arg UNUSED, const void *data UNUSED, size_t len)
+{
+    got += len;
+}
+
+static void on_sent(void *arg UNUSED, size_t left)
+{
+    unsent = left;
+}
+
+static void on_end(void *arg UNUSED, const struct err *err)
+{
+    filed = true;
+    failed = err;
+}
+
+static void open_connection(void)
+{
+    struct sandbox_connection connection = {.port = 80,
+                                            .on_open = on_open,
+                                            .on_data = on_data,
+                                            .on_sent = on_sent,
+                                            .on_closed = on_end};
+    struct err err = {0};
+    uint32_t id;
+
+    opened = false;
+    got = unsent = 0;
+    begin();
+    assert_int_equal(session_connect(session, &connection, &id, &err), 0);
+    assert_int_equal(id, 1);
+    session_send(session, id, "hello", 5);
+}
+
+static void test_connection(void **state UNUSED)
+{
+    open_connection();
+    say(AGENT_OPEN, 1, "", 0);
+    turn();
+    say(AGENT_GOT, 1, "abc", 3);
+    say(AGENT_ACK, 1, "\0\0\0\4", 4);
+    turn();
+    assert_true(opened);
+    assert_int_equal(got, 3);
+    assert_int_equal(unsent, 1);
+    say(AGENT_DONE, 1, "\0\0\0\157", 4);
+    turn();
+    assert_true(filed && failed);
+    assert_false(closed);
+    /* What is closed takes nothing more. */
+    session_send(session, 1, "x", 1);
+    session_taken(session, 1, 1);
+    session_disconnect(session, 1);
+}
+
+static void test_data_before_it_is_open(void **state UNUSED)
+{
+    open_connection();
+    say(AGENT_GOT, 1, "abc", 3);
+    turn();
+    assert_true(closed);
+    assert_int_equal(got, 0);
+}
+
+static void test_ack_of_what_was_not_sent(void **state UNUSED)
+{
+    open_connection();
+    say(AGENT_ACK, 1, "\0\0\0\1", 4);
+    turn();
+    assert_true(closed);
+}
+
+static void test_mute_after_disconnect(void **state UNUSED)
+{
+    open_connection();
+    say(AGENT_OPEN, 1, "", 0);
+    turn();
+    session_disconnect(session, 1);
+    say(AGENT_GOT, 1, "abc", 3);
+    say(AGENT_DONE, 1, "\0\0\0\0", 4);
+    turn();
+    assert_int_equal(got, 0);
+    assert_false(filed);
+    assert_false(closed);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -267,6 +409,13 @@ int main(void)
         EACH(test_acknowledges_too_much),
         EACH(test_file_fails),
         EACH(test_limits),
+        EACH(test_list),
+        EACH(test_list_of_paths),
+        EACH(test_list_cut_short),
+        EACH(test_connection),
+        EACH(test_data_before_it_is_open),
+        EACH(test_ack_of_what_was_not_sent),
+        EACH(test_mute_after_disconnect),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

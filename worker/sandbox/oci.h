@@ -1,0 +1,69 @@
+/* worker/sandbox/oci.h - a sandbox of crun or runc; for oci*.c alone. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_SANDBOX_OCI_H
+#define WORKER_SANDBOX_OCI_H
+
+#include "worker/sandbox/cgroup.h"
+#include "worker/sandbox/network.h"
+#include "worker/sandbox/runtime.h"
+#include "worker/sandbox/session.h"
+
+struct sandbox {
+    struct loop *loop; /* borrowed */
+    char *id;          /* owned, like all strings here */
+    char *image;
+    char *program;
+    char *state_dir;
+    char *dir; /* <state_dir>/<id> */
+    char *run; /* dir/run: a tmpfs */
+    char *disk;
+    char *workspace;
+    char *unenforced;
+    int lock; /* on dir */
+    bool rootless;
+    bool paused;
+    enum sandbox_network wants;
+    unsigned pids;
+    struct strv binds;         /* host path, path inside, … */
+    struct cgroup *cgroup;     /* owned; NULL: rootless */
+    struct runtime *runtime;   /* owned; NULL before start */
+    struct session *session;   /* the same */
+    struct network *network;   /* the same; NULL without */
+    struct loop_source *timer; /* borrowed from the loop */
+    int64_t boot_until_ms;
+    sandbox_started_fn *started; /* NULL once called */
+    sandbox_lost_fn *lost;       /* the same */
+    void *arg;
+    struct err last; /* why the agent is gone */
+};
+
+/* oci_use.c: the functions of the driver table, between start and destroy. */
+int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
+             uint32_t *out_id, struct err *err);
+void oci_kill(struct sandbox *sb, uint32_t id, int signo);
+size_t oci_commands(struct sandbox *sb, struct sandbox_command *out,
+                    size_t max);
+void oci_kill_all(struct sandbox *sb, int signo);
+void oci_pause_output(struct sandbox *sb, bool paused);
+int oci_write_file(struct sandbox *sb, const char *path, const void *data,
+                   size_t len, unsigned mode, sandbox_file_fn *done, void *arg,
+                   struct err *err);
+int oci_read_file(struct sandbox *sb, const char *path, size_t max_bytes,
+                  sandbox_file_fn *done, void *arg, struct err *err);
+int oci_put_tree(struct sandbox *sb, const char *host_dir, const char *path,
+                 sandbox_file_fn *done, void *arg, struct err *err);
+int oci_get_tree(struct sandbox *sb, const struct sandbox_tree *tree,
+                 sandbox_file_fn *done, void *arg, struct err *err);
+int oci_list(struct sandbox *sb, const char *path, sandbox_list_fn *done,
+             void *arg, struct err *err);
+int oci_clear(struct sandbox *sb, const char *path, sandbox_file_fn *done,
+              void *arg, struct err *err);
+int oci_connect(struct sandbox *sb, const struct sandbox_connection *connection,
+                uint32_t *out_id, struct err *err);
+void oci_send(struct sandbox *sb, uint32_t id, const void *data, size_t len);
+void oci_taken(struct sandbox *sb, uint32_t id, size_t len);
+void oci_disconnect(struct sandbox *sb, uint32_t id);
+int oci_pause(struct sandbox *sb, bool paused, struct err *err);
+void oci_usage(struct sandbox *sb, struct sandbox_usage *out);
+
+#endif
