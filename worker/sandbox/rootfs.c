@@ -23,12 +23,10 @@ static const char *const own_dirs[] = {
     "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
 
 /* Where the disk's directories appear. */
-static const struct {
-    const char *name, *inside;
-} disk_dirs[] = {{"workspace", "workspace"},
-                 {"home", "home/berth"},
-                 {"tmp", "tmp"},
-                 {"vartmp", "var/tmp"}};
+const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS] = {{"workspace", "workspace"},
+                                                    {"home", "home/berth"},
+                                                    {"tmp", "tmp"},
+                                                    {"vartmp", "var/tmp"}};
 
 /* ---- checking --------------------------------------------------------- */
 
@@ -86,8 +84,7 @@ static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
                            .network = spec->network == SANDBOX_NETWORK_FULL};
 
     if (image >= 0) {
-        etc.passwd =
-            read_list(image, "etc/passwd", &passwd) ? passwd.data : "";
+        etc.passwd = read_list(image, "etc/passwd", &passwd) ? passwd.data : "";
         etc.group = read_list(image, "etc/group", &group) ? group.data : "";
     }
     return etc_write(&etc, err);
@@ -104,8 +101,7 @@ static int touch(const char *path, struct err *err)
     return 0;
 }
 
-/* A place to mount `source` on: a directory or an empty file. */
-static int make_target(const char *source, const char *target, struct err *err)
+int rootfs_make_target(const char *source, const char *target, struct err *err)
 {
     CLEANUP(mem) char *parent = xstrdup(target);
     struct stat st;
@@ -120,19 +116,17 @@ static int make_target(const char *source, const char *target, struct err *err)
     return touch(target, err);
 }
 
-/* Binds below a directory of the disk get their place there. */
-static char *target_of(const struct rootfs_spec *spec, const char *skel,
-                       const char *inside)
+char *rootfs_target(const char *disk_dir, const char *top, const char *inside)
 {
-    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
-        size_t len = strlen(disk_dirs[i].inside);
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
+        size_t len = strlen(rootfs_dirs[i].inside);
 
-        if (strncmp(inside + 1, disk_dirs[i].inside, len) == 0 &&
+        if (strncmp(inside + 1, rootfs_dirs[i].inside, len) == 0 &&
             inside[1 + len] == '/')
-            return xasprintf("%s/%s%s", spec->disk_dir, disk_dirs[i].name,
+            return xasprintf("%s/%s%s", disk_dir, rootfs_dirs[i].name,
                              inside + 1 + len);
     }
-    return xasprintf("%s%s", skel, inside);
+    return xasprintf("%s%s", top, inside);
 }
 
 static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
@@ -153,14 +147,15 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
     for (size_t i = 0; i < env->sources.count; i++) {
         CLEANUP(mem) char *to = xasprintf("%s%s", skel, env->targets.items[i]);
 
-        if (make_target(env->sources.items[i], to, err) < 0)
+        if (rootfs_make_target(env->sources.items[i], to, err) < 0)
             return -1;
     }
     for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2) {
         CLEANUP(mem)
-        char *to = target_of(spec, skel, spec->binds->items[i + 1]);
+        char *to =
+            rootfs_target(spec->disk_dir, skel, spec->binds->items[i + 1]);
 
-        if (make_target(spec->binds->items[i], to, err) < 0)
+        if (rootfs_make_target(spec->binds->items[i], to, err) < 0)
             return -1;
     }
     return 0;
@@ -203,11 +198,11 @@ static int bind_below(const char *root, const char *source, const char *inside,
 static int bind_all(const struct rootfs_spec *spec, const char *root,
                     const struct hostenv *env, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
         CLEANUP(mem)
-        char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
+        char *from = xasprintf("%s/%s", spec->disk_dir, rootfs_dirs[i].name);
 
-        if (bind_below(root, from, disk_dirs[i].inside, false, err) < 0)
+        if (bind_below(root, from, rootfs_dirs[i].inside, false, err) < 0)
             return -1;
     }
     if (bind_below(root, spec->agent, ".berth/agent", true, err) < 0)

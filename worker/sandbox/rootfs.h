@@ -31,6 +31,24 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
 
+/** The directories of the disk: their names there, and where they are inside
+ * (without the first '/'). */
+struct rootfs_dir {
+    const char *name, *inside;
+};
+#define ROOTFS_DIRS 4
+extern const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS];
+
+/**
+ * Where `inside` is before all is mounted: in a directory of the disk, or below
+ * `top`. Owned by the caller.
+ */
+MUST_USE char *rootfs_target(const char *disk_dir, const char *top,
+                             const char *inside);
+/** A place to mount `source` on: a directory or an empty file. */
+MUST_USE int rootfs_make_target(const char *source, const char *target,
+                                struct err *err);
+
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);
 /** Hide those configuration files of npm, pip and git below /usr, at eight

@@ -22,8 +22,8 @@ enum attach_end {
 
 /** All descriptors are borrowed, and made non-blocking. */
 struct attach_spec {
-    int fd;                /* of attach_open() */
-    int in, out;           /* what goes to its stdin and comes from stdout */
+    int fd;                 /* of attach_open() */
+    int in, out;            /* what goes to its stdin and comes from stdout */
     struct strbuf *stderr_; /* what it said there, up to the maximum */
 };
 

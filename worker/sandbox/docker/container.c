@@ -61,8 +61,9 @@ static void add_unenforced(const json_t *info, struct strbuf *out)
 {
     static const struct {
         const char *key, *name;
-    } limits[] = {
-        {"MemoryLimit", "memory"}, {"CpuCfsQuota", "cpu"}, {"PidsLimit", "pids"}};
+    } limits[] = {{"MemoryLimit", "memory"},
+                  {"CpuCfsQuota", "cpu"},
+                  {"PidsLimit", "pids"}};
 
     for (size_t i = 0; i < ARRAY_LEN(limits); i++)
         if (!json_is_true(json_object_get(info, limits[i].key)))
@@ -106,7 +107,8 @@ static bool is_gone(struct engine *engine, const char *container)
 static int remove_one(struct engine *engine, const char *container,
                       struct err *err)
 {
-    CLEANUP(mem) char *path = xasprintf("/containers/%s?force=1&v=1", container);
+    CLEANUP(mem)
+    char *path = xasprintf("/containers/%s?force=1&v=1", container);
     CLEANUP(strbuf) struct strbuf answer = STRBUF_MAX(4096);
     int64_t until = clock_mono_ms() + REMOVE_MS;
     int status = engine_call(engine, "DELETE", path, NULL, &answer, err);
@@ -141,8 +143,8 @@ static bool is_wanted(const json_t *container, const char *state_dir,
 int container_remove_all(struct engine *engine, const char *state_dir,
                          const char *id, struct err *err)
 {
-    json_t *filter = json_pack("{s:[s+]}", "label", DOCKER_LABEL_STATE "=",
-                               state_dir);
+    json_t *filter =
+        json_pack("{s:[s+]}", "label", DOCKER_LABEL_STATE "=", state_dir);
     char *text = filter ? json_dumps(filter, JSON_COMPACT) : NULL;
     CLEANUP(mem) char *escaped = engine_escape(text ? text : "");
     CLEANUP(mem)
@@ -191,8 +193,8 @@ static int cover_volumes(const json_t *image, const json_t *spec,
         json_array_foreach(mounts, i, mount) ours |=
             strcmp(text_of(mount, "Target"), path) == 0;
         if (!ours)
-            json_array_append_new(
-                mounts, docker_mount(text_of(spec, "empty"), path));
+            json_array_append_new(mounts,
+                                  docker_mount(text_of(spec, "empty"), path));
     }
     return 0;
 }
@@ -218,8 +220,7 @@ static int create(struct engine *engine, const json_t *spec, char **out_id,
 {
     json_t *body = json_deep_copy(json_object_get(spec, "create"));
     CLEANUP(mem)
-    char *path =
-        xasprintf("/containers/create?name=%s", text_of(spec, "name"));
+    char *path = xasprintf("/containers/create?name=%s", text_of(spec, "name"));
     json_t *image = NULL, *made = NULL;
     int rc = look_at_image(engine, text_of(body, "Image"), &image, err);
 
@@ -321,9 +322,8 @@ static int serve(struct engine *engine, const char *container,
     CLEANUP(mem) char *start = xasprintf("/containers/%s/start", container);
     CLEANUP(strbuf) struct strbuf words = STRBUF_MAX(4096);
     CLEANUP(fd) int fd = -1;
-    struct attach_spec attach = {.in = STDIN_FILENO,
-                                 .out = STDOUT_FILENO,
-                                 .stderr_ = &words};
+    struct attach_spec attach = {
+        .in = STDIN_FILENO, .out = STDOUT_FILENO, .stderr_ = &words};
     enum attach_end end;
 
     if (write_etc(engine, container, spec, err) < 0 ||

@@ -15,7 +15,7 @@
 #define LINE_MAX_  ((size_t)16 << 10)
 
 struct engine {
-    char *socket;      /* owned, like the rest */
+    char *socket; /* owned, like the rest */
     struct loop *loop;
     struct http *http;
 };
@@ -152,14 +152,12 @@ int engine_pull(struct engine *engine, const char *image, struct err *err)
 {
     CLEANUP(mem) char *name = engine_escape(image);
     CLEANUP(mem)
-    char *url = xasprintf("http://docker/" ENGINE_API
-                          "/images/create?fromImage=%s%s",
-                          name,
-                          /* Without a tag it would fetch all there are. */
-                          strrchr(image, ':') > strrchr(image, '/') ||
-                                  strchr(image, '@')
-                              ? ""
-                              : "&tag=latest");
+    char *url = xasprintf(
+        "http://docker/" ENGINE_API "/images/create?fromImage=%s%s", name,
+        /* Without a tag it would fetch all there are. */
+        strrchr(image, ':') > strrchr(image, '/') || strchr(image, '@')
+            ? ""
+            : "&tag=latest");
     struct http_request request = request_of(engine, "POST", url);
     struct pull pull = {.line = STRBUF_MAX(LINE_MAX_)};
     int status, rc;

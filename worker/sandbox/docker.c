@@ -1,0 +1,260 @@
+/* worker/sandbox/docker.c - sandboxes by the Docker Engine. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/docker.h"
+
+#include "base/fd.h"
+#include "base/proc.h"
+#include "worker/sandbox/etc.h"
+#include "worker/sandbox/hostenv.h"
+#include "worker/sandbox/oci.h"
+#include "worker/sandbox/place.h"
+#include "worker/sandbox/rootfs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PREFIX     "docker://"
+#define NAME_MAX_  255u
+#define BOOT_MS    ((int64_t)15 * 60 * 1000) /* it may have to fetch an image */
+#define STOP_MS    15000
+#define CHECK_MS   20000
+#define GRAFT_MS   10000
+#define SWEEP_MS   60000
+#define AGENT_MAX  ((size_t)64 << 20)
+#define OUTPUT_MAX 1024
+
+/* ---- what may be asked for -------------------------------------------- */
+
+/* As https://github.com/distribution/reference has names, tags and digests,
+ * but for what makes no difference here: the engine parses it. */
+static bool is_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len >= 1 && len <= NAME_MAX_ &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789._-/:@") == len &&
+           name[0] != '-' && name[0] != '/' && !strstr(name, "..");
+}
+
+static int check(const struct sandbox_spec *spec, struct err *err)
+{
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+
+    if (access(client, X_OK) < 0)
+        return err_sys(err, ERR_TRANSIENT, "'%s' is missing", client);
+    if (strncmp(spec->image, PREFIX, strlen(PREFIX)) != 0)
+        return err_set(err, ERR_USER,
+                       "image '%.200s' is none that this worker has, whose "
+                       "sandboxes are Docker's: write " PREFIX "NAME",
+                       spec->image);
+    if (!is_name(spec->image + strlen(PREFIX)))
+        return err_set(err, ERR_USER, "image '%.300s' is no name of an image",
+                       spec->image);
+    return 0;
+}
+
+static int find(struct sandbox *sb, const struct sandbox_spec *spec,
+                struct err *err)
+{
+    if (sb->rootless)
+        return err_set(err, ERR_TRANSIENT,
+                       "sandboxes of Docker need root: run as root, or use "
+                       "the driver 'oci'");
+    /* One with a kernel of its own has no mounts that we could reach. */
+    if (spec->runtime && strcmp(spec->runtime, "runc") != 0 &&
+        strcmp(spec->runtime, "crun") != 0)
+        return err_set(err, ERR_TRANSIENT,
+                       "Docker's runtime '%s' cannot be used: runc and crun "
+                       "can",
+                       spec->runtime);
+    sb->program = xstrdup(spec->runtime ? spec->runtime : "");
+    sb->docker_socket =
+        xstrdup(spec->docker_socket ? spec->docker_socket : DOCKER_SOCKET);
+    return 0;
+}
+
+/* Docker makes the limits; we ask it which of them it can. */
+static int limit(struct sandbox *sb, const struct sandbox_spec *spec UNUSED,
+                 struct err *err)
+{
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+    CLEANUP(strbuf) struct strbuf missing = STRBUF_MAX(OUTPUT_MAX);
+    CLEANUP(mem) char *disk = sb->unenforced;
+    const char *argv[] = {client, "check", sb->docker_socket, NULL};
+
+    sb->unenforced = NULL;
+    if (proc_run(argv, CHECK_MS, &missing, err) < 0)
+        return -1;
+    sb->unenforced =
+        xasprintf("%s%s%s", missing.data, disk && missing.len ? ", " : "",
+                  disk ? disk : "");
+    return 0;
+}
+
+/* ---- start ------------------------------------------------------------ */
+
+static int copy_agent(const char *dir, struct err *err)
+{
+    CLEANUP(mem) char *from = proc_libexec("agent");
+    CLEANUP(mem) char *to = xasprintf("%s/agent", dir);
+    CLEANUP(strbuf) struct strbuf program = STRBUF_MAX(AGENT_MAX + 1);
+
+    if (file_read(from, AGENT_MAX, &program, err) < 0)
+        return -1;
+    return file_write(to, program.data, program.len, 0755, err);
+}
+
+/* What the engine mounts: plain files, since it does not see our mounts, and
+ * an agent of this sandbox alone, by which its pid 1 is known. */
+static int write_files(const struct sandbox *sb, struct err *err)
+{
+    CLEANUP(mem) char *etc = xasprintf("%s/etc", sb->dir);
+    CLEANUP(mem) char *none = xasprintf("%s/none", sb->dir);
+    CLEANUP(mem) char *nothing = xasprintf("%s/nothing", sb->dir);
+    /* Written anew by docker-client, which sees the image. */
+    struct etc_spec spec = {.dir = etc};
+
+    if (dir_make(etc, 0755, err) < 0 || dir_make(none, 0755, err) < 0 ||
+        file_write(nothing, "", 0, 0644, err) < 0 || etc_write(&spec, err) < 0)
+        return -1;
+    return copy_agent(sb->dir, err);
+}
+
+/* Where things will be mounted: on the disk, or in the image, where the engine
+ * has to make a place. */
+static int add_place(const struct sandbox *sb, const char *source,
+                     const char *inside, struct strv *dirs, struct strv *files,
+                     struct err *err)
+{
+    CLEANUP(mem) char *target = rootfs_target(sb->disk, "", inside);
+    struct stat st;
+
+    if (strcmp(target, inside) != 0)
+        return rootfs_make_target(source, target, err);
+    if (stat(source, &st) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot bind '%s'", source);
+    strv_add(S_ISDIR(st.st_mode) ? dirs : files, inside);
+    return 0;
+}
+
+/* All that is to be mounted: what, where, and whether it can be written. */
+static void list_grafts(const struct sandbox *sb, struct strv *out)
+{
+    CLEANUP(hostenv) struct hostenv env = {0};
+
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
+        strv_addf(out, "%s/%s", sb->disk, rootfs_dirs[i].name);
+        strv_addf(out, "/%s", rootfs_dirs[i].inside);
+        strv_add(out, "rw");
+    }
+    hostenv_fill(sb->image, sb->wants, &env);
+    for (size_t i = 0; i < env.sources.count; i++) {
+        strv_add(out, env.sources.items[i]);
+        strv_add(out, env.targets.items[i]);
+        strv_add(out, "ro");
+    }
+    for (size_t i = 0; i + 1 < sb->binds.count; i += 2) {
+        strv_add(out, sb->binds.items[i]);
+        strv_add(out, sb->binds.items[i + 1]);
+        strv_add(out, "ro");
+    }
+}
+
+static int write_spec(struct sandbox *sb, const char *path, struct err *err)
+{
+    CLEANUP(mem) char *pid_file = xasprintf("%s/pid", sb->run);
+    CLEANUP(mem) char *record = xasprintf("%s/" PLACE_DOCKER, sb->dir);
+    CLEANUP(strv) struct strv grafts = {0};
+    CLEANUP(strv) struct strv dirs = {0};
+    CLEANUP(strv) struct strv files = {0};
+    struct docker_spec spec = {
+        .id = sb->id,
+        .state_dir = sb->state_dir,
+        .socket = sb->docker_socket,
+        .image = sb->image + strlen(PREFIX),
+        .runtime = *sb->program ? sb->program : NULL,
+        .dir = sb->dir,
+        .pid_file = pid_file,
+        .record = record,
+        .dirs = &dirs,
+        .files = &files,
+        .network = sb->wants != SANDBOX_NETWORK_NONE,
+        .cpu_millis = sb->cpu_millis,
+        .pids = sb->pids,
+        .memory_bytes = sb->memory_bytes,
+    };
+
+    list_grafts(sb, &grafts);
+    for (size_t i = 0; i < grafts.count; i += 3)
+        if (add_place(sb, grafts.items[i], grafts.items[i + 1], &dirs, &files,
+                      err) < 0)
+            return -1;
+    /* From here on whoever clears the directory asks the engine, too. */
+    if (file_write(record, spec.socket, strlen(spec.socket), 0600, err) < 0)
+        return -1;
+    return docker_write(&spec, path, err);
+}
+
+static int describe(struct sandbox *sb, struct strv *out_command,
+                    struct err *err)
+{
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+    CLEANUP(mem) char *path = xasprintf("%s/container.json", sb->run);
+
+    if (write_files(sb, err) < 0 || write_spec(sb, path, err) < 0)
+        return -1;
+    strv_add(out_command, client);
+    strv_add(out_command, "run");
+    strv_add(out_command, path);
+    return 0;
+}
+
+/* The disk is mounted where only we see it, so that it goes with us: put it,
+ * and what is bound, into the container's mounts, which only the agent uses. */
+static int adopt(struct sandbox *sb, pid_t pid, struct err *err)
+{
+    CLEANUP(mem) char *launch = proc_libexec("launch");
+    CLEANUP(mem) char *agent = xasprintf("%s/agent", sb->dir);
+    CLEANUP(strv) struct strv argv = {0};
+    CLEANUP(strv) struct strv grafts = {0};
+
+    strv_add(&argv, launch);
+    strv_add(&argv, "--graft");
+    strv_addf(&argv, "%d", (int)pid);
+    strv_add(&argv, agent);
+    list_grafts(sb, &grafts);
+    for (size_t i = 0; i < grafts.count; i++)
+        strv_add(&argv, grafts.items[i]);
+    if (proc_run((const char *const *)argv.items, GRAFT_MS, NULL, err) < 0)
+        return err_wrap(err, "cannot mount the sandbox's disk");
+    return cgroup_adopt(pid, &sb->cgroup, err);
+}
+
+const struct backend backend_docker = {
+    .check = check,
+    .find = find,
+    .limit = limit,
+    .describe = describe,
+    .adopt = adopt,
+    .boot_ms = BOOT_MS,
+    .stop_ms = STOP_MS,
+};
+
+/* ---- what was left ---------------------------------------------------- */
+
+int docker_sweep(const char *state_dir, unsigned *out_swept, struct err *err)
+{
+    const char *socket = getenv("BERTH_WORKER_DOCKER_SOCKET");
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+    const char *argv[] = {client, "sweep",
+                          socket && *socket ? socket : DOCKER_SOCKET, state_dir,
+                          NULL};
+
+    if (place_sweep(state_dir, out_swept, err) < 0)
+        return -1;
+    /* One that the engine was still making when we were killed. */
+    return proc_run(argv, SWEEP_MS, NULL, err);
+}
