@@ -47,6 +47,11 @@ test|runc|the other runtime|command runc
 test|busybox-static|a root file system as an image|file /bin/busybox
 test|libfaketime|clocks that are wrong|faketime
 test|procps|tests look for processes left behind|command pgrep
+docker|docker.io|the engine that sandboxes are tried with|command dockerd
+docker|curl|talks to it|command curl
+docker|debootstrap|makes an image for it|command debootstrap
+docker|skopeo|copies images|command skopeo
+docker|umoci|unpacks them|command umoci
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
 vm|e2fsprogs|makes its disk|command mkfs.ext4

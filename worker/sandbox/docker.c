@@ -6,10 +6,12 @@
 #include "base/proc.h"
 #include "worker/sandbox/etc.h"
 #include "worker/sandbox/hostenv.h"
+#include "worker/sandbox/image.h"
 #include "worker/sandbox/oci.h"
 #include "worker/sandbox/place.h"
 #include "worker/sandbox/rootfs.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,8 +116,9 @@ static int write_files(const struct sandbox *sb, struct err *err)
     CLEANUP(mem) char *etc = xasprintf("%s/etc", sb->dir);
     CLEANUP(mem) char *none = xasprintf("%s/none", sb->dir);
     CLEANUP(mem) char *nothing = xasprintf("%s/nothing", sb->dir);
-    /* Written anew by docker-client, which sees the image. */
-    struct etc_spec spec = {.dir = etc};
+    /* The users are written anew once there is an image to be seen. */
+    struct etc_spec spec = {
+        .dir = etc, .image = -1, .network = sb->wants != SANDBOX_NETWORK_NONE};
 
     if (dir_make(etc, 0755, err) < 0 || dir_make(none, 0755, err) < 0 ||
         file_write(nothing, "", 0, 0644, err) < 0 || etc_write(&spec, err) < 0)
@@ -140,27 +143,31 @@ static int add_place(const struct sandbox *sb, const char *source,
     return 0;
 }
 
+static void add_graft(struct strv *out, const char *source, const char *target,
+                      const char *how)
+{
+    strv_add(out, source);
+    strv_add(out, target);
+    strv_add(out, how);
+}
+
 /* All that is to be mounted: what, where, and whether it can be written. */
 static void list_grafts(const struct sandbox *sb, struct strv *out)
 {
     CLEANUP(hostenv) struct hostenv env = {0};
 
     for (size_t i = 0; i < ROOTFS_DIRS; i++) {
-        strv_addf(out, "%s/%s", sb->disk, rootfs_dirs[i].name);
-        strv_addf(out, "/%s", rootfs_dirs[i].inside);
-        strv_add(out, "rw");
+        CLEANUP(mem)
+        char *source = xasprintf("%s/%s", sb->disk, rootfs_dirs[i].name);
+        CLEANUP(mem) char *target = xasprintf("/%s", rootfs_dirs[i].inside);
+
+        add_graft(out, source, target, "rw");
     }
     hostenv_fill(sb->image, sb->wants, &env);
-    for (size_t i = 0; i < env.sources.count; i++) {
-        strv_add(out, env.sources.items[i]);
-        strv_add(out, env.targets.items[i]);
-        strv_add(out, "ro");
-    }
-    for (size_t i = 0; i + 1 < sb->binds.count; i += 2) {
-        strv_add(out, sb->binds.items[i]);
-        strv_add(out, sb->binds.items[i + 1]);
-        strv_add(out, "ro");
-    }
+    for (size_t i = 0; i < env.sources.count; i++)
+        add_graft(out, env.sources.items[i], env.targets.items[i], "ro");
+    for (size_t i = 0; i + 1 < sb->binds.count; i += 2)
+        add_graft(out, sb->binds.items[i], sb->binds.items[i + 1], "ro");
 }
 
 static int write_spec(struct sandbox *sb, const char *path, struct err *err)
@@ -181,7 +188,6 @@ static int write_spec(struct sandbox *sb, const char *path, struct err *err)
         .record = record,
         .dirs = &dirs,
         .files = &files,
-        .network = sb->wants != SANDBOX_NETWORK_NONE,
         .cpu_millis = sb->cpu_millis,
         .pids = sb->pids,
         .memory_bytes = sb->memory_bytes,
@@ -212,6 +218,32 @@ static int describe(struct sandbox *sb, struct strv *out_command,
     return 0;
 }
 
+/* The image's users and ours, over its own lists, where it has any. */
+static int add_users(const struct sandbox *sb, pid_t pid, struct strv *out,
+                     struct err *err)
+{
+    CLEANUP(mem) char *path = xasprintf("/proc/%d/root", (int)pid);
+    CLEANUP(mem) char *dir = xasprintf("%s/etc", sb->dir);
+    CLEANUP(fd) int image = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct etc_spec etc = {.dir = dir,
+                           .image = image,
+                           .network = sb->wants != SANDBOX_NETWORK_NONE};
+
+    if (image < 0)
+        return err_sys(err, ERR_TRANSIENT, "the container is gone");
+    if (etc_write(&etc, err) < 0)
+        return -1;
+    for (size_t i = 0; etc_users[i]; i++) {
+        CLEANUP(mem) char *source = xasprintf("%s/%s", dir, etc_users[i]);
+        CLEANUP(mem) char *target = xasprintf("/etc/%s", etc_users[i]);
+        CLEANUP(fd) int there = image_open_inside(image, target + 1, O_PATH);
+
+        if (there >= 0)
+            add_graft(out, source, target, "ro");
+    }
+    return 0;
+}
+
 /* The disk is mounted where only we see it, so that it goes with us: put it,
  * and what is bound, into the container's mounts, which only the agent uses. */
 static int adopt(struct sandbox *sb, pid_t pid, struct err *err)
@@ -226,6 +258,8 @@ static int adopt(struct sandbox *sb, pid_t pid, struct err *err)
     strv_addf(&argv, "%d", (int)pid);
     strv_add(&argv, agent);
     list_grafts(sb, &grafts);
+    if (add_users(sb, pid, &grafts, err) < 0)
+        return -1;
     for (size_t i = 0; i < grafts.count; i++)
         strv_add(&argv, grafts.items[i]);
     if (proc_run((const char *const *)argv.items, GRAFT_MS, NULL, err) < 0)

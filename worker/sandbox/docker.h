@@ -32,14 +32,13 @@ struct docker_spec {
     const char *record;       /* removed with the container */
     const struct strv *dirs;  /* where directories will be mounted, */
     const struct strv *files; /* and files */
-    bool network;
     unsigned cpu_millis;
     unsigned pids;
     uint64_t memory_bytes;
 };
 
 /*
- * {"socket", "record", "pid_file", "empty", "etc": paths, "network": bool,
+ * {"socket", "record", "pid_file", "empty": paths,
  *  "name": of the container, "create": the body of the API's call}
  */
 

@@ -1,15 +1,16 @@
 /* worker/sandbox/docker_spec.c - what docker-client is told of a container. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
+#include "worker/sandbox/bundle.h"
 #include "worker/sandbox/docker.h"
 #include "worker/sandbox/etc.h"
 #include "worker/sandbox/seccomp.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define MAX_FILES 65536
 #define SHM_BYTES ((json_int_t)256 << 20)
 
 json_t *docker_mount(const char *source, const char *target)
@@ -36,8 +37,8 @@ static json_t *mounts(const struct docker_spec *spec)
     json_t *all = json_array();
 
     add_mount(all, spec->dir, "agent", "/.berth/agent");
-    for (size_t i = 0; etc_names[i]; i++) {
-        CLEANUP(mem) char *name = xasprintf("etc/%s", etc_names[i]);
+    for (size_t i = 0; etc_others[i]; i++) {
+        CLEANUP(mem) char *name = xasprintf("etc/%s", etc_others[i]);
         CLEANUP(mem) char *target = xasprintf("/%s", name);
 
         add_mount(all, spec->dir, name, target);
@@ -49,22 +50,28 @@ static json_t *mounts(const struct docker_spec *spec)
     return all;
 }
 
-/* The profile as text; its form is that of OCI. */
+/* The profile as text; its form is that of OCI. An engine before 23 does not
+ * know `defaultErrnoRet`: what the profile does not name fails with EPERM, at
+ * which libc gives up, where it would fall back from clone3 after ENOSYS. */
 static json_t *security(void)
 {
     json_t *profile = seccomp_profile();
-    char *text = json_dumps(profile, JSON_COMPACT);
-    CLEANUP(mem) char *seccomp = xasprintf("seccomp=%s", text);
+    json_t *calls = json_object_get(profile, "syscalls");
+    int failed = json_array_append_new(
+        calls, json_pack("{s:[s], s:s, s:i}", "names", "clone3", "action",
+                         "SCMP_ACT_ERRNO", "errnoRet", ENOSYS));
+    char *text = failed ? NULL : json_dumps(profile, JSON_COMPACT);
+    CLEANUP(mem) char *seccomp = xasprintf("seccomp=%s", text ? text : "");
 
     free(text);
     json_decref(profile);
     return json_pack("[s, s]", "no-new-privileges:true", seccomp);
 }
 
-static json_t *ulimit(const char *name, int most)
+static json_t *ulimit(const char *name, unsigned most)
 {
-    return json_pack("{s:s, s:i, s:i}", "Name", name, "Soft", most, "Hard",
-                     most);
+    return json_pack("{s:s, s:I, s:I}", "Name", name, "Soft", (json_int_t)most,
+                     "Hard", (json_int_t)most);
 }
 
 /* As in bundle.c; and /sys, which an OCI bundle of ours does not have. */
@@ -93,9 +100,10 @@ static void limit(const struct docker_spec *spec, json_t *host)
         host, "NanoCpus",
         json_integer((json_int_t)spec->cpu_millis * 1000 * 1000));
     json_object_set_new(host, "PidsLimit", json_integer(spec->pids));
-    json_object_set_new(
-        host, "Ulimits",
-        json_pack("[o, o]", ulimit("nofile", MAX_FILES), ulimit("core", 0)));
+    json_object_set_new(host, "Ulimits",
+                        json_pack("[o, o]",
+                                  ulimit("nofile", bundle_max_files()),
+                                  ulimit("core", 0)));
     json_object_set_new(host, "ShmSize", json_integer(SHM_BYTES));
 }
 
@@ -148,12 +156,10 @@ int docker_write(const struct docker_spec *spec, const char *path,
 {
     CLEANUP(mem) char *name = make_name(spec->id);
     CLEANUP(mem) char *empty = xasprintf("%s/none", spec->dir);
-    CLEANUP(mem) char *etc = xasprintf("%s/etc", spec->dir);
     json_t *doc =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o}", "socket",
-                  spec->socket, "record", spec->record, "pid_file",
-                  spec->pid_file, "empty", empty, "etc", etc, "network",
-                  spec->network, "name", name, "create", create_body(spec));
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "socket", spec->socket,
+                  "record", spec->record, "pid_file", spec->pid_file, "empty",
+                  empty, "name", name, "create", create_body(spec));
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
     int rc;
 

@@ -4,12 +4,17 @@
 
 #include "base/fd.h"
 #include "worker/sandbox/hostenv.h"
+#include "worker/sandbox/image.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
-const char *const etc_names[] = {"passwd", "group",         "hostname",
-                                 "hosts",  "nsswitch.conf", "resolv.conf",
-                                 NULL};
+#define LIST_MAX ((size_t)1 << 20)
+
+const char *const etc_users[] = {"passwd", "group", NULL};
+const char *const etc_others[] = {"hostname", "hosts", "nsswitch.conf",
+                                  "resolv.conf", NULL};
 
 static int put(const char *dir, const char *name, const char *text,
                struct err *err)
@@ -20,12 +25,18 @@ static int put(const char *dir, const char *name, const char *text,
 }
 
 /* The image's own list, but for whoever has our name or number. */
-static void add_others(const char *list, struct strbuf *out)
+static void add_others(int image, const char *name, struct strbuf *out)
 {
-    CLEANUP(mem) char *text = xstrdup(list);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(LIST_MAX);
+    CLEANUP(fd) int fd = image_open_inside(image, name, O_RDONLY | O_NONBLOCK);
+    struct stat st;
+    struct err ignored;
     char *save = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        fd_read_all(fd, &text, &ignored) < 0)
+        return;
+    for (char *line = strtok_r(text.data, "\n", &save); line;
          line = strtok_r(NULL, "\n", &save)) {
         const char *second = strchr(line, ':');
         const char *id = second ? strchr(second + 1, ':') : NULL;
@@ -38,18 +49,19 @@ static void add_others(const char *list, struct strbuf *out)
 
 static int put_users(const struct etc_spec *spec, struct err *err)
 {
-    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
-    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
+    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(LIST_MAX);
+    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(LIST_MAX);
 
     strbuf_adds(&passwd, "berth:x:1000:1000:berth:" SANDBOX_HOME ":/bin/sh\n");
     strbuf_adds(&group, "berth:x:1000:\n");
-    add_others(spec->passwd ? spec->passwd
-                            : "root:x:0:0:root:/:/bin/sh\n"
-                              "nobody:x:65534:65534:nobody:/:/bin/false\n",
-               &passwd);
-    add_others(spec->group ? spec->group
-                           : "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
-               &group);
+    if (spec->image < 0) {
+        strbuf_adds(&passwd, "root:x:0:0:root:/:/bin/sh\n"
+                             "nobody:x:65534:65534:nobody:/:/bin/false\n");
+        strbuf_adds(&group, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
+    } else {
+        add_others(spec->image, "etc/passwd", &passwd);
+        add_others(spec->image, "etc/group", &group);
+    }
     if (put(spec->dir, "passwd", passwd.data, err) < 0)
         return -1;
     return put(spec->dir, "group", group.data, err);

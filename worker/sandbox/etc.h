@@ -7,21 +7,19 @@
 
 #include <stdbool.h>
 
-#define ETC_MAX ((size_t)1 << 20) /* bytes of a list of users */
-
 /** All borrowed, for the duration of the call. */
 struct etc_spec {
     const char *dir; /* exists: the files go there */
-    /* The image's own lists, or NULL: users with our name or number give way
-     * to ours. */
-    const char *passwd, *group;
-    bool network; /* names are answered by slirp4netns */
+    int image;       /* its root (image.h), whose users there are, too, unless
+                        they have our name or number; -1: the least there is */
+    bool network;    /* names are answered by slirp4netns */
 };
 
-/** Their names: passwd, group, hostname, hosts …; NULL at its end. */
-extern const char *const etc_names[];
+/** Names of the lists of users, and of the others; NULL at their ends. */
+extern const char *const etc_users[];
+extern const char *const etc_others[];
 
-/** Write all of etc_names. ERR_TRANSIENT. */
+/** Write all of both. ERR_TRANSIENT. */
 MUST_USE int etc_write(const struct etc_spec *spec, struct err *err);
 
 #endif

@@ -61,35 +61,6 @@ int rootfs_check_target(const char *inside, struct err *err)
     return 0;
 }
 
-/* ---- files in /etc ---------------------------------------------------- */
-
-/* A list of the image; false: it has none. */
-static bool read_list(int image, const char *name, struct strbuf *out)
-{
-    CLEANUP(fd) int fd = image_open_inside(image, name, O_RDONLY | O_NONBLOCK);
-    struct stat st;
-    struct err ignored;
-
-    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-           fd_read_all(fd, out, &ignored) == 0;
-}
-
-static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
-                   struct err *err)
-{
-    CLEANUP(mem) char *dir = xasprintf("%s/etc", skel);
-    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
-    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
-    struct etc_spec etc = {.dir = dir,
-                           .network = spec->network == SANDBOX_NETWORK_FULL};
-
-    if (image >= 0) {
-        etc.passwd = read_list(image, "etc/passwd", &passwd) ? passwd.data : "";
-        etc.group = read_list(image, "etc/group", &group) ? group.data : "";
-    }
-    return etc_write(&etc, err);
-}
-
 /* ---- assembling ------------------------------------------------------- */
 
 static int touch(const char *path, struct err *err)
@@ -133,6 +104,11 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
                          int image, const struct hostenv *env, struct err *err)
 {
     CLEANUP(mem) char *agent = xasprintf("%s/.berth/agent", skel);
+    CLEANUP(mem) char *own_etc = xasprintf("%s/etc", skel);
+    const struct etc_spec etc = {.dir = own_etc,
+                                 .image = image,
+                                 .network =
+                                     spec->network == SANDBOX_NETWORK_FULL};
 
     if (dir_make(skel, 0755, err) < 0)
         return -1;
@@ -142,7 +118,7 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
         if (mkdir(dir, 0755) < 0)
             return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
     }
-    if (put_etc(skel, spec, image, err) < 0 || touch(agent, err) < 0)
+    if (etc_write(&etc, err) < 0 || touch(agent, err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++) {
         CLEANUP(mem) char *to = xasprintf("%s%s", skel, env->targets.items[i]);

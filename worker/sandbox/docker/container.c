@@ -6,8 +6,6 @@
 #include "base/fd.h"
 #include "worker/sandbox/docker.h"
 #include "worker/sandbox/docker/attach.h"
-#include "worker/sandbox/docker/tar.h"
-#include "worker/sandbox/etc.h"
 #include "worker/sandbox/mounts.h"
 
 #include <stdio.h>
@@ -17,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARCHIVE_MAX (ETC_MAX + 65536)
 #define REMOVE_MS   30000
 #define VOLUMES_MAX 64
 
@@ -239,37 +236,6 @@ static int create(struct engine *engine, const json_t *spec, char **out_id,
     return rc < 0 ? err_wrap(err, "cannot create the container") : 0;
 }
 
-/* A file of the image, or "". */
-static void read_file(struct engine *engine, const char *container,
-                      const char *file, struct strbuf *out)
-{
-    CLEANUP(mem)
-    char *path = xasprintf("/containers/%s/archive?path=%s", container, file);
-    CLEANUP(strbuf) struct strbuf archive = STRBUF_MAX(ARCHIVE_MAX);
-    struct err ignored;
-
-    if (engine_call(engine, "GET", path, NULL, &archive, &ignored) == 200 &&
-        !archive.truncated)
-        (void)tar_first_file(archive.data, archive.len, out);
-}
-
-static int write_etc(struct engine *engine, const char *container,
-                     const json_t *spec, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
-    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
-    struct etc_spec etc = {
-        .dir = text_of(spec, "etc"),
-        .network = json_is_true(json_object_get(spec, "network")),
-    };
-
-    read_file(engine, container, "/etc/passwd", &passwd);
-    read_file(engine, container, "/etc/group", &group);
-    etc.passwd = passwd.data;
-    etc.group = group.data;
-    return etc_write(&etc, err);
-}
-
 static int write_pid(struct engine *engine, const char *container,
                      const json_t *spec, struct err *err)
 {
@@ -326,8 +292,7 @@ static int serve(struct engine *engine, const char *container,
         .in = STDIN_FILENO, .out = STDOUT_FILENO, .stderr_ = &words};
     enum attach_end end;
 
-    if (write_etc(engine, container, spec, err) < 0 ||
-        attach_open(engine_socket(engine), container, &fd, err) < 0 ||
+    if (attach_open(engine_socket(engine), container, &fd, err) < 0 ||
         engine_json(engine, "POST", start, NULL, 204, NULL, err) < 0)
         return err_wrap(err, "cannot start the container");
     attach.fd = fd;

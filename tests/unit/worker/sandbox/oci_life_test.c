@@ -223,6 +223,7 @@ static void test_rootless(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
+    ONLY_OCI();
     if (!proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/nobody-state", box_state);
@@ -303,6 +304,7 @@ static void test_rootfs(void **state UNUSED)
     struct stat st;
 
     NEED_ROOT();
+    ONLY_OCI();
     if (access("/bin/busybox", X_OK) < 0) {
         print_message("# needs busybox-static\n");
         skip();

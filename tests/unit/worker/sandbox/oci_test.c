@@ -121,11 +121,16 @@ static void test_seccomp(void **state UNUSED)
 #ifndef __x86_64__
     skip();
 #endif
+    /* Docker before 23 has only one answer to what a profile does not name. */
     assert_string_equal(
         box_says(&shared, syscall_script),
-        "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl 1 "
-        "userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 38 "
-        "vsock 97");
+        box_is_docker()
+            ? "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl "
+              "1 userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 1 "
+              "vsock 97"
+            : "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl "
+              "1 userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 38 "
+              "vsock 97");
 }
 
 static void test_setuid_is_harmless(void **state UNUSED)
@@ -142,6 +147,7 @@ static void test_setuid_is_harmless(void **state UNUSED)
 static void test_programs_run(void **state UNUSED)
 {
     NEED_ROOT();
+    ONLY_HOST();
     if (!proc_in_path("gcc") || !proc_in_path("git") || !proc_in_path("node"))
         skip();
     assert_string_equal(
@@ -355,6 +361,7 @@ static void test_refusals(void **state UNUSED)
     struct err err = {0};
 
     NEED_ROOT();
+    ONLY_OCI();
     /* Its id is in use. */
     assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_TRANSIENT);
@@ -383,6 +390,7 @@ static void test_failing_runtime(void **state UNUSED)
     struct box b;
 
     NEED_ROOT();
+    ONLY_OCI();
     spec.runtime = "false";
     box_create(&b, &spec);
     assert_int_equal(
