@@ -39,8 +39,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
-         worker/logs worker/supervisor worker/job worker/checkout worker/sandbox \
-         worker/sandbox/launch worker/sandbox/docker cli
+         worker/logs worker/artifacts worker/supervisor worker/job worker/checkout \
+         worker/sandbox worker/sandbox/launch worker/sandbox/docker cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -53,10 +53,10 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 PROGRAMS := berth run-job checkout launch docker-client
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
-               worker/logs scheduler/queue pipelines base
+               worker/artifacts worker/logs scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
-ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
+ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base

@@ -23,6 +23,7 @@
  *   }
  */
 
+extern const struct command command_artifacts;
 extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_run;
@@ -32,6 +33,8 @@ extern const struct command command_up;
 extern const struct command command_validate;
 extern const struct command command_worker;
 
+/** List, print or copy what a job left: 0 done, 1 none, 2 wrong usage. */
+int cmd_artifacts(int argc, char **argv);
 /** Show or check the configuration: 0 valid, 1 invalid, 2 wrong usage. */
 int cmd_config(int argc, char **argv);
 /** Look for what would keep jobs from running: 0 nothing, 1 something. */

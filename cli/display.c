@@ -40,6 +40,13 @@ struct display {
     int64_t phase_since_ms;
     struct current step;
     struct excerpt *kept[STEPS_MAX]; /* owned: of steps that failed */
+    /* Steps that ended, and print on in the background. */
+    struct {
+        char *name;              /* owned, clean */
+        struct excerpt *excerpt; /* owned, or NULL */
+    } beside[STEPS_MAX];
+    size_t beside_index;                /* whose line is not whole */
+    struct text_cleaner *beside_out[2]; /* owned */
 };
 
 static bool quiet(const struct display *d)
@@ -67,10 +74,10 @@ static char *clean(const struct display *d, const char *text)
     return strbuf_take(&out);
 }
 
-/* A line of output: to the excerpt, and on the screen. */
-static void on_line(void *arg, const char *line, size_t len)
+/* A line of output: to the excerpt, and on the screen, behind `who`. */
+static void add_line(struct display *d, struct excerpt *excerpt,
+                     const char *who, const char *line, size_t len)
 {
-    struct display *d = arg;
     CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
 
     if (d->options.credential) {
@@ -78,13 +85,34 @@ static void on_line(void *arg, const char *line, size_t len)
         line = masked.data;
         len = masked.len;
     }
-    excerpt_add(d->step.excerpt, line, len);
+    excerpt_add(excerpt, line, len);
     if (quiet(d) || (d->live && d->options.detail != DISPLAY_VERBOSE))
         return;
     style_add(&d->options.style, TINT_DIM, style_gutter(&d->options.style),
               &d->lines);
+    if (who) {
+        style_add(&d->options.style, TINT_DIM, who, &d->lines);
+        strbuf_adds(&d->lines, ": ");
+    }
     strbuf_add(&d->lines, line, len);
     strbuf_addc(&d->lines, '\n');
+}
+
+static void on_line(void *arg, const char *line, size_t len)
+{
+    struct display *d = arg;
+
+    add_line(d, d->step.excerpt, NULL, line, len);
+}
+
+static void on_line_beside(void *arg, const char *line, size_t len)
+{
+    struct display *d = arg;
+    size_t i = d->beside_index;
+
+    if (!d->beside[i].excerpt)
+        d->beside[i].excerpt = excerpt_new(HEAD_LINES, TAIL_LINES);
+    add_line(d, d->beside[i].excerpt, d->beside[i].name, line, len);
 }
 
 static void fill_head(const struct display *d, struct live_area *area,
@@ -185,6 +213,8 @@ struct display *display_new(struct loop *loop,
     d->sink = sink_new(loop, options->fd, on_gone, arg);
     d->step.out[0] = text_cleaner_new(on_line, d);
     d->step.out[1] = text_cleaner_new(on_line, d);
+    d->beside_out[0] = text_cleaner_new(on_line_beside, d);
+    d->beside_out[1] = text_cleaner_new(on_line_beside, d);
     d->step.excerpt = excerpt_new(HEAD_LINES, TAIL_LINES);
     if (options->live && !quiet(d))
         d->live = live_new(loop, d->sink, options->fd, fill, d);
@@ -204,8 +234,13 @@ void display_free(struct display *display)
     text_cleaner_free(display->step.out[0]);
     text_cleaner_free(display->step.out[1]);
     excerpt_free(display->step.excerpt);
-    for (size_t i = 0; i < STEPS_MAX; i++)
+    text_cleaner_free(display->beside_out[0]);
+    text_cleaner_free(display->beside_out[1]);
+    for (size_t i = 0; i < STEPS_MAX; i++) {
         excerpt_free(display->kept[i]);
+        excerpt_free(display->beside[i].excerpt);
+        free(display->beside[i].name);
+    }
     free(display);
 }
 
@@ -266,6 +301,10 @@ static void step_start(struct display *d, const struct frame *frame)
         (unsigned)json_integer_value(json_object_get(json, "attempt"));
     step->since_ms = clock_mono_ms();
     step->running = true;
+    if (frame->id < STEPS_MAX) {
+        free(d->beside[frame->id].name);
+        d->beside[frame->id].name = xstrdup(step->name);
+    }
     excerpt_free(step->excerpt);
     step->excerpt = excerpt_new(HEAD_LINES, TAIL_LINES);
     json_decref(json);
@@ -304,11 +343,30 @@ static void print_ended(struct display *d, const json_t *json)
     strbuf_addc(&d->lines, '\n');
 }
 
+/* One that ran in the background failed after all. */
+static void end_beside(struct display *d, uint32_t index, const json_t *json)
+{
+    text_cleaner_end(d->beside_out[0]);
+    text_cleaner_end(d->beside_out[1]);
+    if (index < STEPS_MAX && d->beside[index].excerpt) {
+        excerpt_free(d->kept[index]);
+        d->kept[index] = STEAL(d->beside[index].excerpt);
+    }
+    if (!quiet(d))
+        print_ended(d, json);
+}
+
 static void step_end(struct display *d, const struct frame *frame)
 {
     json_t *json = frame_json(frame);
     const char *outcome = string_of(json, "outcome", "failed");
+    bool other = d->step.running && d->step.index != frame->id;
 
+    if (other || (!d->step.running && frame->id < d->step.index)) {
+        end_beside(d, frame->id, json);
+        json_decref(json);
+        return;
+    }
     end_output(d);
     if (d->step.running && d->step.index == frame->id &&
         frame->id < STEPS_MAX && strcmp(outcome, "failed") == 0) {
@@ -323,8 +381,25 @@ static void step_end(struct display *d, const struct frame *frame)
     json_decref(json);
 }
 
+static void output_beside(struct display *d, const struct frame *frame)
+{
+    if (frame->id >= STEPS_MAX)
+        return;
+    if (d->beside_index != frame->id) {
+        text_cleaner_end(d->beside_out[0]);
+        text_cleaner_end(d->beside_out[1]);
+        d->beside_index = frame->id;
+    }
+    text_cleaner_feed(d->beside_out[frame->type == JOB_FRAME_STDERR],
+                      frame->data, frame->len);
+}
+
 static void output(struct display *d, const struct frame *frame)
 {
+    if (!d->step.running || d->step.index != frame->id) {
+        output_beside(d, frame);
+        return;
+    }
     d->step.last = frame->type == JOB_FRAME_STDERR;
     text_cleaner_feed(d->step.out[d->step.last], frame->data, frame->len);
 }

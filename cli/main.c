@@ -35,7 +35,7 @@ static const struct {
      {&command_run, &command_validate, &command_config, &command_doctor}},
     {"jobs of a queue",
      {&command_submit, &command_ps, &command_status, &command_logs,
-      &command_cancel, &command_retry}},
+      &command_artifacts, &command_cancel, &command_retry}},
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},

@@ -7,6 +7,7 @@
 #include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
+#include "worker/artifacts/artifacts.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <hiredis/hiredis.h>
@@ -297,6 +298,17 @@ static int make_supervisor(struct worker *worker, struct err *err)
                           &worker->supervisor, err);
 }
 
+static void expire_artifacts(void)
+{
+    unsigned removed = 0;
+    struct err err = {0};
+
+    if (artifacts_expire(clock_wall_ms(), &removed, &err) < 0)
+        log_warn("old artifacts: %s", err.msg);
+    if (removed)
+        log_info("removed the artifacts of %u jobs", removed);
+}
+
 static void expire_logs(void *arg)
 {
     struct worker *worker = arg;
@@ -311,6 +323,7 @@ static void expire_logs(void *arg)
         log_warn("old logs: %s", err.msg);
     if (removed.logs)
         log_info("removed %llu old logs", (unsigned long long)removed.logs);
+    expire_artifacts();
     loop_add_timer(worker->loop, clock_mono_ms() + EXPIRE_MS, expire_logs,
                    worker);
 }

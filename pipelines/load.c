@@ -83,11 +83,18 @@ static void unknown_key(struct loader *l, const struct yaml_node *key,
               rules->what);
 }
 
-static const char *kind_of(unsigned kind)
+static const char *kind_of(unsigned bit)
 {
-    if (kind == 1u << STEP_CHECKOUT)
-        return "a checkout step";
-    return kind == 1u << STEP_INSTALL ? "an install step" : "a run step";
+    int kind = 0;
+
+    while (kind < STEP_KINDS - 1 && bit != 1u << kind)
+        kind++;
+    return step_kind_name((enum step_kind)kind);
+}
+
+static const char *article(const char *word)
+{
+    return strchr("aeiou", *word) ? "an" : "a";
 }
 
 void load_map(struct loader *l, const struct yaml_node *node,
@@ -105,8 +112,8 @@ void load_map(struct loader *l, const struct yaml_node *node,
         if (!rule)
             unknown_key(l, key, rules);
         else if (kind && rule->kinds && !(rule->kinds & kind))
-            load_fail(l, key, NULL, "'%s' has no meaning in %s", rule->key,
-                      kind_of(kind));
+            load_fail(l, key, NULL, "'%s' has no meaning in %s %s step",
+                      rule->key, article(kind_of(kind)), kind_of(kind));
         else if (rule->load)
             rule->load(l, node->entries[i].value, target);
     }
@@ -234,8 +241,16 @@ bool load_word(struct loader *l, const struct yaml_node *node,
     return false;
 }
 
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
 bool load_duration(struct loader *l, const struct yaml_node *node,
                    int64_t *out_ms)
+{
+    return load_long_duration(l, node, LOAD_MAX_TIMEOUT_MS, out_ms);
+}
+
+bool load_long_duration(struct loader *l, const struct yaml_node *node,
+                        int64_t max_ms, int64_t *out_ms)
 {
     CLEANUP(mem) char *hint = NULL;
     struct err err = {0};
@@ -254,8 +269,9 @@ bool load_duration(struct loader *l, const struct yaml_node *node,
         load_fail(l, node, NULL, "'%.60s': %s", node->text, err.msg);
         return false;
     }
-    if (ms > LOAD_MAX_TIMEOUT_MS) {
-        load_fail(l, node, NULL, "longer than 7 days");
+    if (ms > max_ms) {
+        load_fail(l, node, NULL, "longer than %lld days",
+                  (long long)(max_ms / DAY_MS));
         return false;
     }
     *out_ms = ms;

@@ -6,20 +6,25 @@
 #include "base/yaml_tree.h"
 #include "pipelines/document.h"
 
-#define LOAD_MAX_STEPS       100
-#define LOAD_MAX_COMMANDS    100
-#define LOAD_MAX_ENV         200
-#define LOAD_MAX_NAME        200   /* characters */
-#define LOAD_MAX_DESCRIPTION 2000  /* characters */
-#define LOAD_MAX_VALUE       32000 /* characters of an environment value */
-#define LOAD_MAX_PATH        1024  /* characters */
-#define LOAD_MAX_GROUP       200   /* characters, before expansion */
-#define LOAD_MAX_LABEL       64    /* characters */
-#define LOAD_MAX_KEY         64    /* characters of a job's or a value's name */
-#define LOAD_MAX_CELL        200   /* characters of a matrix' value */
-#define LOAD_MAX_QUEUE       1000  /* runs that wait for a group */
-#define LOAD_MAX_RETRIES     10
-#define LOAD_MAX_TIMEOUT_MS  ((int64_t)7 * 24 * 3600 * 1000)
+#define LOAD_MAX_STEPS        100
+#define LOAD_MAX_COMMANDS     100
+#define LOAD_MAX_ENV          200
+#define LOAD_MAX_NAME         200   /* characters */
+#define LOAD_MAX_DESCRIPTION  2000  /* characters */
+#define LOAD_MAX_VALUE        32000 /* characters of an environment value */
+#define LOAD_MAX_PATH         1024  /* characters */
+#define LOAD_MAX_GROUP        200   /* characters, before expansion */
+#define LOAD_MAX_LABEL        64    /* characters */
+#define LOAD_MAX_KEY          64   /* characters of a job's or a value's name */
+#define LOAD_MAX_CELL         200  /* characters of a matrix' value */
+#define LOAD_MAX_QUEUE        1000 /* runs that wait for a group */
+#define LOAD_MAX_RETRIES      10
+#define LOAD_MAX_PATTERNS     50
+#define LOAD_MAX_BACKGROUND   16 /* steps of a job */
+#define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
+#define LOAD_MAX_RETENTION_MS ((int64_t)366 * 24 * 3600 * 1000)
+#define LOAD_WAIT_MS          ((int64_t)60 * 1000)
+#define LOAD_MAX_TIMEOUT_MS   ((int64_t)7 * 24 * 3600 * 1000)
 
 /* More errors than anybody reads, found at a cost that grows with them. */
 #define LOAD_MAX_REPORTS 1000
@@ -103,8 +108,11 @@ bool load_whole(struct loader *l, const struct yaml_node *node, int min,
 /* False, having reported: not one of `words`, which ends with NULL. */
 bool load_word(struct loader *l, const struct yaml_node *node,
                const char *const *words, size_t *out);
+/* A time-out: seven days at most. */
 bool load_duration(struct loader *l, const struct yaml_node *node,
                    int64_t *out_ms);
+bool load_long_duration(struct loader *l, const struct yaml_node *node,
+                        int64_t max_ms, int64_t *out_ms);
 /* Whether it can name a variable. False: reported. */
 bool load_is_variable(struct loader *l, const struct yaml_node *key);
 void load_env(struct loader *l, const struct yaml_node *node,
@@ -131,6 +139,16 @@ load_fn load_sandbox;
 load_fn load_timeout;
 load_fn load_job_env;
 load_fn load_steps;
+/* Of a step; the target is a struct step. */
+load_fn load_write_file;
+load_fn load_read_file;
+load_fn load_artifacts;
+load_fn load_expose_port;
+load_fn load_background;
+load_fn load_wait_for;
+/* A path below the workspace, without `..`. False: reported. */
+bool load_is_path(struct loader *l, const struct yaml_node *value,
+                  const char *what);
 /* `labels`; the target is a struct strv, whose old labels go. */
 load_fn load_labels;
 /* `concurrency`; the target is a struct concurrency, without a group. */

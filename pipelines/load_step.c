@@ -302,25 +302,9 @@ static void load_directory(struct loader *l, const struct yaml_node *value,
                            void *target)
 {
     struct step *step = target;
-    const char *part;
 
-    if (!load_is_line(l, value, LOAD_MAX_PATH))
-        return;
-    load_template(l, PLACE_STEP, value);
-    if (value->text[0] == '/') {
-        load_fail(l, value, NULL,
-                  "a working directory is relative to the workspace");
-        return;
-    }
-    for (part = value->text; part; part = strchr(part, '/')) {
-        part += *part == '/';
-        if (strcspn(part, "/") == 2 && part[0] == '.' && part[1] == '.') {
-            load_fail_inside(l, value, (size_t)(part - value->text), NULL,
-                             "'..' leads out of the workspace");
-            return;
-        }
-    }
-    step->working_directory = xstrdup(value->text);
+    if (load_is_path(l, value, "a working directory"))
+        step->working_directory = xstrdup(value->text);
 }
 
 static void load_continue(struct loader *l, const struct yaml_node *value,
@@ -337,6 +321,10 @@ static const struct key_rule step_keys[] = {
     {"install", load_install, false, 0},
     {"run", load_run, false, 0},
     {"commands", load_run, false, 0},
+    {"write_file", load_write_file, false, 0},
+    {"read_file", load_read_file, false, 0},
+    {"artifacts", load_artifacts, false, 0},
+    {"expose_port", load_expose_port, false, 0},
     {"name", load_step_name, false, 0},
     {"if", load_if, false, 0},
     {"timeout", load_step_timeout, false, 0},
@@ -345,11 +333,15 @@ static const struct key_rule step_keys[] = {
     {"continue-on-error", load_continue, false, 0},
     {"retry", load_retry, false, 0},
     {"shell", load_shell, false, RUN},
+    {"background", load_background, false, RUN},
+    {"wait_for", load_wait_for, false, RUN},
 };
 
 static const struct foreign_word step_foreign[] = {
     {"uses", "there are no actions; a step says checkout, install or run"},
     {"with", "there are no actions; a step says checkout, install or run"},
+    {"upload-artifact", "write artifacts: PATHS"},
+    {"detach", "write background: true"},
     {"script", "write run"},
     {"cmd", "write run"},
     {"bash", "write run, and shell: bash"},
@@ -376,15 +368,16 @@ static const struct map_rules step_rules = {
 /* ---- kinds and names -------------------------------------------------------
  */
 
-static const struct {
-    const char *key;
-    enum step_kind kind;
-} kinds[] = {
-    {"checkout", STEP_CHECKOUT},
-    {"install", STEP_INSTALL},
-    {"run", STEP_RUN},
-    {"commands", STEP_RUN},
-};
+/* `commands` is `run` by another name. */
+static int kind_of_key(const char *key)
+{
+    if (!strcmp(key, "commands"))
+        return STEP_RUN;
+    for (int kind = 0; kind < STEP_KINDS; kind++)
+        if (!strcmp(key, step_kind_name((enum step_kind)kind)))
+            return kind;
+    return -1;
+}
 
 /* The step's kind as a bit; 0, having reported, when it is not clear. */
 static unsigned step_kind_of(struct loader *l, const struct yaml_node *node)
@@ -392,24 +385,25 @@ static unsigned step_kind_of(struct loader *l, const struct yaml_node *node)
     const char *first = NULL;
     unsigned kind = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        for (size_t k = 0; k < node->count; k++) {
-            const struct yaml_node *key = node->entries[k].key;
+    for (size_t k = 0; k < node->count; k++) {
+        const struct yaml_node *key = node->entries[k].key;
+        int found = kind_of_key(key->text);
 
-            if (strcmp(key->text, kinds[i].key) != 0)
-                continue;
-            if (first) {
-                load_fail(l, key, NULL,
-                          "a step does one thing: '%s' and '%s' are two", first,
-                          key->text);
-                return 0;
-            }
-            first = key->text;
-            kind = 1u << kinds[i].kind;
+        if (found < 0)
+            continue;
+        if (first) {
+            load_fail(l, key, NULL,
+                      "a step does one thing: '%s' and '%s' are two", first,
+                      key->text);
+            return 0;
         }
+        first = key->text;
+        kind = 1u << found;
     }
     if (!kind)
-        load_fail(l, node, NULL, "a step needs one of: checkout, install, run");
+        load_fail(l, node, NULL,
+                  "a step needs one of: checkout, install, run, write_file, "
+                  "read_file, artifacts, expose_port");
     return kind;
 }
 
@@ -453,16 +447,33 @@ static char *command_name(const char *command)
     return strbuf_take(&name);
 }
 
+/* The name of a step that was given none. Owned by the caller. */
+static char *automatic_name(const struct step *step)
+{
+    switch (step->kind) {
+    case STEP_RUN:
+        return command_name(step->command_count ? step->commands[0] : "");
+    case STEP_INSTALL:
+        return xasprintf("install %s", step->install ? step->install : "");
+    case STEP_WRITE_FILE:
+        return xasprintf("write %s", step->path ? step->path : "");
+    case STEP_READ_FILE:
+        return xasprintf("read %s", step->path ? step->path : "");
+    case STEP_ARTIFACTS:
+        return xstrdup("artifacts");
+    case STEP_EXPOSE_PORT:
+        return xasprintf("expose port %u", step->port);
+    default:
+        return xstrdup("checkout");
+    }
+}
+
 static void name_step(struct loader *l, struct step *step, size_t total)
 {
-    CLEANUP(mem) char *name = NULL;
+    CLEANUP(mem) char *made = automatic_name(step);
+    /* A path may be longer than a name. */
+    CLEANUP(mem) char *name = command_name(made);
 
-    if (step->kind == STEP_RUN)
-        name = command_name(step->command_count ? step->commands[0] : "");
-    else if (step->kind == STEP_INSTALL)
-        name = xasprintf("install %s", step->install ? step->install : "");
-    else
-        name = xstrdup("checkout");
     for (unsigned n = 2; name_taken(l, total, step->name ? step->name : name);
          n++) {
         free(step->name);
@@ -470,6 +481,24 @@ static void name_step(struct loader *l, struct step *step, size_t total)
     }
     if (!step->name)
         step->name = STEAL(name);
+}
+
+/* What two keys say together. */
+static void check_background(struct loader *l, const struct yaml_node *node,
+                             const struct step *step)
+{
+    const struct pipeline *p = l->pipeline;
+    size_t count = step->background;
+
+    if (step->wait_for.kind != WAIT_NONE && !step->background)
+        load_fail(l, yaml_node_get(node, "wait_for"), NULL,
+                  "only a step with  background: true  is waited for");
+    for (size_t i = 0; i < p->step_count; i++)
+        count += p->steps[i].background;
+    if (step->background && count > LOAD_MAX_BACKGROUND)
+        load_fail(l, yaml_node_get(node, "background"), NULL,
+                  "a job has %d steps in the background at most",
+                  LOAD_MAX_BACKGROUND);
 }
 
 static void load_step(struct loader *l, const struct yaml_node *node,
@@ -482,9 +511,12 @@ static void load_step(struct loader *l, const struct yaml_node *node,
     if (node->kind == NODE_MAP)
         kind = step_kind_of(l, node);
     step->shell = xstrdup("sh");
-    step->kind = kind & RUN       ? STEP_RUN
-                 : kind & INSTALL ? STEP_INSTALL
-                                  : STEP_CHECKOUT;
+    step->mode = 0644;
+    step->retention_ms = LOAD_RETENTION_MS;
+    step->wait_for.timeout_ms = LOAD_WAIT_MS;
+    for (int i = 0; i < STEP_KINDS; i++)
+        if (kind & 1u << i)
+            step->kind = (enum step_kind)i;
     if (node->kind == NODE_STRING && !strcmp(node->text, "checkout"))
         load_fail(l, node, "checkout:",
                   "a step is a mapping, and a key ends with a colon");
@@ -493,6 +525,7 @@ static void load_step(struct loader *l, const struct yaml_node *node,
                   node->text);
     else
         load_map(l, node, &step_rules, kind, step);
+    check_background(l, node, step);
     if (!step->name)
         name_step(l, step, total);
     p->step_count++;

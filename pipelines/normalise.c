@@ -4,6 +4,7 @@
 #include "pipelines/load.h"
 #include "pipelines/reason.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void set_text(json_t *object, const char *key, const char *text)
@@ -81,27 +82,92 @@ static json_t *retry_json(const struct step_retry *retry)
     return object;
 }
 
+static json_t *texts_json(char *const *texts, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(texts[i]));
+    return list;
+}
+
+static json_t *wait_json(const struct step_wait *wait)
+{
+    json_t *object = json_object();
+    CLEANUP(mem) char *address = NULL;
+
+    if (wait->kind == WAIT_PORT)
+        json_object_set_new(object, "port", json_integer(wait->port));
+    if (wait->kind == WAIT_LOG)
+        set_text(object, "log", wait->text);
+    if (wait->kind == WAIT_HTTP) {
+        address = xasprintf("http://localhost:%u%s", wait->port, wait->text);
+        set_text(object, "http", address);
+    }
+    set_duration(object, "timeout", wait->timeout_ms);
+    return object;
+}
+
+static void set_run(json_t *object, const struct step *step)
+{
+    json_object_set_new(object, "run",
+                        texts_json(step->commands, step->command_count));
+    set_text(object, "shell", step->shell);
+    if (step->background)
+        json_object_set_new(object, "background", json_true());
+    if (step->wait_for.kind != WAIT_NONE)
+        json_object_set_new(object, "wait_for", wait_json(&step->wait_for));
+}
+
+static json_t *write_file_json(const struct step *step)
+{
+    json_t *object = json_object();
+    char mode[8];
+
+    (void)snprintf(mode, sizeof(mode), "%03o", step->mode & 0777);
+    set_text(object, "path", step->path);
+    set_text(object, "content", step->content);
+    set_text(object, "mode", mode);
+    return object;
+}
+
+static json_t *artifacts_json(const struct step *step)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "paths",
+                        texts_json(step->patterns.items, step->patterns.count));
+    set_duration(object, "retention", step->retention_ms);
+    return object;
+}
+
 static void set_kind(json_t *object, const struct step *step)
 {
-    json_t *value = json_object();
+    const char *key = step_kind_name(step->kind);
 
     switch (step->kind) {
     case STEP_CHECKOUT:
-        json_object_set_new(value, "submodules",
-                            json_boolean(step->submodules));
-        json_object_set_new(object, "checkout", value);
+        json_object_set_new(
+            object, key,
+            json_pack("{s:b}", "submodules", (int)step->submodules));
         return;
     case STEP_INSTALL:
-        json_decref(value);
-        set_text(object, "install", step->install);
+        set_text(object, key, step->install);
         return;
     case STEP_RUN:
-        json_decref(value);
-        value = json_array();
-        for (size_t i = 0; i < step->command_count; i++)
-            json_array_append_new(value, json_string(step->commands[i]));
-        json_object_set_new(object, "run", value);
-        set_text(object, "shell", step->shell);
+        set_run(object, step);
+        return;
+    case STEP_WRITE_FILE:
+        json_object_set_new(object, key, write_file_json(step));
+        return;
+    case STEP_READ_FILE:
+        set_text(object, key, step->path);
+        return;
+    case STEP_ARTIFACTS:
+        json_object_set_new(object, key, artifacts_json(step));
+        return;
+    case STEP_EXPOSE_PORT:
+        json_object_set_new(object, key, json_integer(step->port));
     }
 }
 
@@ -113,7 +179,7 @@ static json_t *step_json(const struct step *step)
     set_kind(object, step);
     set_text(object, "if", step->condition);
     set_duration(object, "timeout", step->timeout_ms);
-    if (step->kind != STEP_CHECKOUT)
+    if (step->kind == STEP_RUN || step->kind == STEP_INSTALL)
         json_object_set_new(object, "env", env_json(&step->env));
     set_text(object, "working-directory", step->working_directory);
     json_object_set_new(object, "continue-on-error",

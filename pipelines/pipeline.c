@@ -13,6 +13,21 @@
 
 #define DEFAULT_TIMEOUT_MS ((int64_t)60 * 60 * 1000)
 
+const char *step_kind_name(enum step_kind kind)
+{
+    static const char *const names[] = {
+        [STEP_CHECKOUT] = "checkout",
+        [STEP_INSTALL] = "install",
+        [STEP_RUN] = "run",
+        [STEP_WRITE_FILE] = "write_file",
+        [STEP_READ_FILE] = "read_file",
+        [STEP_ARTIFACTS] = "artifacts",
+        [STEP_EXPOSE_PORT] = "expose_port",
+    };
+
+    return names[kind];
+}
+
 static void step_clear(struct step *step)
 {
     for (size_t i = 0; i < step->command_count; i++)
@@ -23,6 +38,10 @@ static void step_clear(struct step *step)
     free(step->shell);
     free(step->working_directory);
     free(step->install);
+    free(step->wait_for.text);
+    free(step->path);
+    free(step->content);
+    strv_clear(&step->patterns);
     env_list_clear(&step->env);
 }
 

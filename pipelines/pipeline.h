@@ -11,7 +11,20 @@
 
 struct diag_list; /* pipelines/diag.h: errors with file:line:column */
 
-enum step_kind { STEP_CHECKOUT, STEP_INSTALL, STEP_RUN };
+enum step_kind {
+    STEP_CHECKOUT,
+    STEP_INSTALL,
+    STEP_RUN,
+    STEP_WRITE_FILE,
+    STEP_READ_FILE,
+    STEP_ARTIFACTS,
+    STEP_EXPOSE_PORT
+};
+
+#define STEP_KINDS (STEP_EXPOSE_PORT + 1)
+
+/** "checkout" … "expose_port": the key, and the word in results. Static. */
+const char *step_kind_name(enum step_kind kind);
 
 /** `retry: {max, when, exit_codes}`; max 0: never again. */
 struct step_retry {
@@ -31,6 +44,14 @@ struct env_list {
     size_t count;
 };
 
+/** `wait_for` of a step in the background. */
+struct step_wait {
+    enum { WAIT_NONE, WAIT_PORT, WAIT_LOG, WAIT_HTTP } kind;
+    unsigned port; /* WAIT_PORT and WAIT_HTTP */
+    char *text;    /* owned; WAIT_LOG: what it prints; WAIT_HTTP: the path */
+    int64_t timeout_ms;
+};
+
 struct step {
     enum step_kind kind;
     char *name;      /* owned; unique; may hold ${{ }}; never NULL */
@@ -46,6 +67,15 @@ struct step {
     struct step_retry retry;
     bool submodules; /* STEP_CHECKOUT */
     char *install;   /* owned; STEP_INSTALL: "npm" */
+    bool background; /* STEP_RUN: later steps run beside it */
+    struct step_wait wait_for;
+    char *path;    /* owned; STEP_WRITE_FILE, STEP_READ_FILE: relative to the
+                      workspace; may hold ${{ }} */
+    char *content; /* owned; STEP_WRITE_FILE; may hold ${{ }} */
+    unsigned mode; /* STEP_WRITE_FILE: permissions */
+    struct strv patterns; /* STEP_ARTIFACTS: base/glob.h */
+    int64_t retention_ms; /* the same */
+    unsigned port;        /* STEP_EXPOSE_PORT */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_FULL };

@@ -135,6 +135,7 @@ const behaviours = {
         for (const type of [FRAME.STDOUT, FRAME.STDERR]) {
             send(type, `<${secret.slice(0, half)}`);
             send(FRAME.NOTE, 'between\n', 7);
+            send(type, 'beside\n', 8); // a step in the background
             send(type, `${secret.slice(half)}>\n`);
         }
         for (const c of `[${secret}]`)

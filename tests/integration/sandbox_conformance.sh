@@ -23,7 +23,8 @@ plain=$(mktemp -d /tmp/bd.XXXXXX)
 end() {
     docker_down "$plain"
     docker_down "$engine"
-    umount "$engine" "$plain" 2>/dev/null
+    # What ended last may still have a copy of it in its mounts.
+    umount -l "$engine" "$plain" 2>/dev/null
     rm -rf --one-file-system "$engine" "$plain"
 }
 trap end EXIT

@@ -109,7 +109,7 @@ docker_down() {
             find "$hierarchy/berth-test-docker-$$" -depth -type d \
                 -exec rmdir {} + 2>/dev/null
     done
-    rm -rf --one-file-system "$dir"
+    rm -rf --one-file-system "${dir:?}"/*
 }
 
 docker_import() {

@@ -7,22 +7,24 @@
 #include "base/units.h"
 #include "worker/job/events.h"
 #include "worker/job/fetch.h"
+#include "worker/job/operation.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DRAIN_POLL_MS 10
-
 struct attempt {
     struct attempt_spec spec;
-    struct fetch *fetch; /* owned: a checkout under way, or NULL */
+    struct fetch *fetch;         /* owned: a checkout under way, or NULL */
+    struct operation *operation; /* the same: on files or a port */
     struct loop_source *timeout;
     struct loop_source *grace;
-    struct loop_source *drain;
     struct loop_source *finish; /* the end, to be told from the loop */
     bool executing;             /* a command runs inside */
+    bool waiting;               /* one in the background is not ready */
+    uint32_t command;           /* while executing */
     unsigned oom_kills_before;
     enum reason stopped; /* why it was told to end, or REASON_NONE */
     char stopped_message[256];
@@ -46,32 +48,18 @@ static void stop_timers(struct attempt *attempt)
 {
     loop_remove(attempt->timeout);
     loop_remove(attempt->grace);
-    loop_remove(attempt->drain);
-    attempt->timeout = attempt->grace = attempt->drain = NULL;
+    attempt->timeout = attempt->grace = NULL;
 }
 
 /* The end is told from the loop, never from inside a call. */
-static void finish(struct attempt *attempt, enum reason reason, const char *fmt,
-                   ...) PRINTF_LIKE(3, 4);
-
-static void finish(struct attempt *attempt, enum reason reason, const char *fmt,
-                   ...)
+static void finish(struct attempt *attempt)
 {
-    va_list ap;
-
     if (attempt->finish)
         return;
-    if (attempt->drain)
-        machine_driver(attempt->spec.machine)
-            ->pause_output(machine_sandbox(attempt->spec.machine), false);
     stop_timers(attempt);
-    attempt->executing = false;
-    attempt->end.reason = reason;
-    va_start(ap, fmt);
-    (void)vsnprintf(attempt->end.message, sizeof(attempt->end.message), fmt,
-                    ap);
-    va_end(ap);
-    if (attempt->stopped != REASON_NONE && reason != REASON_SANDBOX_FAILED) {
+    attempt->executing = attempt->waiting = false;
+    if (attempt->stopped != REASON_NONE &&
+        attempt->end.reason != REASON_SANDBOX_FAILED) {
         attempt->end.reason = attempt->stopped;
         memcpy(attempt->end.message, attempt->stopped_message,
                sizeof(attempt->end.message));
@@ -79,19 +67,15 @@ static void finish(struct attempt *attempt, enum reason reason, const char *fmt,
     attempt->finish = loop_add_timer(attempt->spec.loop, 0, tell_end, attempt);
 }
 
-static void on_drained(void *arg)
+static void finish_with(struct attempt *attempt, enum reason reason,
+                        const char *message)
 {
-    struct attempt *attempt = arg;
-
-    attempt->drain = NULL;
-    if (output_is_full(attempt->spec.output)) {
-        attempt->drain =
-            loop_add_timer(attempt->spec.loop, clock_mono_ms() + DRAIN_POLL_MS,
-                           on_drained, attempt);
+    if (attempt->finish)
         return;
-    }
-    machine_driver(attempt->spec.machine)
-        ->pause_output(machine_sandbox(attempt->spec.machine), false);
+    attempt->end.reason = reason;
+    (void)snprintf(attempt->end.message, sizeof(attempt->end.message), "%.250s",
+                   message);
+    finish(attempt);
 }
 
 static void on_output(void *arg, enum sandbox_stream stream, const void *data,
@@ -102,68 +86,30 @@ static void on_output(void *arg, enum sandbox_stream stream, const void *data,
     output_add(attempt->spec.output,
                stream == SANDBOX_STDOUT ? JOB_FRAME_STDOUT : JOB_FRAME_STDERR,
                data, len);
-    if (attempt->drain || !output_is_full(attempt->spec.output))
-        return;
-    machine_driver(attempt->spec.machine)
-        ->pause_output(machine_sandbox(attempt->spec.machine), true);
-    attempt->drain =
-        loop_add_timer(attempt->spec.loop, clock_mono_ms() + DRAIN_POLL_MS,
-                       on_drained, attempt);
-}
-
-/* Whether it ran out of memory; then that is its end. */
-static bool finish_out_of_memory(struct attempt *attempt,
-                                 const struct sandbox_usage *usage)
-{
-    const struct instance_type *type =
-        attempt->spec.start->pipeline->instance_type;
-    char size[SIZE_TEXT_SIZE];
-
-    if (usage->oom_kills <= attempt->oom_kills_before)
-        return false;
-    finish(attempt, REASON_OUT_OF_MEMORY,
-           "out of memory: a process was killed at the %s limit of "
-           "instance_type %s; choose a larger one",
-           size_format(type->memory_bytes, size), type->name);
-    return true;
-}
-
-/* Why a command that did not exit with 0 failed. */
-static void judge(struct attempt *attempt, const struct sandbox_exit *ended)
-{
-    const struct instance_type *type =
-        attempt->spec.start->pipeline->instance_type;
-    char size[SIZE_TEXT_SIZE];
-    struct sandbox_usage usage = {0};
-
-    machine_usage(attempt->spec.machine, &usage);
-    if (finish_out_of_memory(attempt, &usage))
-        return;
-    if (usage.disk_full)
-        finish(attempt, REASON_DISK_FULL,
-               "disk full: the %s disk of instance_type %s has no space "
-               "left; choose a larger one",
-               size_format(type->disk_bytes, size), type->name);
-    else if (ended->signal)
-        finish(attempt, REASON_STEP_FAILED, "killed by signal %d (SIG%s)",
-               ended->signal,
-               sigabbrev_np(ended->signal) ? sigabbrev_np(ended->signal) : "?");
-    else
-        finish(attempt, REASON_STEP_FAILED, "exit code %d", ended->code);
+    throttle_count(attempt->spec.throttle, len);
 }
 
 static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
 {
     struct attempt *attempt = arg;
 
-    attempt->end.exit_code = ended->code;
-    attempt->end.signal = ended->signal;
-    attempt->end.cpu_ms = ended->cpu_ms;
-    attempt->end.peak_bytes = ended->peak_bytes;
-    if (ended->code == 0)
-        finish(attempt, REASON_NONE, "%s", "");
-    else
-        judge(attempt, ended);
+    if (attempt->finish)
+        return;
+    judge_exit(attempt->spec.machine, attempt->spec.start,
+               attempt->oom_kills_before, ended, &attempt->end);
+    finish(attempt);
+}
+
+static void on_background_ready(void *arg, const struct attempt_end *end)
+{
+    struct attempt *attempt = arg;
+
+    if (attempt->finish)
+        return;
+    attempt->end = end ? *end : (struct attempt_end){.exit_code = -1};
+    if (!end)
+        attempt->end.cpu_ms = -1;
+    finish(attempt);
 }
 
 /* `npm ci` wants a lock file; without one, `npm install` makes do. */
@@ -214,35 +160,67 @@ static char *script_of(const struct step *step)
     return strbuf_take(&script);
 }
 
+static int start_command(struct attempt *attempt, struct sandbox_exec *exec,
+                         struct err *err)
+{
+    struct machine *machine = attempt->spec.machine;
+    struct sandbox_usage usage = {0};
+
+    if (step_of(attempt)->background) {
+        attempt->waiting = true;
+        return backgrounds_start(attempt->spec.backgrounds, attempt->spec.index,
+                                 exec, on_background_ready, attempt, err);
+    }
+    machine_usage(machine, &usage);
+    attempt->oom_kills_before = usage.oom_kills;
+    exec->on_output = on_output;
+    exec->on_exit = on_exit_inside;
+    exec->arg = attempt;
+    attempt->executing = true;
+    return machine_driver(machine)->exec(machine_sandbox(machine), exec,
+                                         &attempt->command, err);
+}
+
 static void execute(struct attempt *attempt)
 {
     const struct step *step = step_of(attempt);
-    struct machine *machine = attempt->spec.machine;
     CLEANUP(mem) char *script = script_of(step);
     CLEANUP(strv) struct strv argv = {0};
-    struct sandbox_usage usage = {0};
     struct sandbox_exec exec = {
         .env = (const char *const *)attempt->spec.env->items,
         .cwd = attempt->spec.cwd,
-        .on_output = on_output,
-        .on_exit = on_exit_inside,
-        .arg = attempt,
     };
     struct err err = {0};
-    uint32_t id;
 
     fill_argv(step->kind == STEP_INSTALL ? "sh" : step->shell, script, &argv);
     exec.argv = (const char *const *)argv.items;
-    machine_usage(machine, &usage);
-    attempt->oom_kills_before = usage.oom_kills;
-    if (machine_driver(machine)->exec(machine_sandbox(machine), &exec, &id,
-                                      &err) < 0)
-        finish(attempt,
-               err.kind == ERR_USER ? REASON_STEP_FAILED
-                                    : REASON_SANDBOX_FAILED,
-               "%.250s", err.msg);
+    if (start_command(attempt, &exec, &err) < 0)
+        finish_with(attempt,
+                    err.kind == ERR_USER ? REASON_STEP_FAILED
+                                         : REASON_SANDBOX_FAILED,
+                    err.msg);
+}
+
+/* The user's, or that of the infrastructure; a full disk is the job's own. */
+static enum reason operation_reason(struct attempt *attempt,
+                                    const struct err *err)
+{
+    struct sandbox_usage usage = {0};
+
+    machine_usage(attempt->spec.machine, &usage);
+    if (err->kind == ERR_USER && err->sys == ENOSPC && usage.disk_full)
+        return REASON_DISK_FULL;
+    return err->kind == ERR_USER ? REASON_STEP_FAILED : REASON_SANDBOX_FAILED;
+}
+
+static void on_operation_end(void *arg, const struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    if (err)
+        finish_with(attempt, operation_reason(attempt, err), err->msg);
     else
-        attempt->executing = true;
+        finish_with(attempt, REASON_NONE, "");
 }
 
 static void on_booted(void *arg, const struct err *err)
@@ -252,9 +230,12 @@ static void on_booted(void *arg, const struct err *err)
     if (attempt->finish)
         return;
     if (err)
-        finish(attempt, REASON_SANDBOX_FAILED, "%.250s", err->msg);
+        finish_with(attempt, REASON_SANDBOX_FAILED, err->msg);
     else if (attempt->stopped != REASON_NONE)
-        finish(attempt, attempt->stopped, "%s", "");
+        finish_with(attempt, attempt->stopped, "");
+    else if (operation_is(step_of(attempt)->kind))
+        attempt->operation =
+            operation_start(&attempt->spec, on_operation_end, attempt);
     else
         execute(attempt);
 }
@@ -271,9 +252,9 @@ static void on_fetched(void *arg, const struct err *err)
 
     fetch_free(STEAL(attempt->fetch));
     if (err)
-        finish(attempt, fetch_reason(err), "%.250s", err->msg);
+        finish_with(attempt, fetch_reason(err), err->msg);
     else
-        finish(attempt, REASON_NONE, "%s", "");
+        finish_with(attempt, REASON_NONE, "");
 }
 
 static void on_timeout(void *arg)
@@ -304,8 +285,22 @@ struct attempt *attempt_start(const struct attempt_spec *spec)
     if (step_of(attempt)->kind != STEP_CHECKOUT)
         machine_boot(spec->machine, on_booted, attempt);
     else if (fetch_start(spec, on_fetched, attempt, &attempt->fetch, &err) < 0)
-        finish(attempt, fetch_reason(&err), "%.250s", err.msg);
+        finish_with(attempt, fetch_reason(&err), err.msg);
     return attempt;
+}
+
+/* Beside others it is this command, and what descends from it, that ends. */
+static void signal_commands(struct attempt *attempt, int signo)
+{
+    struct machine *machine = attempt->spec.machine;
+    struct sandbox *sandbox = machine_sandbox(machine);
+
+    if (attempt->waiting)
+        backgrounds_kill(attempt->spec.backgrounds, attempt->spec.index, signo);
+    else if (attempt->executing && backgrounds_any(attempt->spec.backgrounds))
+        machine_driver(machine)->kill(sandbox, attempt->command, signo);
+    else
+        machine_driver(machine)->kill_all(sandbox, signo);
 }
 
 static void on_grace_over(void *arg)
@@ -313,14 +308,12 @@ static void on_grace_over(void *arg)
     struct attempt *attempt = arg;
 
     attempt->grace = NULL;
-    machine_driver(attempt->spec.machine)
-        ->kill_all(machine_sandbox(attempt->spec.machine), SIGKILL);
+    signal_commands(attempt, SIGKILL);
 }
 
 void attempt_stop(struct attempt *attempt, enum reason reason,
                   const char *message)
 {
-    struct machine *machine = attempt->spec.machine;
     bool again = attempt->stopped != REASON_NONE;
 
     if (attempt->finish)
@@ -333,10 +326,11 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
     /* A checkout has nothing of a stranger's to tidy up: it is killed. */
     if (attempt->fetch && !fetch_is_inside(attempt->fetch)) {
         fetch_free(STEAL(attempt->fetch));
-        finish(attempt, reason, "%s", message);
-    } else if (attempt->executing || attempt->fetch) {
-        machine_driver(machine)->kill_all(machine_sandbox(machine),
-                                          again ? SIGKILL : SIGTERM);
+        finish_with(attempt, reason, message);
+    } else if (attempt->operation) {
+        operation_stop(attempt->operation);
+    } else if (attempt->executing || attempt->waiting || attempt->fetch) {
+        signal_commands(attempt, again ? SIGKILL : SIGTERM);
         if (!attempt->grace && !again)
             attempt->grace = loop_add_timer(attempt->spec.loop,
                                             clock_mono_ms() + ATTEMPT_GRACE_MS,
@@ -346,13 +340,20 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
 
 void attempt_lost(struct attempt *attempt, const struct err *err)
 {
-    struct sandbox_usage usage = {0};
+    char message[256];
 
+    if (attempt->finish)
+        return;
     /* A step can take the sandbox's own processes along. */
-    machine_usage(attempt->spec.machine, &usage);
-    if (!attempt->executing || !finish_out_of_memory(attempt, &usage))
-        finish(attempt, REASON_SANDBOX_FAILED, "the sandbox died: %.200s",
-               err->msg);
+    if (attempt->executing &&
+        judge_memory(attempt->spec.machine, attempt->spec.start,
+                     attempt->oom_kills_before, &attempt->end)) {
+        finish(attempt);
+        return;
+    }
+    (void)snprintf(message, sizeof(message), "the sandbox died: %.200s",
+                   err->msg);
+    finish_with(attempt, REASON_SANDBOX_FAILED, message);
 }
 
 void attempt_free(struct attempt *attempt)
@@ -360,7 +361,10 @@ void attempt_free(struct attempt *attempt)
     if (!attempt)
         return;
     stop_timers(attempt);
+    if (step_of(attempt)->background)
+        backgrounds_forget(attempt->spec.backgrounds, attempt->spec.index);
     loop_remove(attempt->finish);
     fetch_free(attempt->fetch);
+    operation_free(attempt->operation);
     free(attempt);
 }

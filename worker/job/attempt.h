@@ -3,21 +3,10 @@
 #ifndef WORKER_JOB_ATTEMPT_H
 #define WORKER_JOB_ATTEMPT_H
 
-#include "worker/job/machine.h"
-#include "worker/job/output.h"
+#include "worker/job/background.h"
 #include "worker/job/result.h"
 
 struct attempt;
-
-/** How it went; `reason` is REASON_NONE when it passed. */
-struct attempt_end {
-    enum reason reason;
-    char message[256];
-    int exit_code;       /* -1: none */
-    int signal;          /* 0: none */
-    int64_t cpu_ms;      /* -1: not known */
-    uint64_t peak_bytes; /* 0: not known */
-};
 
 /** From the loop, once, also after attempt_stop(); frees nothing. */
 typedef void attempt_end_fn(void *arg, const struct attempt_end *end);
@@ -27,12 +16,17 @@ struct attempt_spec {
     struct loop *loop;
     struct machine *machine;
     struct output *output;
+    struct throttle *throttle;
+    struct backgrounds *backgrounds;
     const struct job_start *start;
-    struct job_result *result; /* checkout writes commit, branch, subject */
+    struct job_result *result; /* checkout writes commit, branch, subject;
+                                  artifacts, what was kept */
     size_t index;              /* of the step */
     const struct strv *env;
-    const char *cwd;    /* absolute, inside; "" for the workspace */
-    int64_t timeout_ms; /* 0: none */
+    const char *cwd;     /* absolute, inside; "" for the workspace */
+    const char *path;    /* of write_file and read_file, expanded; else "" */
+    const char *content; /* of write_file, the same */
+    int64_t timeout_ms;  /* 0: none */
     attempt_end_fn *on_end;
     void *arg;
 };

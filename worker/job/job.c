@@ -6,8 +6,10 @@
 #include "base/units.h"
 #include "worker/job/attempt.h"
 #include "worker/job/events.h"
+#include "worker/job/expand.h"
 #include "worker/job/scope.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,6 @@
 #define CLEANUP_BUDGET_MS 120000
 #define START_TIMEOUT_MS  30000
 #define FLUSH_TIMEOUT_MS  30000
-#define NAME_MAX_BYTES    200
 
 struct job {
     struct loop *loop;         /* owned */
@@ -25,19 +26,22 @@ struct job {
     struct job_result *result; /* owned, as are the following */
     struct output *output;
     struct machine *machine;
+    struct throttle *throttle;
+    struct backgrounds *backgrounds;
     struct attempt *attempt;
     struct err why_lost;
-    struct strv env; /* of the step that runs */
-    char *cwd;       /* the same */
-    size_t index;    /* of the step that runs, or comes next */
+    struct expanded step; /* of the step that runs */
+    size_t index;         /* of the step that runs, or comes next */
     int64_t step_started_mono_ms;
     struct loop_source *deadline; /* the supervisor's: die then */
     struct loop_source *timeout;  /* the pipeline's, then the clean-up's */
-    bool over;      /* cancelled or out of time: only clean-up steps run */
-    bool killed;    /* asked twice: nothing runs any more */
-    bool lost;      /* the sandbox is dead */
-    bool cancelled; /* asked once */
-    bool orphaned;  /* nobody is above us any more */
+    bool over;         /* cancelled or out of time: only clean-up steps run */
+    bool killed;       /* asked twice: nothing runs any more */
+    bool lost;         /* the sandbox is dead */
+    bool cancelled;    /* asked once */
+    bool orphaned;     /* nobody is above us any more */
+    bool winding_down; /* only what ran in the background is still to end */
+    struct loop_source *last_grace;
 };
 
 static void next_step(void *arg);
@@ -169,11 +173,15 @@ static void begin_attempt(struct job *job)
         .loop = job->loop,
         .machine = job->machine,
         .output = job->output,
+        .throttle = job->throttle,
+        .backgrounds = job->backgrounds,
         .start = job->start,
         .result = job->result,
         .index = job->index,
-        .env = &job->env,
-        .cwd = job->cwd,
+        .env = &job->step.env,
+        .cwd = job->step.cwd,
+        .path = job->step.path,
+        .content = job->step.content,
         .timeout_ms = step->timeout_ms,
         .on_end = on_attempt_end,
         .arg = job,
@@ -185,49 +193,67 @@ static void begin_attempt(struct job *job)
     job->attempt = attempt_start(&spec);
 }
 
-/* A template can make any length of it: results are bounded. */
-static void cut_name(char *name)
-{
-    size_t len = strnlen(name, NAME_MAX_BYTES + 1);
-
-    if (len <= NAME_MAX_BYTES)
-        return;
-    for (len = NAME_MAX_BYTES; len && (name[len] & 0xc0) == 0x80;)
-        len--;
-    name[len] = '\0';
-}
-
-/* Name, directory and environment, as this step sees them. */
-static int expand_step(struct job *job, struct err *err)
-{
-    const struct step *step = &job->start->pipeline->steps[job->index];
-    const struct step_scope scope = {job->start, job->result, status_of(job),
-                                     &job->env};
-    struct expr_scope expr = step_scope_expr(&scope);
-    CLEANUP(mem) char *name = NULL;
-    CLEANUP(mem) char *below = NULL;
-
-    strv_clear(&job->env);
-    if (step_env(job->start, job->result, job->index, status_of(job), &job->env,
-                 err) < 0 ||
-        template_expand(step->name, &expr, &name, err) < 0 ||
-        template_expand(step->working_directory ? step->working_directory : "",
-                        &expr, &below, err) < 0)
-        return -1;
-    cut_name(name);
-    free(current(job)->name);
-    current(job)->name = STEAL(name);
-    free(job->cwd);
-    if (*below == '/')
-        job->cwd = xstrdup(below);
-    else
-        job->cwd = xasprintf("/workspace%s%s", *below ? "/" : "", below);
-    return 0;
-}
-
 static void finish(struct job *job)
 {
     loop_stop(job->loop);
+}
+
+static void on_last_grace_over(void *arg)
+{
+    struct job *job = arg;
+
+    job->last_grace = NULL;
+    backgrounds_kill(job->backgrounds, SIZE_MAX, SIGKILL);
+}
+
+/* The last step is over: what runs beside it may tidy up, then so is all. */
+static void wind_down(struct job *job)
+{
+    if (job->lost || !job->backgrounds || !backgrounds_any(job->backgrounds)) {
+        finish(job);
+        return;
+    }
+    backgrounds_kill(job->backgrounds, SIZE_MAX, SIGTERM);
+    job->winding_down = true;
+    job->last_grace = loop_add_timer(
+        job->loop, clock_mono_ms() + ATTEMPT_GRACE_MS, on_last_grace_over, job);
+}
+
+/* A step that counted as passed has not held out. */
+static void fail_background(struct job *job, size_t index,
+                            const struct attempt_end *end)
+{
+    struct step_result *r = &job->result->steps[index];
+
+    r->outcome = OUTCOME_FAILED;
+    r->reason = end->reason;
+    (void)snprintf(r->message, sizeof(r->message),
+                   "ended while it was needed: %.200s", end->message);
+    output_note(job->output, "step '%.100s' %s", r->name, r->message);
+    if (!job->start->pipeline->steps[index].continue_on_error)
+        job_result_fail(job->result, end->reason, "step '%.100s': %s", r->name,
+                        r->message);
+    send_json(job, JOB_FRAME_STEP_END, (uint32_t)index,
+              step_result_json(job->result, job->start, index));
+}
+
+static void on_background_end(void *arg, size_t index,
+                              const struct attempt_end *end)
+{
+    struct job *job = arg;
+    struct step_result *r = &job->result->steps[index];
+
+    r->cpu_ms = end->cpu_ms;
+    r->peak_bytes = end->peak_bytes;
+    /* One that we end, ends well whatever it says. */
+    if (!job->winding_down && !job->over && !job->lost) {
+        r->exit_code = end->exit_code;
+        r->signal = end->signal;
+        if (end->reason != REASON_NONE)
+            fail_background(job, index, end);
+    }
+    if (job->winding_down && !backgrounds_any(job->backgrounds))
+        finish(job);
 }
 
 /* Steps are left, and nothing says that the job failed. */
@@ -242,7 +268,7 @@ static void next_step(void *arg)
     struct job *job = arg;
     const struct step_scope scope = {
         job->start, job->result, job->result ? status_of(job) : EXPR_SUCCESS,
-        &job->env};
+        &job->step.env};
     struct expr_scope expr = step_scope_expr(&scope);
     struct err err = {0};
     bool run = false;
@@ -251,8 +277,12 @@ static void next_step(void *arg)
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
                         "the sandbox died between two steps: %.800s",
                         job->why_lost.msg);
-    if (job->killed || job->lost || job->index == job->result->step_count) {
+    if (job->killed || job->lost) {
         finish(job);
+        return;
+    }
+    if (job->index == job->result->step_count) {
+        wind_down(job);
         return;
     }
     if (condition_eval(job->start->pipeline->steps[job->index].condition, &expr,
@@ -266,7 +296,8 @@ static void next_step(void *arg)
     }
     current(job)->started_at_ms = clock_wall_ms();
     job->step_started_mono_ms = clock_mono_ms();
-    if (expand_step(job, &err) < 0)
+    if (expand_step(job->start, job->result, job->index, status_of(job),
+                    &job->step, &err) < 0)
         refuse_step(job, &err);
     else
         begin_attempt(job);
@@ -319,6 +350,8 @@ static void on_lost(void *arg, const struct err *err)
     job->why_lost = *err;
     if (job->attempt)
         attempt_lost(job->attempt, err);
+    else if (job->winding_down)
+        finish(job);
 }
 
 static void on_deadline(void *arg)
@@ -358,6 +391,22 @@ static void take_cancel(struct job *job, const struct frame *frame)
     job->cancelled = true;
 }
 
+static void prepare_running(struct job *job)
+{
+    struct backgrounds_spec spec = {
+        .loop = job->loop,
+        .machine = job->machine,
+        .output = job->output,
+        .start = job->start,
+        .on_end = on_background_end,
+        .arg = job,
+    };
+
+    job->throttle = throttle_new(job->loop, job->machine, job->output);
+    spec.throttle = job->throttle;
+    job->backgrounds = backgrounds_new(&spec);
+}
+
 static void begin(struct job *job)
 {
     struct err err = {0};
@@ -376,6 +425,7 @@ static void begin(struct job *job)
         finish(job);
         return;
     }
+    prepare_running(job);
     job->result->unenforced =
         xstrdup(machine_driver(job->machine)
                     ->unenforced(machine_sandbox(job->machine)));
@@ -443,6 +493,13 @@ static void keep_workspace(struct job *job)
 static int tear_down(struct job *job, struct err *err)
 {
     attempt_free(STEAL(job->attempt));
+    loop_remove(job->last_grace);
+    for (size_t i = 0; job->backgrounds && i < job->result->step_count; i++)
+        if (job->start->pipeline->steps[i].background)
+            job->result->steps[i].output_bytes =
+                backgrounds_bytes(job->backgrounds, i);
+    backgrounds_free(STEAL(job->backgrounds));
+    throttle_free(STEAL(job->throttle));
     if (!job->machine)
         return 0;
     machine_usage(job->machine, &job->result->usage);
@@ -481,8 +538,7 @@ static void release(struct job *job)
     output_free(job->output);
     job_result_free(job->result);
     job_start_free(job->start);
-    strv_clear(&job->env);
-    free(job->cwd);
+    expanded_clear(&job->step);
     channel_free(job->up);
     loop_free(job->loop);
 }

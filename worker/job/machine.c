@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/state.h"
 #include "worker/checkout/client.h"
+#include "worker/sandbox/forward.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define COPY_TIMEOUT_MS 120000
+#define MAX_FORWARDS    16
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -28,6 +30,11 @@ struct machine {
     void *ready_arg;
     machine_lost_fn *lost;
     void *lost_arg;
+    struct {
+        unsigned port;
+        struct forward *forward; /* owned */
+    } forwards[MAX_FORWARDS];
+    size_t forward_count;
 };
 
 static bool has_checkout(const struct pipeline *pipeline)
@@ -184,6 +191,28 @@ void machine_usage(struct machine *machine, struct sandbox_usage *out_usage)
     machine->driver->usage(machine->sandbox, out_usage);
 }
 
+int machine_expose(struct machine *machine, unsigned port, const char **out_url,
+                   struct err *err)
+{
+    struct forward_spec spec = {machine->loop, machine->driver,
+                                machine->sandbox, port};
+    size_t n = 0;
+
+    while (n < machine->forward_count && machine->forwards[n].port != port)
+        n++;
+    if (n == MAX_FORWARDS)
+        return err_set(err, ERR_USER, "%d ports are exposed already",
+                       MAX_FORWARDS);
+    if (n == machine->forward_count) {
+        if (forward_start(&spec, &machine->forwards[n].forward, err) < 0)
+            return -1;
+        machine->forwards[n].port = port;
+        machine->forward_count++;
+    }
+    *out_url = forward_url(machine->forwards[n].forward);
+    return 0;
+}
+
 int machine_keep(struct machine *machine, char **out_path, struct err *err)
 {
     const char *from = machine->driver->host_workspace(machine->sandbox);
@@ -206,6 +235,8 @@ int machine_destroy(struct machine *machine, struct err *err)
 
     if (!machine)
         return 0;
+    for (size_t i = 0; i < machine->forward_count; i++)
+        forward_free(machine->forwards[i].forward);
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);
     free(machine->mirror);

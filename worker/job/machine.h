@@ -43,6 +43,14 @@ const char *machine_mirror(const struct machine *machine);
 /** Counters so far. */
 void machine_usage(struct machine *machine, struct sandbox_usage *out_usage);
 
+/**
+ * Let a port inside be reached from this host until the machine is destroyed
+ * (worker/sandbox/forward.h); the same port twice is the same address. 16 at
+ * most. `*out_url` is borrowed.
+ */
+MUST_USE int machine_expose(struct machine *machine, unsigned port,
+                            const char **out_url, struct err *err);
+
 /** Copy the workspace to `<state>/kept/<job>`. Owned path on success. */
 MUST_USE int machine_keep(struct machine *machine, char **out_path,
                           struct err *err);

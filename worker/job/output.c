@@ -73,6 +73,19 @@ void output_add(struct output *output, uint8_t frame, const void *data,
         hold(output, (const char *)data + now, len - now);
 }
 
+void output_add_beside(struct output *output, uint32_t index, uint8_t frame,
+                       const void *data, size_t len)
+{
+    uint64_t left = OUTPUT_MAX_BYTES - output->sent_bytes;
+    size_t now = len < left ? len : (size_t)left;
+
+    output->total_bytes += len;
+    output->sent_bytes += now;
+    output->dropped_bytes += len - now;
+    if (now && output->up)
+        channel_send(output->up, frame, index, data, now);
+}
+
 void output_note(struct output *output, const char *fmt, ...)
 {
     CLEANUP(mem) char *text = NULL;

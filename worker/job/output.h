@@ -29,6 +29,9 @@ void output_begin(struct output *output, uint32_t index);
 /** Bytes of the step; `frame` is JOB_FRAME_STDOUT or JOB_FRAME_STDERR. */
 void output_add(struct output *output, uint8_t frame, const void *data,
                 size_t len);
+/** Bytes of another step, which runs beside it; past the budget none goes. */
+void output_add_beside(struct output *output, uint32_t index, uint8_t frame,
+                       const void *data, size_t len);
 /** A line of berth's own: never left out, no newline at its end. */
 void output_note(struct output *output, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /** A line that takes the place of the last such line (a fetch's progress). */

@@ -14,12 +14,6 @@ static const char *const outcome_names[] = {
     [OUTCOME_CANCELLED] = "cancelled",
 };
 
-static const char *const kind_names[] = {
-    [STEP_CHECKOUT] = "checkout",
-    [STEP_INSTALL] = "install",
-    [STEP_RUN] = "run",
-};
-
 const char *outcome_name(enum outcome outcome)
 {
     return outcome_names[outcome];
@@ -52,6 +46,9 @@ void job_result_free(struct job_result *result)
     free(result->branch);
     free(result->subject);
     free(result->unenforced);
+    for (size_t i = 0; i < result->artifact_count; i++)
+        free(result->artifacts[i].path);
+    free(result->artifacts);
     free(result);
 }
 
@@ -96,6 +93,51 @@ void job_result_end(struct job_result *result, enum reason reason,
     va_end(ap);
 }
 
+/* ---- artifacts -------------------------------------------------------- */
+
+void job_result_add_artifact(struct job_result *result, size_t index,
+                             const char *path, uint64_t size_bytes)
+{
+    if (result->artifact_count == result->artifact_cap) {
+        result->artifact_cap = result->artifact_cap * 2 + 16;
+        result->artifacts =
+            xreallocarray(result->artifacts, result->artifact_cap,
+                          sizeof(*result->artifacts));
+    }
+    result->artifacts[result->artifact_count++] =
+        (struct artifact){index, xstrdup(path), size_bytes};
+}
+
+void job_result_drop_artifacts(struct job_result *result, size_t index)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        if (result->artifacts[i].step == index)
+            free(result->artifacts[i].path);
+        else
+            result->artifacts[kept++] = result->artifacts[i];
+    }
+    result->artifact_count = kept;
+}
+
+unsigned job_result_count_artifacts(const struct job_result *result,
+                                    size_t index, uint64_t *out_bytes)
+{
+    unsigned count = 0;
+
+    *out_bytes = 0;
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        if (result->artifacts[i].step != index)
+            continue;
+        *out_bytes += result->artifacts[i].size_bytes;
+        count++;
+    }
+    return count;
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
 static json_t *reason_json(enum reason reason)
 {
     const char *name = reason_name(reason);
@@ -132,7 +174,7 @@ json_t *step_result_json(const struct job_result *result,
 
     json_object_set_new(doc, "index", json_integer((json_int_t)index));
     json_object_set_new(doc, "name", text_json(r->name));
-    json_object_set_new(doc, "kind", json_string(kind_names[step->kind]));
+    json_object_set_new(doc, "kind", json_string(step_kind_name(step->kind)));
     json_object_set_new(doc, "outcome", json_string(outcome_name(r->outcome)));
     json_object_set_new(doc, "reason", reason_json(r->reason));
     json_object_set_new(doc, "message",
@@ -218,6 +260,39 @@ static json_t *log_json(const struct job_result *result,
     return doc;
 }
 
+static int by_path(const void *a, const void *b)
+{
+    const struct artifact *left = a, *right = b;
+
+    if (left->step != right->step)
+        return left->step < right->step ? -1 : 1;
+    return strcmp(left->path, right->path);
+}
+
+static json_t *artifacts_json(const struct job_result *result)
+{
+    json_t *files = json_array();
+    uint64_t bytes = 0;
+
+    if (result->artifact_count)
+        qsort(result->artifacts, result->artifact_count,
+              sizeof(*result->artifacts), by_path);
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        const struct artifact *artifact = &result->artifacts[i];
+
+        bytes += artifact->size_bytes;
+        if (i < RESULT_MAX_ARTIFACTS)
+            json_array_append_new(files,
+                                  json_pack("{s:I, s:o, s:I}", "step",
+                                            (json_int_t)artifact->step, "path",
+                                            text_json(artifact->path), "bytes",
+                                            (json_int_t)artifact->size_bytes));
+    }
+    return json_pack("{s:I, s:I, s:o}", "count",
+                     (json_int_t)result->artifact_count, "bytes",
+                     (json_int_t)bytes, "files", files);
+}
+
 static const char *state_name(enum reason reason)
 {
     if (reason == REASON_NONE)
@@ -250,5 +325,7 @@ json_t *job_result_json(const struct job_result *result,
     json_object_set_new(doc, "usage", usage_json(result));
     json_object_set_new(doc, "sandbox", sandbox_json(result, start, driver));
     json_object_set_new(doc, "log", log_json(result, start));
+    if (result->artifact_count)
+        json_object_set_new(doc, "artifacts", artifacts_json(result));
     return doc;
 }

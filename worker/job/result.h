@@ -31,6 +31,15 @@ struct step_result {
     uint64_t output_bytes;
 };
 
+/** The result tells of this many; all are kept. */
+#define RESULT_MAX_ARTIFACTS 200
+
+struct artifact {
+    size_t step;
+    char *path; /* owned; a stranger's */
+    uint64_t size_bytes;
+};
+
 struct job_result {
     enum reason reason;    /* REASON_NONE while all went well */
     bool final;            /* the reason came from outside */
@@ -46,7 +55,9 @@ struct job_result {
     uint64_t dropped_bytes;
     struct sandbox_usage usage; /* zeros when there was no sandbox */
     bool has_usage;
-    char *unenforced; /* owned, or NULL */
+    char *unenforced;           /* owned, or NULL */
+    struct artifact *artifacts; /* owned */
+    size_t artifact_count, artifact_cap;
 };
 
 /** Steps get their names from the pipeline. Owned by the caller. */
@@ -69,6 +80,15 @@ void job_result_end(struct job_result *result, enum reason reason,
 
 /** Whether somebody wanted the job's end: cancelled, superseded. */
 bool reason_is_cancel(enum reason reason);
+
+/** Note a file that step `index` left. `path` is copied. */
+void job_result_add_artifact(struct job_result *result, size_t index,
+                             const char *path, uint64_t size_bytes);
+/** Forget what step `index` left. */
+void job_result_drop_artifacts(struct job_result *result, size_t index);
+/** How many files step `index` left, and their bytes. */
+unsigned job_result_count_artifacts(const struct job_result *result,
+                                    size_t index, uint64_t *out_bytes);
 
 /** One step as schemas/result.schema.json has it. Owned by the caller. */
 MUST_USE json_t *step_result_json(const struct job_result *result,

@@ -255,7 +255,46 @@ static int make_group(struct cgroup *cg, const struct hierarchy *h,
     return 0;
 }
 
-static int limit(const struct cgroup *cg, int controller, struct err *err)
+static void add_unenforced(struct cgroup *cg, const char *what)
+{
+    char *more =
+        xasprintf("%s%s%s", cg->unenforced, *cg->unenforced ? ", " : "", what);
+
+    free(cg->unenforced);
+    cg->unenforced = more;
+}
+
+static bool host_has_swap(void)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(65536);
+    const char *line;
+    struct err ignored;
+
+    /* A heading, and a line for each. */
+    if (file_read("/proc/swaps", 65000, &text, &ignored) < 0)
+        return false;
+    line = strchr(text.data, '\n');
+    return line && line[1];
+}
+
+/* Memory is what is limited, not memory and then some swap. Kernels without
+ * swap accounting lack the knob; v1 has another that does nearly as well. */
+static int limit_swap(struct cgroup *cg, const char *dir, struct err *err)
+{
+    bool v2 = cg->v2[MEMORY];
+    const char *file = v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+    CLEANUP(mem) char *path = xasprintf("%s/%s", dir, file);
+
+    if ((!v2 && set(dir, "memory.swappiness", "0", true, err) < 0) ||
+        set_number(dir, file, v2 ? 0 : cg->spec->limits.memory_bytes, true,
+                   err) < 0)
+        return -1;
+    if (access(path, F_OK) < 0 && host_has_swap())
+        add_unenforced(cg, "swap");
+    return 0;
+}
+
+static int limit(struct cgroup *cg, int controller, struct err *err)
 {
     const struct cgroup_limits *limits = &cg->spec->limits;
     const char *dir = cg->dirs[controller];
@@ -264,17 +303,12 @@ static int limit(const struct cgroup *cg, int controller, struct err *err)
 
     if (controller == PIDS)
         return set_number(dir, "pids.max", limits->pids, false, err);
-    if (controller == MEMORY && cg->v2[MEMORY])
-        return set_number(dir, "memory.max", limits->memory_bytes, false, err) <
-                       0
-                   ? -1
-                   : set(dir, "memory.swap.max", "0", true, err);
     if (controller == MEMORY)
-        return set_number(dir, "memory.limit_in_bytes", limits->memory_bytes,
-                          false, err) < 0
+        return set_number(
+                   dir, cg->v2[MEMORY] ? "memory.max" : "memory.limit_in_bytes",
+                   limits->memory_bytes, false, err) < 0
                    ? -1
-                   : set_number(dir, "memory.memsw.limit_in_bytes",
-                                limits->memory_bytes, true, err);
+                   : limit_swap(cg, dir, err);
     if (cg->v2[CPU]) {
         (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
                        CPU_PERIOD_US);
@@ -291,11 +325,7 @@ static int add_controller(struct cgroup *cg, const struct hierarchies *all,
     const struct hierarchy *h = hierarchy_find(all, controllers[c]);
 
     if (!h) {
-        char *more = xasprintf("%s%s%s", cg->unenforced,
-                               *cg->unenforced ? ", " : "", controllers[c]);
-
-        free(cg->unenforced);
-        cg->unenforced = more;
+        add_unenforced(cg, controllers[c]);
         return 0;
     }
     cg->v2[c] = h->v2;

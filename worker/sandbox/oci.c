@@ -480,9 +480,9 @@ static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
     .pause_output = oci_pause_output, .write_file = oci_write_file,            \
     .read_file = oci_read_file, .put_tree = oci_put_tree,                      \
     .get_tree = oci_get_tree, .list = oci_list, .clear = oci_clear,            \
-    .connect = oci_connect, .send = oci_send, .taken = oci_taken,              \
-    .disconnect = oci_disconnect, .pause = oci_pause, .usage = oci_usage,      \
-    .destroy = oci_destroy
+    .stop_files = oci_stop_files, .connect = oci_connect, .send = oci_send,    \
+    .taken = oci_taken, .disconnect = oci_disconnect, .pause = oci_pause,      \
+    .usage = oci_usage, .destroy = oci_destroy
 
 const struct sandbox_driver sandbox_oci = {
     .name = "oci", .create = oci_create, .sweep = place_sweep, COMMON};

@@ -89,6 +89,7 @@ int oci_list(struct sandbox *sb, const char *path, sandbox_list_fn *done,
              void *arg, struct err *err);
 int oci_clear(struct sandbox *sb, const char *path, sandbox_file_fn *done,
               void *arg, struct err *err);
+void oci_stop_files(struct sandbox *sb);
 int oci_connect(struct sandbox *sb, const struct sandbox_connection *connection,
                 uint32_t *out_id, struct err *err);
 void oci_send(struct sandbox *sb, uint32_t id, const void *data, size_t len);

@@ -105,6 +105,12 @@ int oci_clear(struct sandbox *sb, const char *path, sandbox_file_fn *done,
     return session_clear(sb->session, path, done, arg, err);
 }
 
+void oci_stop_files(struct sandbox *sb)
+{
+    if (sb->session)
+        session_stop_files(sb->session);
+}
+
 int oci_connect(struct sandbox *sb, const struct sandbox_connection *connection,
                 uint32_t *out_id, struct err *err)
 {

@@ -250,6 +250,9 @@ struct sandbox_driver {
     int (*clear)(struct sandbox *sandbox, const char *path,
                  sandbox_file_fn *done, void *arg, struct err *err);
 
+    /** Give up all file operations: each ends, with ERR_USER, soon. */
+    void (*stop_files)(struct sandbox *sandbox);
+
     /**
      * Connect to a port inside; no network path is opened for it. 16 at a
      * time. `*out_id` names it in the following, which are no-ops for one that

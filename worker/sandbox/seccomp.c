@@ -49,9 +49,8 @@ static const char allowed[] =
     "gettimeofday time times pause "
     "brk mmap mmap2 munmap mremap mprotect madvise mincore msync mlock mlock2 "
     "mlockall munlock munlockall remap_file_pages membarrier memfd_create "
-    "memfd_secret pkey_alloc pkey_free pkey_mprotect process_madvise "
-    "process_mrelease map_shadow_stack mseal get_mempolicy set_mempolicy "
-    "set_mempolicy_home_node mbind "
+    "memfd_secret pkey_alloc pkey_free pkey_mprotect process_mrelease "
+    "map_shadow_stack mseal "
     "fork vfork execve execveat exit exit_group wait4 waitid waitpid "
     "kill tkill tgkill getpid getppid gettid getpgid getpgrp getsid setpgid "
     "setsid pidfd_open pidfd_send_signal "
@@ -99,7 +98,8 @@ static const char refused[] =
     "iopl ioperm vm86 vm86old uselib "
     "settimeofday stime clock_settime clock_settime64 clock_adjtime "
     "clock_adjtime64 adjtimex sethostname setdomainname "
-    "migrate_pages move_pages";
+    "get_mempolicy set_mempolicy set_mempolicy_home_node mbind migrate_pages "
+    "move_pages process_madvise";
 
 static const json_int_t namespaces[] = {
     CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,    CLONE_NEWUSER,

@@ -51,6 +51,7 @@ MUST_USE int session_tree(struct session *session,
                           sandbox_file_fn *done, void *arg, struct err *err);
 MUST_USE int session_clear(struct session *session, const char *path,
                            sandbox_file_fn *done, void *arg, struct err *err);
+void session_stop_files(struct session *session);
 
 MUST_USE int session_connect(struct session *session,
                              const struct sandbox_connection *connection,

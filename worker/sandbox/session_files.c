@@ -166,6 +166,20 @@ int session_clear(struct session *s, const char *path, sandbox_file_fn *done,
     return 0;
 }
 
+void session_stop_files(struct session *s)
+{
+    struct task *task;
+
+    LIST_FOREACH(task, &s->tasks, link)
+    {
+        if (task->type->class != TASK_FILE || task->stalled)
+            continue;
+        task->stalled = true;
+        task_send(task, AGENT_DROP, NULL, 0);
+        watch(task);
+    }
+}
+
 /* ---- answers ---------------------------------------------------------- */
 
 /* What an errno means here, where the system's own words would not help. */

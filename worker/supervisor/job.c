@@ -240,7 +240,7 @@ static void add_to_log(struct job *job, const struct frame *frame)
             job_log_add(job->log, frame->id, streams[i].stream, frame->data,
                         frame->len);
     if (frame->type == JOB_FRAME_STEP_END)
-        job_log_end_step(job->log);
+        job_log_end_step(job->log, frame->id);
 }
 
 static bool is(const json_t *object, const char *key, const char *value)

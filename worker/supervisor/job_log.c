@@ -14,15 +14,23 @@
 
 #define GATHER_MS 50
 #define RETRY_MS  500
+#define MAX_STEPS 100
 #define MAX_AGE_S ((int64_t)7 * 24 * 3600)
 #define MAX_WAITS 60 /* of job_log_finish(): a lease is over before */
 /* A masked chunk: frames are cut into some that are no larger. */
 #define CHUNK_BYTES ((size_t)64 << 10)
 
+/* Steps in the background print beside others: a secret is looked for in what
+ * one of them prints, not across several. */
+struct step_masks {
+    unsigned step;
+    struct mask_stream *streams[LOG_STREAMS]; /* owned */
+};
+
 struct job_log {
     struct job_log_spec spec;
-    struct mask_stream *streams[LOG_STREAMS]; /* owned; of `step`; or NULL */
-    unsigned step;
+    struct step_masks *masks; /* owned: of the steps that print */
+    size_t mask_count;
     struct log_builder *builder; /* owned */
     struct spool *spool;         /* owned; NULL: there is none */
     bool is_away;                /* its file is in the store, or gone */
@@ -55,8 +63,6 @@ struct job_log *job_log_new(const struct job_log_spec *spec)
 
     log->spec = *spec;
     log->batch = (struct strbuf)STRBUF_MAX(LEASE_LOG_MAX_BYTES);
-    for (size_t i = 0; spec->mask && i < LOG_STREAMS; i++)
-        log->streams[i] = mask_stream_new(spec->mask);
     if (spool_open(&options, &log->spool, &err) < 0)
         log_warn("job %s: its log is not kept: %s", options.id, err.msg);
     log->builder = log_builder_new(log->spool ? spool_next_seq(log->spool) : 1,
@@ -91,6 +97,12 @@ void job_log_put_away(struct job_log *log)
         (void)unlink(spool_path(log->spool));
 }
 
+static void masks_clear(struct step_masks *masks)
+{
+    for (size_t i = 0; i < LOG_STREAMS; i++)
+        mask_stream_free(masks->streams[i]);
+}
+
 void job_log_free(struct job_log *log)
 {
     if (!log)
@@ -99,8 +111,9 @@ void job_log_free(struct job_log *log)
     loop_remove(log->gather);
     loop_remove(log->retry);
     loop_remove(log->limit);
-    for (size_t i = 0; i < LOG_STREAMS; i++)
-        mask_stream_free(log->streams[i]);
+    for (size_t i = 0; i < log->mask_count; i++)
+        masks_clear(&log->masks[i]);
+    free(log->masks);
     log_reader_free(log->reader);
     log_builder_free(log->builder);
     spool_free(log->spool);
@@ -247,40 +260,68 @@ static void add_text(struct job_log *log, unsigned step, enum log_stream stream,
             log->spec.loop, clock_mono_ms() + GATHER_MS, on_gather, log);
 }
 
-void job_log_end_step(struct job_log *log)
+/* Add what was held back because a secret might begin so. */
+static void flush_masks(struct job_log *log, struct step_masks *masks)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
 
-    for (size_t i = 0; log->spec.mask && i < LOG_STREAMS; i++) {
+    for (size_t i = 0; i < LOG_STREAMS; i++) {
         strbuf_cut(&text, 0);
-        mask_stream_flush(log->streams[i], &text);
-        add_text(log, log->step, (enum log_stream)i, text.data, text.len);
+        mask_stream_flush(masks->streams[i], &text);
+        add_text(log, masks->step, (enum log_stream)i, text.data, text.len);
     }
+}
+
+void job_log_end_step(struct job_log *log, unsigned step)
+{
+    for (size_t i = 0; i < log->mask_count; i++) {
+        if (log->masks[i].step != step)
+            continue;
+        flush_masks(log, &log->masks[i]);
+        masks_clear(&log->masks[i]);
+        log->masks[i] = log->masks[--log->mask_count];
+        return;
+    }
+}
+
+static struct step_masks *masks_of(struct job_log *log, unsigned step)
+{
+    struct step_masks *masks;
+
+    for (size_t i = 0; i < log->mask_count; i++)
+        if (log->masks[i].step == step)
+            return &log->masks[i];
+    if (log->mask_count == MAX_STEPS)
+        job_log_end_step(log, log->masks[0].step);
+    log->masks =
+        xreallocarray(log->masks, log->mask_count + 1, sizeof(*log->masks));
+    masks = &log->masks[log->mask_count++];
+    masks->step = step;
+    for (size_t i = 0; i < LOG_STREAMS; i++)
+        masks->streams[i] = mask_stream_new(log->spec.mask);
+    return masks;
 }
 
 void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
                  const void *data, size_t len)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    struct mask_stream *mask;
     const char *p = data;
 
-    /* Steps do not overlap; a note may be of any. */
-    if (step != log->step && stream != LOG_NOTE) {
-        job_log_end_step(log);
-        log->step = step;
-    }
     if (!log->spec.mask) {
         add_text(log, step, stream, p, len);
         return;
     }
+    mask = masks_of(log, step)->streams[stream];
     while (len) {
         size_t n = len < CHUNK_BYTES ? len : CHUNK_BYTES;
 
         strbuf_cut(&text, 0);
-        mask_stream_feed(log->streams[stream], p, n, &text);
+        mask_stream_feed(mask, p, n, &text);
         /* A line of berth's own is whole: it does not wait for the next. */
         if (stream == LOG_NOTE && n == len)
-            mask_stream_flush(log->streams[stream], &text);
+            mask_stream_flush(mask, &text);
         add_text(log, step, stream, text.data, text.len);
         p += n;
         len -= n;
@@ -324,7 +365,8 @@ static void on_last(void *arg)
 void job_log_finish(struct job_log *log, int64_t limit_ms, job_log_done_fn *fn,
                     void *arg)
 {
-    job_log_end_step(log);
+    for (size_t i = 0; i < log->mask_count; i++)
+        flush_masks(log, &log->masks[i]);
     cut_block(log);
     if (log->spool && !spool_finish(log->spool))
         log_warn("job %s: the end of its log is missing",

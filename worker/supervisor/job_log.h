@@ -42,12 +42,12 @@ void job_log_put_away(struct job_log *log);
 void job_log_free(struct job_log *log);
 OWNER(job_log)
 
-/** Add output of a step. */
+/** Add output of a step; steps may print beside one another, 100 of a job. */
 void job_log_add(struct job_log *log, unsigned step, enum log_stream stream,
                  const void *data, size_t len);
 
 /** The step ended: add what was held back because a secret might begin so. */
-void job_log_end_step(struct job_log *log);
+void job_log_end_step(struct job_log *log, unsigned step);
 
 typedef void job_log_done_fn(void *arg);
 /**

@@ -250,7 +250,8 @@ static const struct {
     {"steps: [npm test]", 1, 9, "like  run: npm test", NULL},
     {"steps: [{runn: ls}]", 1, 9, "needs one of", NULL},
     {"steps: [{run: ls, script: x}]", 1, 19, "write run", NULL},
-    {"steps: [{run: ls, install: npm}]", 1, 10, "one thing", NULL},
+    {"steps: [{run: ls, install: npm}]", 1, 19, "one thing", NULL},
+    {"steps: [{read_file: a, shell: sh}]", 1, 24, "in a read_file step", NULL},
     {"steps: [{checkout: , env: {}}]", 1, 22, "in a checkout step", NULL},
     {"steps: [{install: npm, shell: sh}]", 1, 24, "in an install step", NULL},
     {"steps: [{install: pnpm}]", 1, 19, "run: pnpm install", NULL},
@@ -440,7 +441,7 @@ static void test_corpus_valid(void **state)
 static void test_corpus_invalid(void **state)
 {
     (void)state;
-    each(CORPUS "/invalid", 220, check_invalid);
+    each(CORPUS "/invalid", 250, check_invalid);
 }
 
 static void test_normalised(void **state)

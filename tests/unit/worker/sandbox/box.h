@@ -58,6 +58,13 @@ UNUSED static bool box_is_docker(void)
     return driver && strcmp(driver, "docker") == 0;
 }
 
+UNUSED static const char *box_runtime(void)
+{
+    const char *runtime = getenv("BOX_RUNTIME");
+
+    return runtime ? runtime : "";
+}
+
 UNUSED static const char *box_image(void)
 {
     const char *image = getenv("BOX_IMAGE");
@@ -311,7 +318,10 @@ UNUSED static bool box_can(void)
             skip();                                                            \
         }                                                                      \
     } while (0)
-#define ONLY_OCI()  ONLY(!box_is_docker(), "this is about the driver oci")
+#define ONLY_OCI() ONLY(!box_is_docker(), "this is about the driver oci")
+#define ONLY_ROOTLESS()                                                        \
+    ONLY(!box_is_docker() && strcmp(box_runtime(), "runc") != 0,               \
+         "an ordinary user's sandboxes need crun")
 #define ONLY_HOST() ONLY(!strcmp(box_image(), "host"), "needs image host")
 
 #define NEED_ROOT()                                                            \

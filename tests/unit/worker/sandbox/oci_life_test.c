@@ -223,7 +223,7 @@ static void test_rootless(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
-    ONLY_OCI();
+    ONLY_ROOTLESS();
     if (!proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/nobody-state", box_state);

@@ -194,7 +194,7 @@ static void test_rootless_network(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
-    ONLY_OCI();
+    ONLY_ROOTLESS();
     if (!proc_in_path("slirp4netns") || !proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/net-state", box_state);

@@ -267,6 +267,7 @@ static void check_masked(const struct whole *whole)
 {
     assert_null(strstr(whole->text.data, "swordfish"));
     assert_null(strstr(whole->text.data, "-77-perch"));
+    assert_non_null(strstr(whole->text.data, "beside"));
     assert_null(strstr(whole->text.data, "c3dvcmRmaXNo")); /* base64 */
     assert_non_null(strstr(whole->text.data, "<"));
     assert_non_null(strstr(whole->text.data, "***>"));
