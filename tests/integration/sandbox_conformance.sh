@@ -13,7 +13,7 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/docker.sh
 . "$tap_root/tests/lib/docker.sh"
-suites=(oci oci_limits oci_ops oci_network oci_life)
+suites=(oci oci_confine oci_limits oci_ops oci_forward oci_network oci_life)
 tests=${BERTH_LIBEXEC%/libexec/berth}/tests/unit/worker/sandbox
 export CMOCKA_MESSAGE_OUTPUT=STDOUT
 

@@ -1,5 +1,4 @@
-/* tests/unit/worker/artifacts/artifacts_test.c - what jobs leave, and for how
- * long. */
+/* tests/unit/worker/artifacts/artifacts_test.c - what jobs leave. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,10 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
-#include "worker/sandbox/forward.h"
 #include "worker/sandbox/snapshot.h"
-
-#include <sys/wait.h>
 
 static struct box shared;
 
@@ -382,7 +379,7 @@ static void test_snapshot(void **state UNUSED)
     struct box *b = &shared;
     CLEANUP(mem) char *dir = host_dir("snapshot");
     struct ending end = {0};
-    struct snapshot_spec spec = {.driver = &sandbox_oci,
+    struct snapshot_spec spec = {.driver = box_driver,
                                  .sandbox = b->sandbox,
                                  .host_dir = dir,
                                  .max_bytes = MIB,
@@ -467,129 +464,6 @@ static void test_destroy_paused(void **state UNUSED)
     assert_true(clock_mono_ms() - before < 5000);
 }
 
-/* ---- ports ------------------------------------------------------------ */
-
-static const char server[] =
-    "exec python3 -c '\n"
-    "from http.server import *\n"
-    "class H(BaseHTTPRequestHandler):\n"
-    "    def do_GET(self):\n"
-    "        self.send_response(200); self.end_headers()\n"
-    "        self.wfile.write(b\"x\" * 3000000 + b\"end\")\n"
-    "    def do_POST(self):\n"
-    "        n = int(self.headers[\"Content-Length\"])\n"
-    "        got = len(self.rfile.read(n))\n"
-    "        self.send_response(200); self.end_headers()\n"
-    "        self.wfile.write(b\"%d\" % got)\n"
-    "    def log_message(self, *a): pass\n"
-    "s = ThreadingHTTPServer((\"127.0.0.1\", 8080), H)\n"
-    "print(\"up\", flush=True)\n"
-    "s.serve_forever()'";
-
-/* What a client on the host gets, while our loop turns. */
-static int client(struct box *b, const char *script, const char *url,
-                  struct strbuf *out)
-{
-    CLEANUP(mem) char *path = xasprintf("%s-out", box_state);
-    CLEANUP(mem) char *whole = xasprintf("{ %s ; } > %s 2>&1", script, path);
-    const char *argv[] = {"sh", "-c", whole, "sh", url, NULL};
-    pid_t pid = fork();
-    int status = 0;
-    bool never = false;
-    struct err err;
-
-    if (pid == 0) {
-        execvp("sh", (char **)(uintptr_t)argv);
-        _exit(127);
-    }
-    while (waitpid(pid, &status, WNOHANG) == 0)
-        (void)box_wait(b, &never, 10);
-    strbuf_clear(out);
-    assert_int_equal(file_read(path, 10 * MIB, out, &err), 0);
-    assert_int_equal(unlink(path), 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void test_forward(void **state UNUSED)
-{
-    struct box *b = &shared;
-    struct box service = *b;
-    struct forward_spec spec = {.loop = b->loop,
-                                .driver = &sandbox_oci,
-                                .sandbox = b->sandbox,
-                                .port = 8080};
-    CLEANUP(forward) struct forward *forward = NULL;
-    CLEANUP(forward) struct forward *nothing = NULL;
-    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
-    const char *argv[4];
-    struct sandbox_exec exec;
-    struct err err = {0};
-    uint32_t id;
-
-    NEED_ROOT();
-    service.out = service.both = (struct strbuf)STRBUF_INIT;
-    exec = box_sh(&service, argv, server);
-    service.over = false;
-    assert_int_equal(box_driver->exec(b->sandbox, &exec, &id, &err), 0);
-    while (!strstr(service.out.data, "up"))
-        assert_false(box_wait(b, &service.over, 20));
-    assert_int_equal(forward_start(&spec, &forward, &err), 0);
-    assert_int_equal(
-        client(b, "curl -sS --noproxy '*' \"$1\"", forward_url(forward), &out),
-        0);
-    assert_int_equal(out.len, 3000003);
-    assert_string_equal(out.data + 3000000, "end");
-    assert_int_equal(client(b,
-                            "head -c 5000000 /dev/zero | curl -sS --noproxy "
-                            "'*' --data-binary @- \"$1\"",
-                            forward_url(forward), &out),
-                     0);
-    assert_string_equal(out.data, "5000000");
-    /* Several at a time, more than are let in at once. */
-    assert_int_equal(client(b,
-                            "for i in $(seq 20); do curl -sS --noproxy '*' "
-                            "\"$1\" | tail -c 3 & done; wait",
-                            forward_url(forward), &out),
-                     0);
-    assert_int_equal(out.len, 60);
-    /* The token in another place; a wrong one; none; a head without end. */
-    assert_int_equal(client(b,
-                            "u=${1#http://}; t=${u%%.*}; p=${u##*:}; curl -sS "
-                            "--noproxy '*' -H \"Authorization: Bearer $t\" "
-                            "127.0.0.1:$p | tail -c 3",
-                            forward_url(forward), &out),
-                     0);
-    assert_string_equal(out.data, "end");
-    assert_int_equal(
-        client(b,
-               "p=${1##*:}; p=${p%/}; curl -s --noproxy '*' -o /dev/null -w "
-               "'%{http_code} ' 127.0.0.1:$p x.localhost:$p "
-               "0123456789abcdef0123456789abcdef.localhost:$p; "
-               "curl -s --noproxy '*' -o /dev/null -w '%{http_code}' "
-               "-H \"X: $(head -c 20000 /dev/zero | tr '\\0' x)\" "
-               "127.0.0.1:$p",
-               forward_url(forward), &out),
-        0);
-    assert_string_equal(out.data, "403 the token is missing or wrong\n403 the "
-                                  "token is missing or wrong\n403 431");
-    spec.port = 9;
-    assert_int_equal(forward_start(&spec, &nothing, &err), 0);
-    assert_int_equal(
-        client(b, "curl -sS --noproxy '*' \"$1\"", forward_url(nothing), &out),
-        0);
-    assert_non_null(strstr(out.data, "cannot connect to port 9 inside: "
-                                     "Connection refused"));
-    /* It goes with its sandbox' command, and the client is told. */
-    box_driver->kill(b->sandbox, id, SIGKILL);
-    assert_true(box_wait(b, &service.over, 5000));
-    assert_int_equal(
-        client(b, "curl -sS --noproxy '*' \"$1\"", forward_url(forward), &out),
-        0);
-    assert_non_null(strstr(out.data, "refused"));
-    strbuf_clear(&service.out);
-    strbuf_clear(&service.both);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,7 +477,6 @@ int main(void)
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_destroy_paused),
-        cmocka_unit_test(test_forward),
     };
 
     return cmocka_run_group_tests(tests, open_shared, close_shared);
