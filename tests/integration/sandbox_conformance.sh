@@ -67,6 +67,7 @@ conform_docker() {
     export BOX_DRIVER=docker BOX_IMAGE=docker://berth-test
     export BOX_SOCKET=$engine/docker.sock BOX_PLAIN=$plain/docker.sock
     export BERTH_WORKER_DOCKER_SOCKET=$BOX_SOCKET
+    export BERTH_WORKER_REGISTRIES=docker.io,127.0.0.1:1
     suite docker docker
     for name in "${suites[@]}"; do
         suite docker "$name"

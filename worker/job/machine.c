@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/state.h"
 #include "worker/checkout/client.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
 
 #include <stdlib.h>
@@ -73,9 +74,12 @@ static int create_sandbox(struct machine *machine, struct err *err)
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
+    CLEANUP(mem)
+    char *image = driver_image(machine->driver, pipeline->image);
     struct sandbox_spec spec = {
         .id = id,
-        .image = pipeline->image,
+        .image = image,
+        .docker_socket = driver_docker_socket(),
         .runtime = *start->runtime ? start->runtime : NULL,
         .network = pipeline->network == NETWORK_FULL ? SANDBOX_NETWORK_FULL
                                                      : SANDBOX_NETWORK_NONE,
@@ -100,10 +104,10 @@ int machine_new(struct loop *loop, const struct job_start *start,
 
     machine->loop = loop;
     machine->start = start;
-    machine->driver = &sandbox_oci;
     machine->lost = lost;
     machine->lost_arg = arg;
-    if (create_sandbox(machine, err) < 0 ||
+    if (driver_chosen(&machine->driver, err) < 0 ||
+        create_sandbox(machine, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)) {
         struct err ignored;
 

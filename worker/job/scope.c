@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/scope.h"
 
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/hostenv.h"
 
 #include <string.h>
@@ -105,8 +106,12 @@ static void add_given(const struct strv *given, struct strv *env)
 static void add_host(const struct pipeline *pipeline, struct strv *env)
 {
     CLEANUP(hostenv) struct hostenv host = {0};
+    CLEANUP(mem) char *image = NULL;
+    const struct sandbox_driver *driver = &sandbox_oci;
 
-    hostenv_fill(pipeline->image,
+    (void)!driver_chosen(&driver, NULL); /* else there is no sandbox */
+    image = driver_image(driver, pipeline->image);
+    hostenv_fill(image,
                  pipeline->network == NETWORK_FULL ? SANDBOX_NETWORK_FULL
                                                    : SANDBOX_NETWORK_NONE,
                  &host);

@@ -3,7 +3,9 @@
 #include "worker/sandbox/docker.h"
 
 #include "base/fd.h"
+#include "base/image_name.h"
 #include "base/proc.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/etc.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/image.h"
@@ -17,8 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX     "docker://"
-#define NAME_MAX_  255u
+#define PREFIX     IMAGE_NAME_PREFIX
 #define BOOT_MS    ((int64_t)15 * 60 * 1000) /* it may have to fetch an image */
 #define STOP_MS    15000
 #define CHECK_MS   20000
@@ -28,18 +29,6 @@
 #define OUTPUT_MAX 1024
 
 /* ---- what may be asked for -------------------------------------------- */
-
-/* As https://github.com/distribution/reference has names, tags and digests,
- * but for what makes no difference here: the engine parses it. */
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len >= 1 && len <= NAME_MAX_ &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                        "0123456789._-/:@") == len &&
-           name[0] != '-' && name[0] != '/' && !strstr(name, "..");
-}
 
 static int check(const struct sandbox_spec *spec, struct err *err)
 {
@@ -52,10 +41,7 @@ static int check(const struct sandbox_spec *spec, struct err *err)
                        "image '%.200s' is none that this worker has, whose "
                        "sandboxes are Docker's: write " PREFIX "NAME",
                        spec->image);
-    if (!is_name(spec->image + strlen(PREFIX)))
-        return err_set(err, ERR_USER, "image '%.300s' is no name of an image",
-                       spec->image);
-    return 0;
+    return driver_check_name(spec->image + strlen(PREFIX), err);
 }
 
 static int find(struct sandbox *sb, const struct sandbox_spec *spec,
@@ -281,11 +267,10 @@ const struct backend backend_docker = {
 
 int docker_sweep(const char *state_dir, unsigned *out_swept, struct err *err)
 {
-    const char *socket = getenv("BERTH_WORKER_DOCKER_SOCKET");
+    const char *socket = driver_docker_socket();
     CLEANUP(mem) char *client = proc_libexec("docker-client");
-    const char *argv[] = {client, "sweep",
-                          socket && *socket ? socket : DOCKER_SOCKET, state_dir,
-                          NULL};
+    const char *argv[] = {client, "sweep", socket ? socket : DOCKER_SOCKET,
+                          state_dir, NULL};
 
     if (place_sweep(state_dir, out_swept, err) < 0)
         return -1;

@@ -241,7 +241,7 @@ static const struct {
     {"name: a ${{ b }}", 1, 9, "holds no ${{ }}", NULL},
     {"timeout: 30", 1, 10, "not a number", "30m"},
     {"sandbox: {network: [a]}", 1, 20, "a list of hosts", NULL},
-    {"sandbox: {image: hst}", 1, 18, "names of OCI images", "host"},
+    {"sandbox: {image: hst}", 1, 18, "oci:DIRECTORY or docker://NAME", "host"},
     {"sandbox: {instance_type: standard_1}", 1, 26, "not one of", "standard-1"},
     {"env: {BERTH_X: y}", 1, 7, "set by berth", NULL},
     {"env: {A: \"x ${{ brnch }}\"}", 1, 17, "unknown context 'brnch'",

@@ -71,6 +71,8 @@ static void test_refusals(void **state UNUSED)
         spec.image = names[i];
         refuse(&spec, ERR_USER, "no name of an image");
     }
+    spec.image = "docker://169.254.169.254/latest/meta-data";
+    refuse(&spec, ERR_USER, "images of '169.254.169.254' are not taken");
     spec.image = "host";
     refuse(&spec, ERR_USER, "write docker://NAME");
     spec.image = "/usr";
