@@ -109,7 +109,7 @@ int artifacts_last_epoch(const char *job_id, uint64_t *out_epoch,
 struct walk {
     artifacts_file_fn *fn;
     void *arg;
-    bool stopped;
+    bool found, stopped;
     struct strbuf path;
 };
 
@@ -123,6 +123,7 @@ static void list_one(struct walk *w, int at, const char *name, unsigned depth)
     if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     strbuf_addf(&w->path, "%s%s", len ? "/" : "", name);
+    w->found |= S_ISREG(st.st_mode);
     if (S_ISREG(st.st_mode))
         w->stopped = !w->fn(w->arg, w->path.data, (uint64_t)st.st_size);
     else if (S_ISDIR(st.st_mode) && depth < TREE_MAX_DEPTH)
@@ -161,7 +162,7 @@ int artifacts_list(const char *job_id, uint64_t epoch, artifacts_file_fn *fn,
 {
     CLEANUP(mem) char *dir = NULL;
     CLEANUP(fd) int top = -1;
-    struct walk w = {fn, arg, false, STRBUF_INIT};
+    struct walk w = {.fn = fn, .arg = arg, .path = STRBUF_INIT};
 
     if (job_dir(job_id, epoch, &dir, err) < 0)
         return -1;
@@ -175,7 +176,7 @@ int artifacts_list(const char *job_id, uint64_t epoch, artifacts_file_fn *fn,
         list_dir(&w, top, name, 0);
     }
     strbuf_clear(&w.path);
-    return 0;
+    return w.found ? 0 : none(job_id, err);
 }
 
 int artifacts_open(const char *job_id, uint64_t epoch, const char *path,

@@ -17,7 +17,7 @@
  * others that do the same, and for being killed at any moment.
  */
 
-#define ARTIFACTS_MAX_FILES 10000u              /* of a step */
+#define ARTIFACTS_MAX_FILES 10000u              /* of a job */
 #define ARTIFACTS_MAX_BYTES ((uint64_t)4 << 30) /* the same */
 
 /**

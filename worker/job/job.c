@@ -214,6 +214,8 @@ static void wind_down(struct job *job)
         finish(job);
         return;
     }
+    /* No limit may take back what has passed. */
+    loop_remove(STEAL(job->timeout));
     backgrounds_kill(job->backgrounds, SIZE_MAX, SIGTERM);
     job->winding_down = true;
     job->last_grace = loop_add_timer(

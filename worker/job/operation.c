@@ -137,14 +137,15 @@ static int keep_artifacts(struct operation *op, struct err *err)
 {
     const struct job_start *start = op->spec->start;
     const struct step *step = step_of(op);
-
-    unsigned removed;
+    uint64_t bytes = 0;
+    unsigned removed, count;
     struct err ignored;
 
     /* Here nobody else may ever look (berth run). */
     if (artifacts_expire(clock_wall_ms(), &removed, &ignored) < 0)
         output_note(op->spec->output, "warning: %s", ignored.msg);
     job_result_drop_artifacts(op->spec->result, op->spec->index);
+    count = job_result_count_artifacts(op->spec->result, SIZE_MAX, &bytes);
     if (artifacts_make(start->job_id, start->epoch, (unsigned)op->spec->index,
                        clock_wall_ms() + step->retention_ms, &op->host_dir,
                        err) < 0)
@@ -153,8 +154,8 @@ static int keep_artifacts(struct operation *op, struct err *err)
         .path = SANDBOX_WORKSPACE,
         .host_dir = op->host_dir,
         .patterns = (const char *const *)step->patterns.items,
-        .max_bytes = ARTIFACTS_MAX_BYTES,
-        .max_entries = ARTIFACTS_MAX_FILES,
+        .max_bytes = ARTIFACTS_MAX_BYTES - bytes,
+        .max_entries = ARTIFACTS_MAX_FILES - count,
         .on_entry = on_artifact,
         .arg = op,
     };

@@ -128,7 +128,7 @@ unsigned job_result_count_artifacts(const struct job_result *result,
 
     *out_bytes = 0;
     for (size_t i = 0; i < result->artifact_count; i++) {
-        if (result->artifacts[i].step != index)
+        if (index != SIZE_MAX && result->artifacts[i].step != index)
             continue;
         *out_bytes += result->artifacts[i].size_bytes;
         count++;

@@ -86,7 +86,7 @@ void job_result_add_artifact(struct job_result *result, size_t index,
                              const char *path, uint64_t size_bytes);
 /** Forget what step `index` left. */
 void job_result_drop_artifacts(struct job_result *result, size_t index);
-/** How many files step `index` left, and their bytes. */
+/** How many files step `index` (SIZE_MAX: all) left, and their bytes. */
 unsigned job_result_count_artifacts(const struct job_result *result,
                                     size_t index, uint64_t *out_bytes);
 

@@ -343,11 +343,14 @@ static int add_others(struct cgroup *cg, const struct hierarchies *all,
 {
     const struct hierarchy *acct = hierarchy_find(all, "cpuacct");
     const struct hierarchy *freezer = hierarchy_find(all, "freezer");
+    struct err ignored;
 
-    if ((acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0) ||
-        (freezer && !freezer->v2 &&
-         make_group(cg, freezer, &cg->freezer, err) < 0))
+    if (acct && !acct->v2 && make_group(cg, acct, &cg->cpuacct, err) < 0)
         return -1;
+    /* Where it may not be used a sandbox just cannot be paused. */
+    if (freezer && !freezer->v2 &&
+        make_group(cg, freezer, &cg->freezer, &ignored) < 0)
+        cg->freezer = NULL;
     for (size_t i = 0; cg->spec->subgroup && i < all->count; i++) {
         CLEANUP(mem)
         char *dir = xasprintf("%s/berth/%s", all->items[i].own, cg->spec->id);

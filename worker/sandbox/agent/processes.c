@@ -83,15 +83,23 @@ static bool is_chosen(pid_t pid)
     return false;
 }
 
-/* Choose the sessions of commands (of one, or of all that run), and whoever
- * descends from them: a child may have a session of its own. */
+/* Whether it belongs to the command (0: to one that runs). A child that was
+ * just started may not lead its session yet. */
+static bool is_of(const struct process *p, pid_t command)
+{
+    if (command)
+        return p->pid == command || p->session == command;
+    return exec_is_running(p->pid) || exec_is_running(p->session);
+}
+
+/* Choose who belongs to the command, and whoever descends from these: a child
+ * may have a session of its own. */
 static void choose(pid_t command)
 {
     bool more = true;
 
     for (size_t i = 0; i < count; i++)
-        all[i].chosen = command ? all[i].session == command
-                                : exec_is_running(all[i].session);
+        all[i].chosen = is_of(&all[i], command);
     for (int pass = 0; more && pass < FAMILY_PASSES; pass++) {
         more = false;
         for (size_t i = 0; i < count; i++)

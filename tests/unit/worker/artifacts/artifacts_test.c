@@ -90,6 +90,12 @@ static void test_list_and_open(void **state UNUSED)
     assert_int_equal(artifacts_open("a", 2, "b", &fd, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
     assert_int_equal(artifacts_list("a", 2, add, text, &err), -1);
+    assert_int_equal(unlink(link), 0);
+    leave("e", 1, 0, 1000, "x");
+    free(STEAL(link));
+    link = xasprintf("%s/artifacts/e-1/0/x", top);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(artifacts_list("e", 1, add, text, &err), -1);
 }
 
 static void test_again(void **state UNUSED)

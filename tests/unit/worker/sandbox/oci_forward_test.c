@@ -1,5 +1,4 @@
-/* tests/unit/worker/sandbox/oci_forward_test.c - a port inside, from outside.
- */
+/* tests/unit/worker/sandbox/oci_forward_test.c - ports from outside. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
