@@ -39,7 +39,8 @@ static int check(const struct sandbox_spec *spec, struct err *err)
     if (strncmp(spec->image, PREFIX, strlen(PREFIX)) != 0)
         return err_set(err, ERR_USER,
                        "image '%.200s' is none that this worker has, whose "
-                       "sandboxes are Docker's: write " PREFIX "NAME",
+                       "sandboxes are Docker's: write " PREFIX
+                       "NAME, or have worker.docker_image set",
                        spec->image);
     return driver_check_name(spec->image + strlen(PREFIX), err);
 }
