@@ -9,6 +9,7 @@
 #include "cli/pool_at.h"
 #include "worker/artifacts/artifacts.h"
 #include "worker/sandbox/drivers.h"
+#include "worker/sandbox/image.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <hiredis/hiredis.h>

@@ -52,6 +52,8 @@ docker|curl|talks to it|command curl
 docker|debootstrap|makes an image for it|command debootstrap
 docker|skopeo|copies images|command skopeo
 docker|umoci|unpacks them|command umoci
+docker|docker-registry|serves them|command docker-registry
+docker|busybox-static|is in them|file /bin/busybox
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
 vm|e2fsprogs|makes its disk|command mkfs.ext4

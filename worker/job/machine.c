@@ -71,6 +71,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
     const struct job_start *start = machine->start;
     const struct pipeline *pipeline = start->pipeline;
     CLEANUP(mem) char *dir = NULL;
+    CLEANUP(mem) char *images = NULL;
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
@@ -89,9 +90,11 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .pids = pipeline->instance_type->pids,
     };
 
-    if (state_subdir("sandboxes", 0711, &dir, err) < 0)
+    if (state_subdir("sandboxes", 0711, &dir, err) < 0 ||
+        state_subdir("images", 0711, &images, err) < 0)
         return -1;
     spec.state_dir = dir;
+    spec.image_dir = images;
     return machine->driver->create(&spec, machine->loop, &machine->sandbox,
                                    err);
 }

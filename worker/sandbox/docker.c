@@ -42,7 +42,7 @@ static int check(const struct sandbox_spec *spec, struct err *err)
                        "sandboxes are Docker's: write " PREFIX
                        "NAME, or have worker.docker_image set",
                        spec->image);
-    return driver_check_name(spec->image + strlen(PREFIX), err);
+    return image_check_name(spec->image + strlen(PREFIX), err);
 }
 
 static int find(struct sandbox *sb, const struct sandbox_spec *spec,

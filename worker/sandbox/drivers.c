@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/drivers.h"
 
-#include "base/image_name.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,24 +43,4 @@ char *driver_image(const struct sandbox_driver *driver, const char *image)
     if (driver == &sandbox_docker && instead && strcmp(image, "host") == 0)
         return xasprintf("docker://%s", instead);
     return xstrdup(image);
-}
-
-int driver_check_name(const char *name, struct err *err)
-{
-    const char *value = variable(REGISTRIES_VARIABLE);
-    CLEANUP(mem) char *list = xstrdup(value ? value : "docker.io");
-    CLEANUP(mem) char *registry = NULL;
-    char *save = NULL;
-
-    if (!image_name_ok(name))
-        return err_set(err, ERR_USER, "'%.260s' is no name of an image", name);
-    registry = image_name_registry(name);
-    for (char *word = strtok_r(list, ",", &save); word;
-         word = strtok_r(NULL, ",", &save))
-        if (strcmp(word, registry) == 0)
-            return 0;
-    return err_set(err, ERR_USER,
-                   "images of '%s' are not taken on this host: they are if "
-                   "worker.registries lists it (" REGISTRIES_VARIABLE ")",
-                   registry);
 }

@@ -9,7 +9,6 @@
 #define DRIVER_VARIABLE        "BERTH_WORKER_DRIVER"
 #define DOCKER_SOCKET_VARIABLE "BERTH_WORKER_DOCKER_SOCKET"
 #define DOCKER_IMAGE_VARIABLE  "BERTH_WORKER_DOCKER_IMAGE"
-#define REGISTRIES_VARIABLE    "BERTH_WORKER_REGISTRIES" /* "a,b" */
 
 /**
  * The driver that DRIVER_VARIABLE names; unset or empty: sandbox_oci.
@@ -28,12 +27,5 @@ const char *driver_docker_socket(void);
  */
 MUST_USE char *driver_image(const struct sandbox_driver *driver,
                             const char *image);
-
-/**
- * Whether an image of this name may be fetched: its registry is one that
- * REGISTRIES_VARIABLE lists (unset: docker.io), since a stranger's pipeline
- * makes this host talk to it. ERR_USER: no, or it is no name.
- */
-MUST_USE int driver_check_name(const char *name, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
 #include "worker/sandbox/disk.h"
+#include "worker/sandbox/fetched.h"
 #include "worker/sandbox/mounts.h"
 #include "worker/sandbox/place.h"
 #include "worker/sandbox/rootfs.h"
@@ -25,6 +26,8 @@
 #define PID_POLL_MS 2
 #define LAST_MS     500 /* for the runtime to say why the agent is gone */
 #define USER_INSIDE 1000u
+
+static const struct backend backend_oci;
 
 /* ---- create ----------------------------------------------------------- */
 
@@ -65,6 +68,14 @@ static int check_spec(const struct sandbox_spec *spec,
 
 static int check_image(const struct sandbox_spec *spec, struct err *err)
 {
+    if (fetched_is_reference(spec->image)) {
+        if (!proc_in_path("skopeo") || !proc_in_path("umoci"))
+            return err_set(err, ERR_TRANSIENT,
+                           "image '%.200s' takes skopeo and umoci: apt-get "
+                           "install skopeo umoci",
+                           spec->image);
+        return fetched_check(spec->image, spec->state_dir, err);
+    }
     return rootfs_check(spec->image, spec->state_dir, err);
 }
 
@@ -73,6 +84,11 @@ static int find_runtime(struct sandbox *sb, const struct sandbox_spec *spec,
 {
     if (runtime_find(spec->runtime, &sb->program, err) < 0)
         return -1;
+    if (sb->rootless && fetched_is_reference(spec->image))
+        return err_set(err, ERR_TRANSIENT,
+                       "image '%.200s' cannot be fetched by an ordinary user: "
+                       "run as root, or use a directory",
+                       spec->image);
     if (sb->rootless && !runtime_leaves_cgroups(sb->program))
         return err_set(err, ERR_TRANSIENT,
                        "an ordinary user's sandboxes need crun, not '%s': "
@@ -152,6 +168,7 @@ static struct sandbox *sandbox_new(const struct sandbox_spec *spec,
     sb->id = xstrdup(spec->id);
     sb->image = xstrdup(spec->image);
     sb->state_dir = xstrdup(spec->state_dir);
+    sb->image_dir = spec->image_dir ? xstrdup(spec->image_dir) : NULL;
     sb->wants = spec->network;
     sb->pids = spec->pids;
     sb->cpu_millis = spec->cpu_millis;
@@ -219,7 +236,7 @@ static const char *oci_unenforced(const struct sandbox *sb)
 static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
                              const char *inside, struct err *err)
 {
-    if (sb->runtime)
+    if (sb->begun)
         return err_set(err, ERR_BUG, "the sandbox was started already");
     if (rootfs_check_target(inside, err) < 0)
         return -1;
@@ -361,6 +378,7 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
     CLEANUP(mem) char *root = NULL;
     struct rootfs_spec tree = {
         .image = sb->image,
+        .mounted = sb->mounted,
         .state_dir = sb->state_dir,
         .run_dir = sb->run,
         .disk_dir = sb->disk,
@@ -382,8 +400,7 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
     return bundle_write(&bundle, config, err);
 }
 
-static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
-                     sandbox_lost_fn *lost, void *arg, struct err *err)
+static int boot(struct sandbox *sb, struct err *err)
 {
     struct session_events events = {on_ready, on_closed, sb};
     struct runtime_spec spec = {
@@ -397,19 +414,60 @@ static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
     CLEANUP(strv) struct strv command = {0};
     int to = -1, from = -1;
 
-    if (sb->runtime)
-        return err_set(err, ERR_BUG, "the sandbox was started already");
     if (sb->backend->describe(sb, &command, err) < 0)
         return -1;
     spec.command = command.count ? &command : NULL;
     if (runtime_start(sb->loop, &spec, &sb->runtime, &to, &from, err) < 0 ||
         session_new(sb->loop, from, to, &events, &sb->session, err) < 0)
         return -1;
+    sb->boot_until_ms = clock_mono_ms() + sb->backend->boot_ms;
+    set_timer(sb, sb->backend->boot_ms, on_boot_timeout);
+    return 0;
+}
+
+static int mount_image(struct sandbox *sb, const char *path, struct err *err)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/image", sb->run);
+
+    if (dir_make(dir, 0711, err) < 0 ||
+        disk_mount_file(path, dir, true, err) < 0)
+        return -1;
+    sb->mounted = xasprintf("%s/rootfs", dir);
+    return 0;
+}
+
+static void on_fetched(void *arg, const char *path, const struct err *err)
+{
+    struct sandbox *sb = arg;
+    struct err why;
+
+    if (err)
+        fail(sb, err);
+    else if (mount_image(sb, path, &why) < 0 || boot(sb, &why) < 0)
+        fail(sb, &why);
+}
+
+static int begin(struct sandbox *sb, struct err *err)
+{
+    if (sb->backend != &backend_oci || !fetched_is_reference(sb->image))
+        return boot(sb, err);
+    if (!sb->image_dir)
+        return err_set(err, ERR_BUG, "there is no place for fetched images");
+    return fetching_start(sb->loop, sb->image_dir, sb->image, on_fetched, sb,
+                          &sb->fetching, err);
+}
+
+static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
+                     sandbox_lost_fn *lost, void *arg, struct err *err)
+{
+    if (sb->begun)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    sb->begun = true;
+    if (begin(sb, err) < 0)
+        return -1;
     sb->started = started;
     sb->lost = lost;
     sb->arg = arg;
-    sb->boot_until_ms = clock_mono_ms() + sb->backend->boot_ms;
-    set_timer(sb, sb->backend->boot_ms, on_boot_timeout);
     return 0;
 }
 
@@ -426,6 +484,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     /* The frozen do not end by themselves; clearing kills who stays so. */
     if (sb->paused && cgroup_freeze(sb->cgroup, false, &ignored) < 0)
         rc = place_clear(sb->dir, &ignored);
+    fetching_free(sb->fetching);
     session_free(sb->session);
     network_free(sb->network);
     runtime_stop(sb->runtime, sb->backend->stop_ms);
@@ -445,6 +504,8 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     free(sb->workspace);
     free(sb->unenforced);
     free(sb->docker_socket);
+    free(sb->image_dir);
+    free(sb->mounted);
     free(sb);
     return rc;
 }

@@ -48,15 +48,19 @@ struct sandbox {
     char *workspace;
     char *unenforced;
     char *docker_socket; /* NULL: not of docker */
+    char *image_dir;     /* where fetched images are; NULL: nowhere */
+    char *mounted;       /* tree of one that was fetched, or NULL */
     int lock;            /* on dir */
     bool rootless;
     bool paused;
+    bool begun; /* start was called */
     enum sandbox_network wants;
     unsigned pids;
     unsigned cpu_millis;
     uint64_t memory_bytes;
     struct strv binds;         /* host path, path inside, … */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
+    struct fetching *fetching; /* owned; NULL but for such images */
     struct runtime *runtime;   /* owned; NULL before start */
     struct session *session;   /* the same */
     struct network *network;   /* the same; NULL without */

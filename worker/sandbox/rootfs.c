@@ -205,8 +205,13 @@ int rootfs_build(const struct rootfs_spec *spec, char **out_root,
     CLEANUP(hostenv) struct hostenv env = {0};
     CLEANUP(fd) int image = -1;
 
-    if (!host && image_open(spec->image, spec->state_dir, &image, err) < 0)
+    if (spec->mounted) {
+        if (image_open_own(spec->mounted, spec->image, &image, err) < 0)
+            return -1;
+    } else if (!host &&
+               image_open(spec->image, spec->state_dir, &image, err) < 0) {
         return -1;
+    }
     hostenv_fill(spec->image, spec->network, &env);
     if (make_skeleton(spec, skel, image, &env, err) < 0)
         return -1;

@@ -8,6 +8,7 @@
 /** All borrowed, for the duration of the call. */
 struct rootfs_spec {
     const char *image;        /* as in struct sandbox_spec */
+    const char *mounted;      /* its tree, if it was fetched; or NULL */
     const char *state_dir;    /* the same */
     const char *run_dir;      /* a private tmpfs: skel and root are made here */
     const char *disk_dir;     /* with workspace, home, tmp and vartmp */

@@ -27,7 +27,9 @@ struct sandbox_spec {
     const char *id;        /* job id + epoch: [a-z0-9-], at most 96 bytes */
     const char *state_dir; /* <state>/sandboxes: one directory a sandbox */
     const char *image;     /* "host", or the absolute path of a rootfs, which
-                              image.h looks at; docker: "docker://NAME" */
+                              image.h looks at; docker: "docker://NAME". oci: also
+                              that, and     "oci:DIR[:TAG]": fetched by start */
+    const char *image_dir; /* where those are kept; NULL: there are none */
     const char *runtime;   /* a path or name: crun, runc, runsc; NULL: find.
                               docker: a name that the engine knows */
     const char *docker_socket; /* docker: NULL: /run/docker.sock */
