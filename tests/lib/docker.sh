@@ -41,12 +41,15 @@ docker_image_make() {
     mkdir -p "$docker_cache" || return 1
     work=$(mktemp -d "$docker_cache/.make.XXXXXX") || return 1
     chmod 755 "$work"
-    debootstrap --variant=minbase --include=python3,git,procps \
-        "$docker_suite" "$work/root" >"$work/log" 2>&1 &&
+    if debootstrap --variant=minbase --include=python3,git,procps \
+        "$docker_suite" "$work/root" >"$work/log" 2>&1; then
         tar -C "$work/root" -cf "$work/tar" --exclude=./var/cache/apt \
             --exclude=./var/lib/apt/lists --exclude=./usr/share/doc \
             --exclude=./usr/share/locale . &&
-        mv "$work/tar" "$docker_archive" || tail -n 5 "$work/log"
+            mv "$work/tar" "$docker_archive"
+    else
+        tail -n 5 "$work/log"
+    fi
     rm -rf --one-file-system "$work"
     [ -s "$docker_archive" ]
 }
