@@ -113,7 +113,7 @@ static int remove_one(struct engine *engine, const char *container,
     if (status < 0)
         return -1;
     while (status != 204 && status != 404 && !is_gone(engine, container)) {
-        struct timespec pause = {.tv_nsec = 20 * 1000000};
+        struct timespec pause = {.tv_nsec = 20000000L};
 
         if (status != 409 || clock_mono_ms() > until)
             return err_set(err, ERR_TRANSIENT,
@@ -242,7 +242,6 @@ static int write_pid(struct engine *engine, const char *container,
     CLEANUP(mem) char *path = xasprintf("/containers/%s/json", container);
     json_t *state, *about;
     char text[24];
-    int rc;
 
     if (engine_json(engine, "GET", path, NULL, 200, &about, err) < 0)
         return -1;
@@ -250,8 +249,7 @@ static int write_pid(struct engine *engine, const char *container,
     (void)snprintf(text, sizeof(text), "%lld",
                    json_integer_value(json_object_get(state, "Pid")));
     json_decref(about);
-    rc = file_write(text_of(spec, "pid_file"), text, strlen(text), 0600, err);
-    return rc;
+    return file_write(text_of(spec, "pid_file"), text, strlen(text), 0600, err);
 }
 
 /* ---- serving ---------------------------------------------------------- */
@@ -291,16 +289,19 @@ static int serve(struct engine *engine, const char *container,
     struct attach_spec attach = {
         .in = STDIN_FILENO, .out = STDOUT_FILENO, .stderr_ = &words};
     enum attach_end end;
+    int rc;
 
     if (attach_open(engine_socket(engine), container, &fd, err) < 0 ||
         engine_json(engine, "POST", start, NULL, 204, NULL, err) < 0)
         return err_wrap(err, "cannot start the container");
     attach.fd = fd;
-    if (write_pid(engine, container, spec, err) < 0 ||
-        attach_pump(&attach, &end, err) < 0)
+    if (write_pid(engine, container, spec, err) < 0)
         return -1;
+    rc = attach_pump(&attach, &end, err);
     /* From now on that number may be another's. */
     (void)unlink(text_of(spec, "pid_file"));
+    if (rc < 0)
+        return -1;
     if (end == ATTACH_ASKED)
         return 0;
     return explain(engine, container, &words, err);

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_MS    60000
-#define PULL_MS    (15 * 60 * 1000)
-#define ANSWER_MAX ((size_t)4 << 20)
-#define PULL_MAX   ((size_t)256 << 20) /* of lines about its progress */
-#define LINE_MAX_  ((size_t)16 << 10)
+#define CALL_MS      60000
+#define PULL_MS      ((int64_t)15 * 60 * 1000)
+#define ANSWER_MAX   ((size_t)4 << 20)
+#define PULL_MAX     ((size_t)256 << 20) /* of lines about its progress */
+#define PROGRESS_MAX ((size_t)16 << 10)
 
 struct engine {
     char *socket; /* owned, like the rest */
@@ -159,7 +159,7 @@ int engine_pull(struct engine *engine, const char *image, struct err *err)
             ? ""
             : "&tag=latest");
     struct http_request request = request_of(engine, "POST", url);
-    struct pull pull = {.line = STRBUF_MAX(LINE_MAX_)};
+    struct pull pull = {.line = STRBUF_MAX(PROGRESS_MAX)};
     int status, rc;
 
     request.body = "";

@@ -30,8 +30,8 @@
  */
 #define EXIT_USER   65
 #define ASK_MS      60000
-#define COPY_MS     (10 * 60 * 1000)
-#define LOCK_MS     (20 * 60 * 1000)
+#define COPY_MS     ((int64_t)10 * 60 * 1000)
+#define LOCK_MS     ((int64_t)20 * 60 * 1000)
 #define IMAGE_BYTES ((uint64_t)16 << 30)
 #define OUTPUT_MAX  4096
 

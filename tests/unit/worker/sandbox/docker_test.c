@@ -45,6 +45,12 @@ static char *api(const char *method, const char *path, const char *body,
     return strbuf_take(&answer);
 }
 
+static void call(const char *method, const char *path, const char *body,
+                 int wanted)
+{
+    free(api(method, path, body, wanted));
+}
+
 static void refuse(struct sandbox_spec *spec, enum err_kind kind,
                    const char *words)
 {
@@ -133,20 +139,17 @@ static void make_image(const char *changes, const char *name)
     char *body = xasprintf("{\"Image\": \"%s\", \"Cmd\": [\"true\"]}",
                            box_image() + strlen("docker://"));
     CLEANUP(mem)
-    char *made =
-        api("POST", "/containers/create?name=berth-test-base", body, 201);
-    CLEANUP(mem)
     char *commit =
         xasprintf("/commit?container=berth-test-base&repo=%s&tag=latest", name);
-    CLEANUP(mem) char *id = api("POST", commit, changes, 201);
-    CLEANUP(mem)
-    char *gone = api("DELETE", "/containers/berth-test-base", NULL, 204);
+
+    call("POST", "/containers/create?name=berth-test-base", body, 201);
+    call("POST", commit, changes, 201);
+    call("DELETE", "/containers/berth-test-base", NULL, 204);
 }
 
 static void test_hostile_image(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("hostile");
-    CLEANUP(mem) char *gone = NULL;
     struct box b;
 
     NEED_DOCKER();
@@ -168,7 +171,7 @@ static void test_hostile_image(void **state UNUSED)
                                      "true"),
                         "0");
     box_close(&b);
-    gone = api("DELETE", "/images/berth-test-hostile", NULL, 200);
+    call("DELETE", "/images/berth-test-hostile", NULL, 200);
 }
 
 static void test_etc(void **state UNUSED)
@@ -217,14 +220,14 @@ static void make_container(const char *name, const char *id, const char *dir)
                            box_image() + strlen("docker://"), DOCKER_LABEL_ID,
                            id, DOCKER_LABEL_STATE, dir);
     CLEANUP(mem) char *path = xasprintf("/containers/create?name=%s", name);
-    CLEANUP(mem) char *made = api("POST", path, body, 201);
+
+    call("POST", path, body, 201);
 }
 
 /* Killed while the engine was making it: there is no directory any more. */
 static void test_sweep_by_label(void **state UNUSED)
 {
     CLEANUP(mem) char *elsewhere = xasprintf("%s/elsewhere", box_state);
-    CLEANUP(mem) char *gone = NULL;
     struct sandbox_spec spec = box_spec("live");
     struct err err = {0};
     unsigned swept = 9;
@@ -239,7 +242,7 @@ static void test_sweep_by_label(void **state UNUSED)
     assert_int_equal(swept, 0);
     /* Another worker's, and one that lives, are not ours to remove. */
     assert_int_equal(count_containers(DOCKER_LABEL_ID), 2);
-    gone = api("DELETE", "/containers/berth-test-other", NULL, 204);
+    call("DELETE", "/containers/berth-test-other", NULL, 204);
     assert_int_equal(box_run(&b, "true"), 0);
     box_close(&b);
     assert_int_equal(count_containers(DOCKER_LABEL_ID), 0);
