@@ -227,13 +227,14 @@ static void make_container(const char *name, const char *id, const char *dir)
 /* Killed while the engine was making it: there is no directory any more. */
 static void test_sweep_by_label(void **state UNUSED)
 {
-    CLEANUP(mem) char *elsewhere = xasprintf("%s/elsewhere", box_state);
+    CLEANUP(mem) char *elsewhere = NULL;
     struct sandbox_spec spec = box_spec("live");
     struct err err = {0};
     unsigned swept = 9;
     struct box b;
 
     NEED_DOCKER();
+    elsewhere = xasprintf("%s/elsewhere", box_state);
     box_open(&b, &spec);
     make_container("berth-test-lost", "lost-1", box_state);
     make_container("berth-test-other", "lost-1", elsewhere);
@@ -253,13 +254,13 @@ static void test_killed_client(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("client");
     const char *argv[] = {"pkill", "-KILL", "-f", NULL, NULL};
-    CLEANUP(mem)
-    char *pattern = xasprintf("docker-client run %s/", box_state);
+    CLEANUP(mem) char *pattern = NULL;
     struct err err;
     struct box b;
     bool never = false;
 
     NEED_DOCKER();
+    pattern = xasprintf("docker-client run %s/", box_state);
     box_open(&b, &spec);
     argv[3] = pattern;
     assert_int_equal(proc_run(argv, 5000, NULL, &err), 0);
