@@ -286,7 +286,7 @@ static void clear_one(int at, const char *name, unsigned depth,
         return;
     if (errno != EISDIR && errno != EPERM)
         fail(errno, about);
-    (void)fchmodat(at, name, 0700, 0);
+    (void)!fchmodat(at, name, 0700, 0);
     /* Deeper than descriptors reach: it has its turn at the top. */
     if (depth == DEPTH_MAX / 2) {
         (void)snprintf(moved, sizeof(moved), ".berth-clear-%u", number++);
