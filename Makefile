@@ -40,7 +40,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
          worker/logs worker/artifacts worker/supervisor worker/job \
-         worker/checkout worker/gateway worker/sandbox worker/sandbox/launch cli
+         worker/checkout worker/gateway worker/sandbox worker/sandbox/launch \
+         worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -50,7 +51,8 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout gateway launch log-store
+PROGRAMS := berth run-job checkout gateway launch log-store docker-client \
+            image-fetch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/artifacts worker/logs worker/gateway scheduler/queue \
@@ -72,8 +74,14 @@ PKGS_launch :=
 MAIN_log-store := worker/logs
 ROOMS_log-store := worker/logs scheduler/queue base
 PKGS_log-store := libzstd
+MAIN_docker-client := worker/sandbox/docker
+ROOMS_docker-client := worker/sandbox/docker worker/sandbox base
+PKGS_docker-client := libcurl jansson
+MAIN_image-fetch := worker/sandbox/fetch
+ROOMS_image-fetch := worker/sandbox/fetch worker/sandbox base
+PKGS_image-fetch :=
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
-            openssl
+            libcurl openssl
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

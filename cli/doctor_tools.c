@@ -104,10 +104,34 @@ static void check_runtime(struct doctor *d UNUSED, struct finding *out)
                      "no OCI runtime works%s%s", *err.msg ? ": " : "", err.msg);
 }
 
+/* Only where the worker is to use it. */
+static void check_docker(struct doctor *d, struct finding *out)
+{
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+    CLEANUP(strbuf) struct strbuf missing = STRBUF_MAX(OUTPUT_MAX);
+    const char *socket = d->settings->worker.docker_socket;
+    const char *const argv[] = {client, "check", socket, NULL};
+    struct err err = {0};
+
+    if (strcmp(settings_drivers[d->settings->worker.driver], "docker") != 0)
+        finding_ok(out, "not used: worker.driver is oci");
+    else if (proc_run(argv, VERSION_MAX_MS, &missing, &err) < 0)
+        finding_fail(out,
+                     "install docker.io, see \"Sandboxes by Docker\" in "
+                     "operations.md, or set worker.driver to oci",
+                     "%s", err.msg);
+    else if (missing.len)
+        finding_warn(out, "a kernel with these controllers",
+                     "it cannot limit: %s", missing.data);
+    else
+        finding_ok(out, "the engine at '%s' can be used", socket);
+}
+
 static void check_programs(struct doctor *d UNUSED, struct finding *out)
 {
-    static const char *const own[] = {"run-job", "checkout", "launch", "agent",
-                                      "log-store"};
+    static const char *const own[] = {"run-job",      "checkout",  "launch",
+                                      "agent",        "log-store", "gateway",
+                                      "docker-client"};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         CLEANUP(mem) char *path = proc_libexec(own[i]);
@@ -123,9 +147,9 @@ static void check_programs(struct doctor *d UNUSED, struct finding *out)
 
 static const struct doctor_check checks[] = {
     {"programs", check_programs, false}, {"runtime", check_runtime, false},
-    {"slirp4netns", check_slirp, false}, {"git", check_git, false},
-    {"node", check_node, false},         {"npm", check_npm, false},
-    {"opencode", check_opencode, false},
+    {"docker", check_docker, false},     {"slirp4netns", check_slirp, false},
+    {"git", check_git, false},           {"node", check_node, false},
+    {"npm", check_npm, false},           {"opencode", check_opencode, false},
 };
 
 const struct doctor_checks doctor_tool_checks = {checks, ARRAY_LEN(checks)};

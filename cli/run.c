@@ -12,6 +12,7 @@
 #include "cli/source.h"
 #include "cli/text.h"
 #include "scheduler/queue/submit.h"
+#include "worker/sandbox/drivers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct run_options {
     const char *redis;
     const char *runtime;
     struct settings_options settings;
+    const char *driver;
     bool json;
     bool keep;
     bool quiet;
@@ -63,6 +65,10 @@ static const struct option_def options[] = {
     {"runtime", 0, "PATH", "the OCI runtime (default: crun or runc, as found)",
      OPTION_STRING, FIELD(runtime)},
     SETTINGS_OPTION_DEFS(struct run_options, settings),
+    {"driver", 0, "oci|docker",
+     "what makes the sandbox (default: "
+     "$" DRIVER_VARIABLE ", else\noci)",
+     OPTION_STRING, FIELD(driver)},
     {"json", 0, NULL,
      "the result as JSON on standard output, all else\non standard error",
      OPTION_FLAG, FIELD(json)},
@@ -265,6 +271,19 @@ static void say_dirty(const struct source *source)
                 source->commit);
 }
 
+/* run-job looks at the variable. */
+static int choose_driver(const char *driver, struct err *err)
+{
+    for (size_t i = 0; settings_drivers[i]; i++)
+        if (strcmp(driver, settings_drivers[i]) == 0)
+            return setenv(DRIVER_VARIABLE, driver, 1) < 0
+                       ? err_sys(err, ERR_TRANSIENT,
+                                 "cannot set " DRIVER_VARIABLE)
+                       : 0;
+    return err_set(err, ERR_USER, "there is no driver '%.80s': oci or docker",
+                   driver);
+}
+
 static int check_options(struct run_options *opts, struct err *err)
 {
     CLEANUP(redis_url) struct redis_url *url = NULL;
@@ -274,6 +293,8 @@ static int check_options(struct run_options *opts, struct err *err)
                        "--quiet and --verbose exclude each other");
     if (opts->commit && opts->ref)
         return err_set(err, ERR_USER, "--commit and --ref exclude each other");
+    if (opts->driver && choose_driver(opts->driver, err) < 0)
+        return -1;
     if (!opts->redis)
         opts->redis = getenv("BERTH_REDIS");
     if (opts->redis && !*opts->redis)

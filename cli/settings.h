@@ -34,7 +34,10 @@ struct settings {
         char *name;
         int64_t capacity, poll_ms, min_disk_bytes, min_memory_bytes;
         int64_t drain_timeout_ms;
-        struct strv labels;
+        struct strv labels, registries;
+        size_t driver; /* of settings_drivers */
+        char *docker_socket;
+        char *docker_image; /* "": none */
     } worker;
     struct {
         struct strv allow_addresses, fork_hosts;
@@ -60,6 +63,9 @@ struct settings {
 /* Who uses a key: for config_help(). */
 #define SETTINGS_SCHEDULER 1U
 #define SETTINGS_WORKER    2U
+
+/** What worker.driver may be; NULL at its end. */
+extern const char *const settings_drivers[];
 
 extern const struct config_table settings_table;
 

@@ -1,6 +1,7 @@
 /* cli/settings_table.c - the keys of berth's configuration. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/host_rule.h"
+#include "base/image_name.h"
 #include "base/redis.h"
 #include "base/redis_url.h"
 #include "base/state.h"
@@ -64,6 +65,27 @@ static int check_host(const char *text, struct err *err)
 
     return network_is_preset(text) ? 0 : host_rule_parse(text, &rule, err);
 }
+
+static int check_image(const char *text, struct err *err)
+{
+    if (*text && !image_name_ok(text))
+        return err_set(err, ERR_USER,
+                       "this is no name of an image, as node:20-slim is one");
+    return 0;
+}
+
+static int check_registry(const char *text, struct err *err)
+{
+    CLEANUP(mem) char *name = xasprintf("%s/x", text);
+    CLEANUP(mem) char *registry = image_name_registry(name);
+
+    if (!image_name_ok(name) || strcmp(registry, text) != 0)
+        return err_set(err, ERR_USER,
+                       "a registry is HOST or HOST:PORT, like docker.io");
+    return 0;
+}
+
+const char *const settings_drivers[] = {"oci", "docker", NULL};
 
 /* ---- what the host decides ---------------------------------------------- */
 
@@ -298,6 +320,36 @@ static const struct config_key keys[] = {
      .check = check_label,
      .help = "What the worker has to offer: it takes jobs whose labels are "
              "all among these."},
+    {.name = "worker.driver",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_WORD,
+     AT(worker.driver),
+     .initial = "oci",
+     .words = settings_drivers,
+     .help = "What sandboxes are made by: an OCI runtime, or the Docker Engine "
+             "of this host."},
+    {.name = "worker.docker_socket",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(worker.docker_socket),
+     .initial = "/run/docker.sock",
+     .help = "Where that engine listens."},
+    {.name = "worker.docker_image",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(worker.docker_image),
+     .initial = "",
+     .check = check_image,
+     .help = "The image that stands for `image: host` with it, which has none: "
+             "a name that the engine knows or can fetch."},
+    {.name = "worker.registries",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(worker.registries),
+     .initial = "docker.io",
+     .check = check_registry,
+     .help = "The registries that images may be of, each as in the name of an "
+             "image; one without is of docker.io."},
     {.name = "worker.poll",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,

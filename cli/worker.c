@@ -8,6 +8,8 @@
 #include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
+#include "worker/sandbox/drivers.h"
+#include "worker/sandbox/image.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <hiredis/hiredis.h>
@@ -353,13 +355,23 @@ static int open_logs(struct worker *worker, struct err *err)
     return log_store_open(address, &worker->logs, err);
 }
 
-/* run-job finds the state where we have it. */
+/* run-job finds the state where we have it, and uses what we are to use. */
 static int make_state(const struct settings *settings, struct err *err)
 {
+    const struct strv *list = &settings->worker.registries;
+    CLEANUP(strbuf) struct strbuf registries = STRBUF_INIT;
+
+    for (size_t i = 0; i < list->count; i++)
+        strbuf_addf(&registries, "%s%s", i ? "," : "", list->items[i]);
     if (settings_make_state_dir(settings, err) < 0)
         return -1;
-    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot set BERTH_STATE_DIR");
+    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0 ||
+        setenv(DRIVER_VARIABLE, settings_drivers[settings->worker.driver], 1) <
+            0 ||
+        setenv(DOCKER_SOCKET_VARIABLE, settings->worker.docker_socket, 1) < 0 ||
+        setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
+        setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
     return 0;
 }
 

@@ -26,6 +26,7 @@ build|libyaml-dev|reads pipelines|library yaml-0.1
 build|libjansson-dev|reads and writes JSON|library jansson
 build|libseccomp-dev|filters system calls|library libseccomp
 build|libzstd-dev|compresses logs|library libzstd
+build|libcurl4-openssl-dev|talks HTTP|library libcurl
 run|redis-server|the queue that jobs go through|command redis-server
 run|crun|starts sandboxes (runc will do)|command crun runc
 run|slirp4netns|the network of a sandbox that asks for one|command slirp4netns
@@ -49,6 +50,13 @@ test|busybox-static|a root file system as an image|file /bin/busybox
 test|libfaketime|clocks that are wrong|faketime
 test|iproute2|networks that a test makes for itself|command ip
 test|procps|tests look for processes left behind|command pgrep
+docker|docker.io|the engine that sandboxes are tried with|command dockerd
+docker|curl|talks to it|command curl
+docker|debootstrap|makes an image for it|command debootstrap
+docker|skopeo|copies images|command skopeo
+docker|umoci|unpacks them|command umoci
+docker|docker-registry|serves them|command docker-registry
+docker|busybox-static|is in them|file /bin/busybox
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
 vm|e2fsprogs|makes its disk|command mkfs.ext4

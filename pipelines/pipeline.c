@@ -3,6 +3,7 @@
 #include "pipelines/pipeline.h"
 
 #include "base/host_rule.h"
+#include "base/image_name.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 #include "pipelines/diag.h"
@@ -119,9 +120,15 @@ const char *image_problem(const char *image)
 {
     if (!strcmp(image, "host"))
         return NULL;
+    if (!strncmp(image, IMAGE_NAME_PREFIX, strlen(IMAGE_NAME_PREFIX)))
+        return image_name_ok(image + strlen(IMAGE_NAME_PREFIX))
+                   ? NULL
+                   : "this is no name of an image in a registry";
+    if (!strncmp(image, "oci:/", 5))
+        image += 4;
     if (*image != '/')
-        return "an image is `host`, or the absolute path of a directory with a "
-               "root file system; names of OCI images are not understood yet";
+        return "an image is `host`, the absolute path of a directory with a "
+               "root file system, oci:DIRECTORY or docker://NAME";
     if (!is_clean_path(image))
         return "an image's path has no empty part, no '.' and no '..'";
     return NULL;
@@ -161,7 +168,10 @@ static void load_image(struct loader *l, const struct yaml_node *value,
         return;
     template = template_is(value->text);
     problem = image_problem(value->text);
-    if (problem && !(template && *value->text == '$')) {
+    /* What a matrix makes of it is looked at then. */
+    if (problem && !(template && (*value->text == '$' ||
+                                  !strncmp(value->text, IMAGE_NAME_PREFIX,
+                                           strlen(IMAGE_NAME_PREFIX))))) {
         load_fail(l, value,
                   suggest_distance(value->text, "host") < 3 ? "host" : NULL,
                   "'%.60s': %s", value->text, problem);

@@ -53,6 +53,14 @@ test-programs: programs tools $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
 test-run:
 	@$(TEST_ENV) tests/run $(UNIT_BIN) $(SCRIPT_TESTS) tests/fuzz/seeds.sh
 
+.PHONY: test-docker
+test-docker: ## one suite over every driver of sandboxes, Docker's too
+	@deploy/deps.sh build run test docker
+	@$(MAKE) --no-print-directory $(JOBS) programs $(filter %/worker/sandbox/docker_test %/worker/sandbox/oci%_test,$(UNIT_BIN))
+	@bash -c '. tests/lib/docker.sh && docker_image_make'
+	@$(TEST_ENV) TESTS= ALL_SUITES=1 DRIVERS='oci:crun oci:runc docker' \
+	    tests/run tests/integration/sandbox_conformance.sh
+
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)
 

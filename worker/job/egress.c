@@ -57,6 +57,17 @@ static const json_t *fork_hosts(const struct job_start *start)
     return !strcmp(start->trust, "fork") && json_array_size(list) ? list : NULL;
 }
 
+/* Whether sandboxes use the host's network stack, so that a listener can be
+ * made in their namespace: runsc and Kata have one of their own. */
+static bool shares_stack(const char *runtime)
+{
+    const char *slash = strrchr(runtime, '/');
+    const char *name = slash ? slash + 1 : runtime;
+
+    return !*name || strncmp(name, "crun", 4) == 0 ||
+           strncmp(name, "runc", 4) == 0;
+}
+
 int egress_check(const struct job_start *start,
                  const struct sandbox_driver *driver, struct err *err)
 {
@@ -70,6 +81,13 @@ int egress_check(const struct job_start *start,
                        "sandboxes by '%s' cannot be let out by names of hosts: "
                        "say `network: none` or `full`",
                        driver->name);
+    if (start->pipeline->network == NETWORK_HOSTS &&
+        !shares_stack(start->runtime))
+        return err_set(err, ERR_USER,
+                       "sandboxes by the runtime '%.200s' cannot be let out by "
+                       "names of hosts: use crun or runc, or say `network: "
+                       "none` or `full`",
+                       start->runtime);
     return 0;
 }
 

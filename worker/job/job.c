@@ -8,6 +8,7 @@
 #include "worker/job/events.h"
 #include "worker/job/expand.h"
 #include "worker/job/scope.h"
+#include "worker/sandbox/drivers.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -529,8 +530,11 @@ static int tear_down(struct job *job, struct err *err)
 
 static int deliver(struct job *job, struct err *err)
 {
+    const struct sandbox_driver *driver = &sandbox_oci;
+
     if (!job->start)
         return err_set(err, ERR_TRANSIENT, "no job came");
+    (void)!driver_chosen(&driver, NULL); /* else the result says so */
     if (may_pass(job))
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
                         "the job ended before its last step");
@@ -543,7 +547,7 @@ static int deliver(struct job *job, struct err *err)
     job->result->output_bytes = output_total_bytes(job->output);
     job->result->dropped_bytes = output_dropped_bytes(job->output);
     send_json(job, JOB_FRAME_RESULT, 0,
-              job_result_json(job->result, job->start, sandbox_oci.name));
+              job_result_json(job->result, job->start, driver->name));
     return channel_flush(job->up, FLUSH_TIMEOUT_MS, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/state.h"
 #include "worker/checkout/client.h"
 #include "worker/job/egress.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
 
 #include <stdlib.h>
@@ -71,12 +72,16 @@ static int create_sandbox(struct machine *machine, struct err *err)
     const struct job_start *start = machine->start;
     const struct pipeline *pipeline = start->pipeline;
     CLEANUP(mem) char *dir = NULL;
+    CLEANUP(mem) char *images = NULL;
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
+    CLEANUP(mem)
+    char *image = driver_image(machine->driver, pipeline->image);
     struct sandbox_spec spec = {
         .id = id,
-        .image = pipeline->image,
+        .image = image,
+        .docker_socket = driver_docker_socket(),
         .runtime = *start->runtime ? start->runtime : NULL,
         .network = egress_network(pipeline),
         .cpu_millis = pipeline->instance_type->cpu_millis,
@@ -85,9 +90,11 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .pids = pipeline->instance_type->pids,
     };
 
-    if (state_subdir("sandboxes", 0711, &dir, err) < 0)
+    if (state_subdir("sandboxes", 0711, &dir, err) < 0 ||
+        state_subdir("images", 0711, &images, err) < 0)
         return -1;
     spec.state_dir = dir;
+    spec.image_dir = images;
     return machine->driver->create(&spec, machine->loop, &machine->sandbox,
                                    err);
 }
@@ -100,9 +107,9 @@ int machine_new(struct loop *loop, const struct job_start *start,
 
     machine->loop = loop;
     machine->start = start;
-    machine->driver = &sandbox_oci;
     machine->events = *events;
-    if (egress_check(start, machine->driver, err) < 0 ||
+    if (driver_chosen(&machine->driver, err) < 0 ||
+        egress_check(start, machine->driver, err) < 0 ||
         create_sandbox(machine, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)) {
         struct err ignored;

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "worker/job/job.h"
-#include "worker/sandbox/sandbox.h"
+#include "worker/sandbox/drivers.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -19,9 +19,11 @@ static const char usage[] =
 static int sweep(const char *dir)
 {
     struct err err = {0};
+    const struct sandbox_driver *driver;
     unsigned swept = 0;
 
-    if (sandbox_oci.sweep(dir, &swept, &err) < 0) {
+    if (driver_chosen(&driver, &err) < 0 ||
+        driver->sweep(dir, &swept, &err) < 0) {
         log_error("%s", err.msg);
         return 1;
     }

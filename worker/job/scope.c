@@ -3,6 +3,7 @@
 #include "worker/job/scope.h"
 
 #include "worker/job/egress.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/hostenv.h"
 
 #include <string.h>
@@ -106,8 +107,12 @@ static void add_given(const struct strv *given, struct strv *env)
 static void add_host(const struct pipeline *pipeline, struct strv *env)
 {
     CLEANUP(hostenv) struct hostenv host = {0};
+    CLEANUP(mem) char *image = NULL;
+    const struct sandbox_driver *driver = &sandbox_oci;
 
-    hostenv_fill(pipeline->image, egress_network(pipeline), &host);
+    (void)!driver_chosen(&driver, NULL); /* else there is no sandbox */
+    image = driver_image(driver, pipeline->image);
+    hostenv_fill(image, egress_network(pipeline), &host);
     add_given(&host.env, env);
 }
 

@@ -31,6 +31,16 @@ static json_t *capabilities(bool rootless)
     return all;
 }
 
+unsigned bundle_max_files(void)
+{
+    struct rlimit files;
+
+    /* Raising a hard limit takes a privilege that root may lack. */
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max > MAX_FILES)
+        return MAX_FILES;
+    return (unsigned)files.rlim_max;
+}
+
 static json_t *rlimit(const char *type, rlim_t soft, rlim_t hard)
 {
     return json_pack("{s:s, s:I, s:I}", "type", type, "soft", (json_int_t)soft,
@@ -40,13 +50,9 @@ static json_t *rlimit(const char *type, rlim_t soft, rlim_t hard)
 static json_t *rlimits(const struct bundle_spec *spec)
 {
     json_t *all = json_array();
-    struct rlimit files = {MAX_FILES, MAX_FILES};
+    rlim_t files = bundle_max_files();
 
-    /* Raising a hard limit takes a privilege that root may lack. */
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max > MAX_FILES)
-        files.rlim_max = MAX_FILES;
-    json_array_append_new(
-        all, rlimit("RLIMIT_NOFILE", files.rlim_max, files.rlim_max));
+    json_array_append_new(all, rlimit("RLIMIT_NOFILE", files, files));
     json_array_append_new(all, rlimit("RLIMIT_CORE", 0, 0));
     if (spec->rootless && spec->pids)
         json_array_append_new(all,

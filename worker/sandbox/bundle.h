@@ -21,4 +21,7 @@ struct bundle_spec {
 MUST_USE int bundle_write(const struct bundle_spec *spec, const char *path,
                           struct err *err);
 
+/** How many files a process of a sandbox may have open. */
+unsigned bundle_max_files(void);
+
 #endif

@@ -392,6 +392,38 @@ int cgroup_create(const struct cgroup_spec *spec, struct cgroup **out_cgroup,
     return 0;
 }
 
+/* The top of a hierarchy belongs to everybody. */
+static char *own_group(const struct hierarchy *h)
+{
+    return h && strcmp(h->own, h->mount) != 0 ? xstrdup(h->own) : NULL;
+}
+
+int cgroup_adopt(pid_t pid, struct cgroup **out_cgroup, struct err *err)
+{
+    CLEANUP(cgroup) struct cgroup *cg = xcalloc(1, sizeof(*cg));
+    CLEANUP(hierarchies) struct hierarchies all = {0};
+    CLEANUP(mem) char *self = xasprintf("/proc/%d/cgroup", (int)pid);
+    const struct cgroup_host host = {this_host.mountinfo, self};
+    const struct hierarchy *acct, *freezer;
+
+    cg->record = (struct strbuf)STRBUF_INIT;
+    cg->unenforced = xstrdup("");
+    if (hierarchies_load(&host, &all, err) < 0)
+        return -1;
+    for (int c = 0; c < CONTROLLERS; c++) {
+        const struct hierarchy *h = hierarchy_find(&all, controllers[c]);
+
+        cg->dirs[c] = own_group(h);
+        cg->v2[c] = h && h->v2;
+    }
+    acct = hierarchy_find(&all, "cpuacct");
+    freezer = hierarchy_find(&all, "freezer");
+    cg->cpuacct = acct && !acct->v2 ? own_group(acct) : NULL;
+    cg->freezer = freezer && !freezer->v2 ? own_group(freezer) : NULL;
+    *out_cgroup = STEAL(cg);
+    return 0;
+}
+
 void cgroup_free(struct cgroup *cg)
 {
     if (!cg)

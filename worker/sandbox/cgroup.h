@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Layout: <base>/berth/<id>, where <base> is, on v2, our own cgroup if it was
@@ -54,6 +55,12 @@ struct cgroup_usage {
  */
 MUST_USE int cgroup_create(const struct cgroup_spec *spec,
                            struct cgroup **out_cgroup, struct err *err);
+/**
+ * The cgroups that another has made for process `pid` and what it starts: for
+ * cgroup_freeze() and cgroup_usage_read() alone. ERR_TRANSIENT.
+ */
+MUST_USE int cgroup_adopt(pid_t pid, struct cgroup **out_cgroup,
+                          struct err *err);
 /** Frees the memory only. NULL is fine. */
 void cgroup_free(struct cgroup *cgroup);
 OWNER(cgroup)

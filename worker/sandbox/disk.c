@@ -43,7 +43,7 @@ static const char *find_mkfs(void)
 
 /* Space that nobody uses is not taken: the file is sparse. No journal: after
  * a crash the file system is thrown away, not repaired. */
-static int make_image(const char *path, uint64_t bytes, struct err *err)
+int disk_make_file(const char *path, uint64_t bytes, struct err *err)
 {
     CLEANUP(mem) char *blocks = xasprintf("%" PRIu64 "k", bytes >> 10);
     const char *argv[] = {
@@ -69,12 +69,13 @@ static int make_image(const char *path, uint64_t bytes, struct err *err)
     return proc_run(argv, MKFS_TIMEOUT_MS, NULL, err);
 }
 
-static int attach_to(int device, int image)
+static int attach_to(int device, int image, bool readonly)
 {
     struct loop_config config = {
         .fd = (uint32_t)image,
         .block_size = 4096,
-        .info.lo_flags = LO_FLAGS_AUTOCLEAR,
+        .info.lo_flags =
+            LO_FLAGS_AUTOCLEAR | (readonly ? LO_FLAGS_READ_ONLY : 0u),
     };
 
     return ioctl(device, LOOP_CONFIGURE, &config);
@@ -82,11 +83,12 @@ static int attach_to(int device, int image)
 
 /* Attach the image to a free loop device; it detaches itself when the last
  * user, the mount, is gone. */
-static int attach(const char *image_path, char *device, size_t size,
-                  int *out_fd, struct err *err)
+static int attach(const char *image_path, bool readonly, char *device,
+                  size_t size, int *out_fd, struct err *err)
 {
+    int mode = readonly ? O_RDONLY : O_RDWR;
     CLEANUP(fd) int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-    CLEANUP(fd) int image = open(image_path, O_RDWR | O_CLOEXEC);
+    CLEANUP(fd) int image = open(image_path, mode | O_CLOEXEC);
 
     if (control < 0 || image < 0)
         return err_sys(err, ERR_TRANSIENT, "no loop devices");
@@ -97,8 +99,8 @@ static int attach(const char *image_path, char *device, size_t size,
         if (number < 0)
             return err_sys(err, ERR_TRANSIENT, "no free loop device");
         (void)snprintf(device, size, "/dev/loop%d", number);
-        fd = open(device, O_RDWR | O_CLOEXEC);
-        if (fd >= 0 && attach_to(fd, image) == 0) {
+        fd = open(device, mode | O_CLOEXEC);
+        if (fd >= 0 && attach_to(fd, image, readonly) == 0) {
             *out_fd = fd;
             return 0;
         }
@@ -115,10 +117,10 @@ static int mount_loop(const char *target, const char *image_dir, uint64_t bytes,
     CLEANUP(mem) char *image = xasprintf("%s/disk.img", image_dir);
     CLEANUP(fd) int device = -1;
     char name[32];
-    int rc = make_image(image, bytes, err);
+    int rc = disk_make_file(image, bytes, err);
 
     if (rc == 0)
-        rc = attach(image, name, sizeof(name), &device, err);
+        rc = attach(image, false, name, sizeof(name), &device, err);
     (void)unlink(image);
     if (rc < 0)
         return -1;
@@ -126,6 +128,21 @@ static int mount_loop(const char *target, const char *image_dir, uint64_t bytes,
               "noinit_itable,nobarrier") < 0 &&
         mount(name, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot mount '%s'", name);
+    return 0;
+}
+
+int disk_mount_file(const char *path, const char *target, bool readonly,
+                    struct err *err)
+{
+    unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOATIME;
+    CLEANUP(fd) int device = -1;
+    char name[32];
+
+    if (attach(path, readonly, name, sizeof(name), &device, err) < 0)
+        return -1;
+    if (mount(name, target, "ext4", flags | (readonly ? MS_RDONLY : 0),
+              readonly ? "" : "noinit_itable,nobarrier,discard") < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot mount '%s'", path);
     return 0;
 }
 

@@ -24,6 +24,19 @@ MUST_USE int disk_mount(const char *target, const char *image_dir,
                         uint64_t bytes, bool rootless, enum disk_kind *out_kind,
                         struct err *out_why, struct err *err);
 
+/**
+ * Make `path`, a sparse file with an empty ext4 of at most `bytes`. For
+ * disk_mount_file(). ERR_TRANSIENT.
+ */
+MUST_USE int disk_make_file(const char *path, uint64_t bytes, struct err *err);
+/**
+ * Mount such a file, nosuid and nodev, on a loop device that goes with the
+ * mount. What the file gives back when files are removed in it is free again.
+ * ERR_TRANSIENT.
+ */
+MUST_USE int disk_mount_file(const char *path, const char *target,
+                             bool readonly, struct err *err);
+
 /** Fewer than 1 % of the blocks or of the inodes are left. */
 bool disk_is_full(const char *target);
 

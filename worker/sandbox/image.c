@@ -1,8 +1,9 @@
-/* worker/sandbox/image.c - which directories may be a sandbox's image. */
+/* worker/sandbox/image.c - what may be a sandbox's image. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/image.h"
 
 #include "base/fd.h"
+#include "base/image_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,11 @@ static int check(int fd, const char *image, const char *state_dir,
                        "image '%s' is not below a directory that this host "
                        "has images in (" IMAGE_DIRS ")",
                        image);
+    return 0;
+}
+
+static int check_rootfs(int fd, const char *image, struct err *err)
+{
     if (!is_rootfs(fd))
         return err_set(err, ERR_USER,
                        "image '%s' is no root file system: it needs bin/sh, "
@@ -170,8 +176,8 @@ static int check(int fd, const char *image, const char *state_dir,
     return 0;
 }
 
-int image_open(const char *image, const char *state_dir, int *out_fd,
-               struct err *err)
+int image_open_directory(const char *image, const char *state_dir, int *out_fd,
+                         struct err *err)
 {
     CLEANUP(fd) int fd = -1;
 
@@ -192,4 +198,51 @@ int image_open(const char *image, const char *state_dir, int *out_fd,
     *out_fd = fd;
     fd = -1;
     return 0;
+}
+
+int image_open(const char *image, const char *state_dir, int *out_fd,
+               struct err *err)
+{
+    CLEANUP(fd) int fd = -1;
+
+    if (image_open_directory(image, state_dir, &fd, err) < 0 ||
+        check_rootfs(fd, image, err) < 0)
+        return -1;
+    *out_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+int image_open_own(const char *path, const char *image, int *out_fd,
+                   struct err *err)
+{
+    CLEANUP(fd) int fd = open_dir(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
+
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+    if (check_rootfs(fd, image, err) < 0)
+        return -1;
+    *out_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+int image_check_name(const char *name, struct err *err)
+{
+    const char *value = getenv(REGISTRIES_VARIABLE);
+    CLEANUP(mem) char *list = xstrdup(value && *value ? value : "docker.io");
+    CLEANUP(mem) char *registry = NULL;
+    char *save = NULL;
+
+    if (!image_name_ok(name))
+        return err_set(err, ERR_USER, "'%.260s' is no name of an image", name);
+    registry = image_name_registry(name);
+    for (char *word = strtok_r(list, ",", &save); word;
+         word = strtok_r(NULL, ",", &save))
+        if (strcmp(word, registry) == 0)
+            return 0;
+    return err_set(err, ERR_USER,
+                   "images of '%s' are not taken on this host: they are if "
+                   "worker.registries lists it (" REGISTRIES_VARIABLE ")",
+                   registry);
 }

@@ -1,4 +1,4 @@
-/* worker/sandbox/oci.c - sandboxes by crun or runc. */
+/* worker/sandbox/oci.c - sandboxes; those by crun or runc. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/sandbox/oci.h"
 #include "base/clock.h"
@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
 #include "worker/sandbox/disk.h"
+#include "worker/sandbox/fetched.h"
 #include "worker/sandbox/mounts.h"
 #include "worker/sandbox/place.h"
 #include "worker/sandbox/rootfs.h"
@@ -25,6 +26,8 @@
 #define PID_POLL_MS 2
 #define LAST_MS     500 /* for the runtime to say why the agent is gone */
 #define USER_INSIDE 1000u
+
+static const struct backend backend_oci;
 
 /* ---- create ----------------------------------------------------------- */
 
@@ -49,7 +52,8 @@ static int check_way(const char *path, struct err *err)
     return 0;
 }
 
-static int check_spec(const struct sandbox_spec *spec, struct err *err)
+static int check_spec(const struct sandbox_spec *spec,
+                      const struct backend *backend, struct err *err)
 {
     CLEANUP(mem) char *agent = proc_libexec("agent");
 
@@ -59,7 +63,38 @@ static int check_spec(const struct sandbox_spec *spec, struct err *err)
         return err_sys(err, ERR_TRANSIENT, "the agent '%s' is missing", agent);
     if (spec->network == SANDBOX_NETWORK_FULL && network_check(err) < 0)
         return -1;
+    return backend->check(spec, err);
+}
+
+static int check_image(const struct sandbox_spec *spec, struct err *err)
+{
+    if (fetched_is_reference(spec->image)) {
+        if (!proc_in_path("skopeo") || !proc_in_path("umoci"))
+            return err_set(err, ERR_TRANSIENT,
+                           "image '%.200s' takes skopeo and umoci: apt-get "
+                           "install skopeo umoci",
+                           spec->image);
+        return fetched_check(spec->image, spec->state_dir, err);
+    }
     return rootfs_check(spec->image, spec->state_dir, err);
+}
+
+static int find_runtime(struct sandbox *sb, const struct sandbox_spec *spec,
+                        struct err *err)
+{
+    if (runtime_find(spec->runtime, &sb->program, err) < 0)
+        return -1;
+    if (sb->rootless && fetched_is_reference(spec->image))
+        return err_set(err, ERR_TRANSIENT,
+                       "image '%.200s' cannot be fetched by an ordinary user: "
+                       "run as root, or use a directory",
+                       spec->image);
+    if (sb->rootless && !runtime_leaves_cgroups(sb->program))
+        return err_set(err, ERR_TRANSIENT,
+                       "an ordinary user's sandboxes need crun, not '%s': "
+                       "apt-get install crun, or run as root",
+                       sb->program);
+    return 0;
 }
 
 static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
@@ -93,8 +128,8 @@ static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
     return 0;
 }
 
-static int make_limits(struct sandbox *sb, const struct sandbox_spec *spec,
-                       struct err *err)
+static int make_cgroups(struct sandbox *sb, const struct sandbox_spec *spec,
+                        struct err *err)
 {
     CLEANUP(mem) char *record = xasprintf("%s/cgroups", sb->dir);
     CLEANUP(mem) char *disk = sb->unenforced;
@@ -133,23 +168,21 @@ static struct sandbox *sandbox_new(const struct sandbox_spec *spec,
     sb->id = xstrdup(spec->id);
     sb->image = xstrdup(spec->image);
     sb->state_dir = xstrdup(spec->state_dir);
+    sb->image_dir = spec->image_dir ? xstrdup(spec->image_dir) : NULL;
     sb->wants = spec->network;
     sb->pids = spec->pids;
+    sb->cpu_millis = spec->cpu_millis;
+    sb->memory_bytes = spec->memory_bytes;
     return sb;
 }
 
 static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
                    struct err *err)
 {
-    if (runtime_find(spec->runtime, &sb->program, err) < 0 ||
-        mounts_enter(&sb->rootless, err) < 0 ||
+    if (mounts_enter(&sb->rootless, err) < 0 ||
+        sb->backend->find(sb, spec, err) < 0 ||
         place_take(spec->state_dir, spec->id, &sb->dir, &sb->lock, err) < 0)
         return -1;
-    if (sb->rootless && !runtime_leaves_cgroups(sb->program))
-        return err_set(err, ERR_TRANSIENT,
-                       "an ordinary user's sandboxes need crun, not '%s': "
-                       "apt-get install crun, or run as root",
-                       sb->program);
     sb->run = xasprintf("%s/run", sb->dir);
     sb->disk = xasprintf("%s/disk", sb->run);
     sb->workspace = xasprintf("%s/workspace", sb->disk);
@@ -160,20 +193,22 @@ static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
     if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
         make_disk(sb, spec->disk_bytes, err) < 0)
         return -1;
-    return make_limits(sb, spec, err);
+    return sb->backend->limit(sb, spec, err);
 }
 
 static int oci_destroy(struct sandbox *sb, struct err *err);
 
-static int oci_create(const struct sandbox_spec *spec, struct loop *loop,
-                      struct sandbox **out_sandbox, struct err *err)
+static int create(const struct sandbox_spec *spec,
+                  const struct backend *backend, struct loop *loop,
+                  struct sandbox **out_sandbox, struct err *err)
 {
     struct sandbox *sb;
     struct err left;
 
-    if (check_spec(spec, err) < 0)
+    if (check_spec(spec, backend, err) < 0)
         return -1;
     sb = sandbox_new(spec, loop);
+    sb->backend = backend;
     if (prepare(sb, spec, err) < 0) {
         if (oci_destroy(sb, &left) < 0)
             return err_wrap(err, "%s", left.msg);
@@ -201,7 +236,7 @@ static const char *oci_unenforced(const struct sandbox *sb)
 static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
                              const char *inside, struct err *err)
 {
-    if (sb->runtime)
+    if (sb->begun)
         return err_set(err, ERR_BUG, "the sandbox was started already");
     if (rootfs_check_target(inside, err) < 0)
         return -1;
@@ -241,9 +276,9 @@ static void on_boot_timeout(void *arg)
     struct err err;
 
     sb->timer = NULL;
-    (void)err_set(&err, ERR_TRANSIENT,
-                  "the sandbox did not start within %d s: %.600s",
-                  BOOT_MS / 1000, runtime_last_words(sb->runtime));
+    (void)err_set(
+        &err, ERR_TRANSIENT, "the sandbox did not start within %d s: %.600s",
+        (int)(sb->backend->boot_ms / 1000), runtime_last_words(sb->runtime));
     fail(sb, &err);
 }
 
@@ -296,6 +331,8 @@ static int tame(struct sandbox *sb, pid_t pid, struct err *err)
 {
     if (pid < 0)
         return err_set(err, ERR_TRANSIENT, "the runtime wrote no pid file");
+    if (sb->backend->adopt && sb->backend->adopt(sb, pid, err) < 0)
+        return -1;
     if (!sb->rootless && runtime_tame(sb->runtime, pid, err) < 0)
         return -1;
     if (sb->wants != SANDBOX_NETWORK_FULL)
@@ -333,13 +370,15 @@ static void on_ready(void *arg)
         set_timer(sb, 0, complete);
 }
 
-static int write_bundle(struct sandbox *sb, struct err *err)
+static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
+                        struct err *err)
 {
     CLEANUP(mem) char *agent = proc_libexec("agent");
     CLEANUP(mem) char *config = xasprintf("%s/config.json", sb->run);
     CLEANUP(mem) char *root = NULL;
     struct rootfs_spec tree = {
         .image = sb->image,
+        .mounted = sb->mounted,
         .state_dir = sb->state_dir,
         .run_dir = sb->run,
         .disk_dir = sb->disk,
@@ -361,8 +400,7 @@ static int write_bundle(struct sandbox *sb, struct err *err)
     return bundle_write(&bundle, config, err);
 }
 
-static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
-                     sandbox_lost_fn *lost, void *arg, struct err *err)
+static int boot(struct sandbox *sb, struct err *err)
 {
     struct session_events events = {on_ready, on_closed, sb};
     struct runtime_spec spec = {
@@ -373,19 +411,63 @@ static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
         .on_end = on_runtime_end,
         .arg = sb,
     };
+    CLEANUP(strv) struct strv command = {0};
     int to = -1, from = -1;
 
-    if (sb->runtime)
-        return err_set(err, ERR_BUG, "the sandbox was started already");
-    if (write_bundle(sb, err) < 0 ||
-        runtime_start(sb->loop, &spec, &sb->runtime, &to, &from, err) < 0 ||
+    if (sb->backend->describe(sb, &command, err) < 0)
+        return -1;
+    spec.command = command.count ? &command : NULL;
+    if (runtime_start(sb->loop, &spec, &sb->runtime, &to, &from, err) < 0 ||
         session_new(sb->loop, from, to, &events, &sb->session, err) < 0)
+        return -1;
+    sb->boot_until_ms = clock_mono_ms() + sb->backend->boot_ms;
+    set_timer(sb, sb->backend->boot_ms, on_boot_timeout);
+    return 0;
+}
+
+static int mount_image(struct sandbox *sb, const char *path, struct err *err)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/image", sb->run);
+
+    if (dir_make(dir, 0711, err) < 0 ||
+        disk_mount_file(path, dir, true, err) < 0)
+        return -1;
+    sb->mounted = xasprintf("%s/rootfs", dir);
+    return 0;
+}
+
+static void on_fetched(void *arg, const char *path, const struct err *err)
+{
+    struct sandbox *sb = arg;
+    struct err why;
+
+    if (err)
+        fail(sb, err);
+    else if (mount_image(sb, path, &why) < 0 || boot(sb, &why) < 0)
+        fail(sb, &why);
+}
+
+static int begin(struct sandbox *sb, struct err *err)
+{
+    if (sb->backend != &backend_oci || !fetched_is_reference(sb->image))
+        return boot(sb, err);
+    if (!sb->image_dir)
+        return err_set(err, ERR_BUG, "there is no place for fetched images");
+    return fetching_start(sb->loop, sb->image_dir, sb->image, on_fetched, sb,
+                          &sb->fetching, err);
+}
+
+static int oci_start(struct sandbox *sb, sandbox_started_fn *started,
+                     sandbox_lost_fn *lost, void *arg, struct err *err)
+{
+    if (sb->begun)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    sb->begun = true;
+    if (begin(sb, err) < 0)
         return -1;
     sb->started = started;
     sb->lost = lost;
     sb->arg = arg;
-    sb->boot_until_ms = clock_mono_ms() + BOOT_MS;
-    set_timer(sb, BOOT_MS, on_boot_timeout);
     return 0;
 }
 
@@ -402,9 +484,10 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     /* The frozen do not end by themselves; clearing kills who stays so. */
     if (sb->paused && cgroup_freeze(sb->cgroup, false, &ignored) < 0)
         rc = place_clear(sb->dir, &ignored);
+    fetching_free(sb->fetching);
     session_free(sb->session);
     network_free(sb->network);
-    runtime_stop(sb->runtime, STOP_MS);
+    runtime_stop(sb->runtime, sb->backend->stop_ms);
     /* Without the lock the directory is another's. */
     if (sb->lock >= 0)
         rc = place_clear(sb->dir, err);
@@ -420,37 +503,50 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     free(sb->disk);
     free(sb->workspace);
     free(sb->unenforced);
+    free(sb->docker_socket);
+    free(sb->image_dir);
+    free(sb->mounted);
     free(sb);
     return rc;
 }
 
-const struct sandbox_driver sandbox_oci = {
-    .name = "oci",
-    .create = oci_create,
-    .host_workspace = oci_host_workspace,
-    .host_uid = oci_host_uid,
-    .unenforced = oci_unenforced,
-    .bind_readonly = oci_bind_readonly,
-    .start = oci_start,
-    .listen = oci_listen,
-    .exec = oci_exec,
-    .kill = oci_kill,
-    .commands = oci_commands,
-    .kill_all = oci_kill_all,
-    .pause_output = oci_pause_output,
-    .write_file = oci_write_file,
-    .read_file = oci_read_file,
-    .put_tree = oci_put_tree,
-    .get_tree = oci_get_tree,
-    .list = oci_list,
-    .clear = oci_clear,
-    .stop_files = oci_stop_files,
-    .connect = oci_connect,
-    .send = oci_send,
-    .taken = oci_taken,
-    .disconnect = oci_disconnect,
-    .pause = oci_pause,
-    .usage = oci_usage,
-    .destroy = oci_destroy,
-    .sweep = place_sweep,
+/* ---- the drivers ------------------------------------------------------ */
+
+static const struct backend backend_oci = {
+    .check = check_image,
+    .find = find_runtime,
+    .limit = make_cgroups,
+    .describe = write_bundle,
+    .boot_ms = BOOT_MS,
+    .stop_ms = STOP_MS,
 };
+
+static int oci_create(const struct sandbox_spec *spec, struct loop *loop,
+                      struct sandbox **out_sandbox, struct err *err)
+{
+    return create(spec, &backend_oci, loop, out_sandbox, err);
+}
+
+static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
+                         struct sandbox **out_sandbox, struct err *err)
+{
+    return create(spec, &backend_docker, loop, out_sandbox, err);
+}
+
+#define COMMON                                                                 \
+    .host_workspace = oci_host_workspace, .host_uid = oci_host_uid,            \
+    .unenforced = oci_unenforced, .bind_readonly = oci_bind_readonly,          \
+    .start = oci_start, .listen = oci_listen, .exec = oci_exec,                \
+    .kill = oci_kill, .commands = oci_commands, .kill_all = oci_kill_all,      \
+    .pause_output = oci_pause_output, .write_file = oci_write_file,            \
+    .read_file = oci_read_file, .put_tree = oci_put_tree,                      \
+    .get_tree = oci_get_tree, .list = oci_list, .clear = oci_clear,            \
+    .stop_files = oci_stop_files, .connect = oci_connect, .send = oci_send,    \
+    .taken = oci_taken, .disconnect = oci_disconnect, .pause = oci_pause,      \
+    .usage = oci_usage, .destroy = oci_destroy
+
+const struct sandbox_driver sandbox_oci = {
+    .name = "oci", .create = oci_create, .sweep = place_sweep, COMMON};
+
+const struct sandbox_driver sandbox_docker = {
+    .name = "docker", .create = docker_create, .sweep = docker_sweep, COMMON};

@@ -1,4 +1,4 @@
-/* worker/sandbox/oci.h - a sandbox of crun or runc; for oci*.c alone. */
+/* worker/sandbox/oci.h - a sandbox and its drivers' parts, for them alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_SANDBOX_OCI_H
 #define WORKER_SANDBOX_OCI_H
@@ -8,7 +8,35 @@
 #include "worker/sandbox/runtime.h"
 #include "worker/sandbox/session.h"
 
+/*
+ * What is different between the drivers: how pid 1 comes to be inside. All
+ * else is oci.c's, for both.
+ */
+struct backend {
+    /* Refuse what it cannot do, before anything is made. */
+    int (*check)(const struct sandbox_spec *spec, struct err *err);
+    /* Set sb->program; we are in mounts of our own already. */
+    int (*find)(struct sandbox *sb, const struct sandbox_spec *spec,
+                struct err *err);
+    /* Make the limits, and add those that are not enforced; there is a disk. */
+    int (*limit)(struct sandbox *sb, const struct sandbox_spec *spec,
+                 struct err *err);
+    /* Write what the runtime reads, and its command line if it is no OCI
+     * runtime. */
+    int (*describe)(struct sandbox *sb, struct strv *out_command,
+                    struct err *err);
+    /* What is to be done from outside once there is pid 1; NULL: nothing. */
+    int (*adopt)(struct sandbox *sb, pid_t pid, struct err *err);
+    int64_t boot_ms;
+    int64_t stop_ms; /* what the runtime may take to clean up */
+};
+
+extern const struct backend backend_docker;
+/* sandbox_driver.sweep */
+int docker_sweep(const char *state_dir, unsigned *out_swept, struct err *err);
+
 struct sandbox {
+    const struct backend *backend;
     struct loop *loop; /* borrowed */
     char *id;          /* owned, like all strings here */
     char *image;
@@ -19,13 +47,20 @@ struct sandbox {
     char *disk;
     char *workspace;
     char *unenforced;
-    int lock; /* on dir */
+    char *docker_socket; /* NULL: not of docker */
+    char *image_dir;     /* where fetched images are; NULL: nowhere */
+    char *mounted;       /* tree of one that was fetched, or NULL */
+    int lock;            /* on dir */
     bool rootless;
     bool paused;
+    bool begun; /* start was called */
     enum sandbox_network wants;
     unsigned pids;
+    unsigned cpu_millis;
+    uint64_t memory_bytes;
     struct strv binds;         /* host path, path inside, … */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
+    struct fetching *fetching; /* owned; NULL but for such images */
     struct runtime *runtime;   /* owned; NULL before start */
     struct session *session;   /* the same */
     struct network *network;   /* the same; NULL without */

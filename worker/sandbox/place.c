@@ -3,6 +3,7 @@
 #include "worker/sandbox/place.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "worker/sandbox/cgroup.h"
 #include "worker/sandbox/disk.h"
 
@@ -19,6 +20,7 @@
 #define RECORD_MAX ((size_t)64 << 10)
 #define REMOVE_MS  5000
 #define TAKE_TRIES 5
+#define ENGINE_MS  30000
 
 bool place_is_id(const char *id)
 {
@@ -73,6 +75,26 @@ int place_take(const char *state_dir, const char *id, char **out_dir,
     return err_set(err, ERR_TRANSIENT, "cannot take '%s'", dir);
 }
 
+/* What a dead process made in a Docker Engine. */
+static int remove_containers(const char *dir, struct err *err)
+{
+    CLEANUP(mem) char *record = xasprintf("%s/" PLACE_DOCKER, dir);
+    CLEANUP(mem) char *client = proc_libexec("docker-client");
+    CLEANUP(mem) char *state_dir = xstrdup(dir);
+    CLEANUP(strbuf) struct strbuf socket = STRBUF_MAX(RECORD_MAX);
+    char *slash = strrchr(state_dir, '/');
+    const char *argv[] = {client, "remove", NULL, state_dir, slash + 1, NULL};
+    struct err ignored;
+
+    *slash = '\0';
+    if (file_read(record, RECORD_MAX - 1, &socket, &ignored) < 0)
+        return 0;
+    argv[2] = socket.data;
+    if (proc_run(argv, ENGINE_MS, NULL, err) < 0)
+        return err_wrap(err, "the container of '%s' is left", dir);
+    return 0;
+}
+
 int place_clear(const char *dir, struct err *err)
 {
     CLEANUP(mem) char *cgroups = xasprintf("%s/cgroups", dir);
@@ -81,6 +103,8 @@ int place_clear(const char *dir, struct err *err)
     CLEANUP(strbuf) struct strbuf record = STRBUF_MAX(RECORD_MAX);
     struct err ignored;
 
+    if (remove_containers(dir, err) < 0)
+        return -1;
     if (file_read(cgroups, RECORD_MAX - 1, &record, &ignored) == 0 &&
         cgroup_remove_recorded(record.data, REMOVE_MS, err) < 0)
         return -1;

@@ -10,9 +10,12 @@
 /*
  * <state_dir>/<id>/        flock'ed by the process that owns the sandbox
  *   cgroups                its cgroups, one a line, before they are made
+ *   docker                 the socket of an engine that has its container
  *   run/                   mount point, visible to that process alone
  * Everything else lives in memory and in mounts that die with the process.
  */
+
+#define PLACE_DOCKER "docker"
 
 /**
  * Make and lock the directory of `id`; what a dead process left there is

@@ -3,6 +3,7 @@
 #include "worker/sandbox/rootfs.h"
 
 #include "base/fd.h"
+#include "worker/sandbox/etc.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/image.h"
 #include "worker/sandbox/mounts.h"
@@ -16,20 +17,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ETC_MAX ((size_t)1 << 20)
-
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
     "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
     "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
 
 /* Where the disk's directories appear. */
-static const struct {
-    const char *name, *inside;
-} disk_dirs[] = {{"workspace", "workspace"},
-                 {"home", "home/berth"},
-                 {"tmp", "tmp"},
-                 {"vartmp", "var/tmp"}};
+const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS] = {{"workspace", "workspace"},
+                                                    {"home", "home/berth"},
+                                                    {"tmp", "tmp"},
+                                                    {"vartmp", "var/tmp"}};
 
 /* ---- checking --------------------------------------------------------- */
 
@@ -64,79 +61,6 @@ int rootfs_check_target(const char *inside, struct err *err)
     return 0;
 }
 
-/* ---- files in /etc ---------------------------------------------------- */
-
-static int put(const char *skel, const char *name, const char *text,
-               struct err *err)
-{
-    CLEANUP(mem) char *path = xasprintf("%s/etc/%s", skel, name);
-
-    return file_write(path, text, strlen(text), 0644, err);
-}
-
-/* The image's own list, but for whoever has our name or number. */
-static void add_others(int image, const char *name, struct strbuf *out)
-{
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(ETC_MAX);
-    CLEANUP(fd) int fd = image_open_inside(image, name, O_RDONLY | O_NONBLOCK);
-    struct stat st;
-    struct err ignored;
-    char *save = NULL;
-
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        fd_read_all(fd, &text, &ignored) < 0)
-        return;
-    for (char *line = strtok_r(text.data, "\n", &save); line;
-         line = strtok_r(NULL, "\n", &save)) {
-        const char *second = strchr(line, ':');
-        const char *id = second ? strchr(second + 1, ':') : NULL;
-
-        if (id && strncmp(line, "berth:", 6) != 0 &&
-            strncmp(id, ":1000:", 6) != 0)
-            strbuf_addf(out, "%s\n", line);
-    }
-}
-
-static int put_users(const char *skel, int image, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf passwd = STRBUF_MAX(ETC_MAX);
-    CLEANUP(strbuf) struct strbuf group = STRBUF_MAX(ETC_MAX);
-
-    strbuf_adds(&passwd, "berth:x:1000:1000:berth:" SANDBOX_HOME ":/bin/sh\n");
-    strbuf_adds(&group, "berth:x:1000:\n");
-    if (image < 0) {
-        strbuf_adds(&passwd, "root:x:0:0:root:/:/bin/sh\n"
-                             "nobody:x:65534:65534:nobody:/:/bin/false\n");
-        strbuf_adds(&group, "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
-    } else {
-        add_others(image, "etc/passwd", &passwd);
-        add_others(image, "etc/group", &group);
-    }
-    if (put(skel, "passwd", passwd.data, err) < 0)
-        return -1;
-    return put(skel, "group", group.data, err);
-}
-
-static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
-                   struct err *err)
-{
-    bool full = spec->network == SANDBOX_NETWORK_FULL;
-
-    if (put_users(skel, image, err) < 0 ||
-        put(skel, "hostname", "berth\n", err) < 0 ||
-        put(skel, "hosts",
-            "127.0.0.1 localhost berth\n::1 localhost ip6-localhost\n",
-            err) < 0 ||
-        put(skel, "nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files dns\n"
-            "services: files\nprotocols: files\n",
-            err) < 0)
-        return -1;
-    /* slirp4netns answers names there. */
-    return put(skel, "resolv.conf",
-               full ? "nameserver 10.0.2.3\noptions timeout:5\n" : "", err);
-}
-
 /* ---- assembling ------------------------------------------------------- */
 
 static int touch(const char *path, struct err *err)
@@ -148,8 +72,7 @@ static int touch(const char *path, struct err *err)
     return 0;
 }
 
-/* A place to mount `source` on: a directory or an empty file. */
-static int make_target(const char *source, const char *target, struct err *err)
+int rootfs_make_target(const char *source, const char *target, struct err *err)
 {
     CLEANUP(mem) char *parent = xstrdup(target);
     struct stat st;
@@ -164,25 +87,28 @@ static int make_target(const char *source, const char *target, struct err *err)
     return touch(target, err);
 }
 
-/* Binds below a directory of the disk get their place there. */
-static char *target_of(const struct rootfs_spec *spec, const char *skel,
-                       const char *inside)
+char *rootfs_target(const char *disk_dir, const char *top, const char *inside)
 {
-    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
-        size_t len = strlen(disk_dirs[i].inside);
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
+        size_t len = strlen(rootfs_dirs[i].inside);
 
-        if (strncmp(inside + 1, disk_dirs[i].inside, len) == 0 &&
+        if (strncmp(inside + 1, rootfs_dirs[i].inside, len) == 0 &&
             inside[1 + len] == '/')
-            return xasprintf("%s/%s%s", spec->disk_dir, disk_dirs[i].name,
+            return xasprintf("%s/%s%s", disk_dir, rootfs_dirs[i].name,
                              inside + 1 + len);
     }
-    return xasprintf("%s%s", skel, inside);
+    return xasprintf("%s%s", top, inside);
 }
 
 static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
                          int image, const struct hostenv *env, struct err *err)
 {
     CLEANUP(mem) char *agent = xasprintf("%s/.berth/agent", skel);
+    CLEANUP(mem) char *own_etc = xasprintf("%s/etc", skel);
+    const struct etc_spec etc = {.dir = own_etc,
+                                 .image = image,
+                                 .network =
+                                     spec->network == SANDBOX_NETWORK_FULL};
 
     if (dir_make(skel, 0755, err) < 0)
         return -1;
@@ -192,19 +118,20 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
         if (mkdir(dir, 0755) < 0)
             return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
     }
-    if (put_etc(skel, spec, image, err) < 0 || touch(agent, err) < 0)
+    if (etc_write(&etc, err) < 0 || touch(agent, err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++) {
         CLEANUP(mem) char *to = xasprintf("%s%s", skel, env->targets.items[i]);
 
-        if (make_target(env->sources.items[i], to, err) < 0)
+        if (rootfs_make_target(env->sources.items[i], to, err) < 0)
             return -1;
     }
     for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2) {
         CLEANUP(mem)
-        char *to = target_of(spec, skel, spec->binds->items[i + 1]);
+        char *to =
+            rootfs_target(spec->disk_dir, skel, spec->binds->items[i + 1]);
 
-        if (make_target(spec->binds->items[i], to, err) < 0)
+        if (rootfs_make_target(spec->binds->items[i], to, err) < 0)
             return -1;
     }
     return 0;
@@ -247,11 +174,11 @@ static int bind_below(const char *root, const char *source, const char *inside,
 static int bind_all(const struct rootfs_spec *spec, const char *root,
                     const struct hostenv *env, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
         CLEANUP(mem)
-        char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
+        char *from = xasprintf("%s/%s", spec->disk_dir, rootfs_dirs[i].name);
 
-        if (bind_below(root, from, disk_dirs[i].inside, false, err) < 0)
+        if (bind_below(root, from, rootfs_dirs[i].inside, false, err) < 0)
             return -1;
     }
     if (bind_below(root, spec->agent, ".berth/agent", true, err) < 0)
@@ -278,8 +205,13 @@ int rootfs_build(const struct rootfs_spec *spec, char **out_root,
     CLEANUP(hostenv) struct hostenv env = {0};
     CLEANUP(fd) int image = -1;
 
-    if (!host && image_open(spec->image, spec->state_dir, &image, err) < 0)
+    if (spec->mounted) {
+        if (image_open_own(spec->mounted, spec->image, &image, err) < 0)
+            return -1;
+    } else if (!host &&
+               image_open(spec->image, spec->state_dir, &image, err) < 0) {
         return -1;
+    }
     hostenv_fill(spec->image, spec->network, &env);
     if (make_skeleton(spec, skel, image, &env, err) < 0)
         return -1;

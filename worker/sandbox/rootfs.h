@@ -8,6 +8,7 @@
 /** All borrowed, for the duration of the call. */
 struct rootfs_spec {
     const char *image;        /* as in struct sandbox_spec */
+    const char *mounted;      /* its tree, if it was fetched; or NULL */
     const char *state_dir;    /* the same */
     const char *run_dir;      /* a private tmpfs: skel and root are made here */
     const char *disk_dir;     /* with workspace, home, tmp and vartmp */
@@ -30,6 +31,24 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
  */
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
+
+/** The directories of the disk: their names there, and where they are inside
+ * (without the first '/'). */
+struct rootfs_dir {
+    const char *name, *inside;
+};
+#define ROOTFS_DIRS 4
+extern const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS];
+
+/**
+ * Where `inside` is before all is mounted: in a directory of the disk, or below
+ * `top`. Owned by the caller.
+ */
+MUST_USE char *rootfs_target(const char *disk_dir, const char *top,
+                             const char *inside);
+/** A place to mount `source` on: a directory or an empty file. */
+MUST_USE int rootfs_make_target(const char *source, const char *target,
+                                struct err *err);
 
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);

@@ -21,6 +21,7 @@ struct runtime {
     int output;                                /* owned: its stderr */
     struct loop_source *child, *output_source; /* borrowed from the loop */
     struct strbuf text;
+    bool is_oci;
     void (*on_end)(void *arg, const struct err *err);
     void *arg;
 };
@@ -91,11 +92,19 @@ static void on_child(void *arg, pid_t pid UNUSED, int status)
         (void)err_set(&err, ERR_TRANSIENT,
                       "the sandbox's runtime was killed by signal %d",
                       WTERMSIG(status));
+    else if (!rt->is_oci && WEXITSTATUS(status) == RUNTIME_EXIT_USER)
+        (void)err_set(&err, ERR_USER, "%.900s", words);
     else
         (void)err_set(&err, ERR_TRANSIENT,
                       "the sandbox's runtime ended with %d%s%.600s",
                       WEXITSTATUS(status), *words ? ": " : "", words);
     rt->on_end(rt->arg, &err);
+}
+
+static void add_all(struct strv *argv, const struct strv *words)
+{
+    for (size_t i = 0; words && i < words->count; i++)
+        strv_add(argv, words->items[i]);
 }
 
 static void fill_command(const struct runtime_spec *spec, struct strv *argv)
@@ -104,9 +113,12 @@ static void fill_command(const struct runtime_spec *spec, struct strv *argv)
 
     strv_add(argv, launch);
     strv_addf(argv, "%d", (int)getpid());
-    for (size_t i = 0; spec->join && i < spec->join->count; i++)
-        strv_add(argv, spec->join->items[i]);
+    add_all(argv, spec->join);
     strv_add(argv, "--");
+    if (spec->command) {
+        add_all(argv, spec->command);
+        return;
+    }
     strv_add(argv, spec->program);
     strv_addf(argv, "--root=%s/state", spec->run_dir);
     if (runtime_leaves_cgroups(spec->program))
@@ -159,6 +171,7 @@ int runtime_start(struct loop *loop, const struct runtime_spec *spec,
     rt->run_dir = xstrdup(spec->run_dir);
     rt->output = -1;
     rt->text = (struct strbuf)STRBUF_MAX(OUTPUT_MAX);
+    rt->is_oci = !spec->command;
     rt->on_end = spec->on_end;
     rt->arg = spec->arg;
     if (spawn(rt, spec, &to, &from, err) < 0 ||

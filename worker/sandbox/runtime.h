@@ -17,12 +17,18 @@ MUST_USE int runtime_find(const char *wanted, char **out_program,
 /** Whether it can stay out of cgroups (crun), or makes one of its own. */
 bool runtime_leaves_cgroups(const char *program);
 
+#define RUNTIME_EXIT_USER 65 /* EX_DATAERR of sysexits.h */
+
 /** All borrowed, for the duration of the call. */
 struct runtime_spec {
     const char *program;
     const char *id;
     const char *run_dir;     /* holds config.json; state and pid go there */
     const struct strv *join; /* cgroup files */
+    /* In place of an OCI runtime's command line: a program that behaves like
+     * one, but ends with RUNTIME_EXIT_USER for what is the job's fault. NULL:
+     * `program` is an OCI runtime. */
+    const struct strv *command;
     /** Called from the loop when the runtime's process ended unasked. */
     void (*on_end)(void *arg, const struct err *err);
     void *arg;

@@ -31,8 +31,12 @@ struct sandbox_spec {
     const char *id;        /* job id + epoch: [a-z0-9-], at most 96 bytes */
     const char *state_dir; /* <state>/sandboxes: one directory a sandbox */
     const char *image;     /* "host", or the absolute path of a rootfs, which
-                              image.h looks at */
-    const char *runtime;   /* a path or name: crun, runc, runsc; NULL: find */
+                              image.h looks at; docker: "docker://NAME". oci: also
+                              that, and     "oci:DIR[:TAG]": fetched by start */
+    const char *image_dir; /* where those are kept; NULL: there are none */
+    const char *runtime;   /* a path or name: crun, runc, runsc; NULL: find.
+                              docker: a name that the engine knows */
+    const char *docker_socket; /* docker: NULL: /run/docker.sock */
     enum sandbox_network network;
     unsigned cpu_millis; /* 1000 = one vCPU */
     uint64_t memory_bytes;
@@ -307,5 +311,12 @@ struct sandbox_driver {
 
 /** crun or runc (or what `runtime` names) with a bundle of ours. */
 extern const struct sandbox_driver sandbox_oci;
+/**
+ * The Docker Engine of this host, by libexec/berth/docker-client. Its images
+ * are "docker://NAME", which it fetches when it lacks them; disk, network and
+ * agent are the same as with sandbox_oci, and so are the uids, which the engine
+ * has to be set up for (userns-remap). For root alone.
+ */
+extern const struct sandbox_driver sandbox_docker;
 
 #endif

@@ -246,7 +246,7 @@ static const struct {
     {"sandbox: {network: [10.0.0.1]}", 1, 21, "by name", NULL},
     {"sandbox: {network: [\"https://a.b/c\"]}", 1, 21, "stands alone", NULL},
     {"sandbox: {network: [[a.b]]}", 1, 21, "a string", NULL},
-    {"sandbox: {image: hst}", 1, 18, "names of OCI images", "host"},
+    {"sandbox: {image: hst}", 1, 18, "oci:DIRECTORY or docker://NAME", "host"},
     {"sandbox: {instance_type: standard_1}", 1, 26, "not one of", "standard-1"},
     {"env: {BERTH_X: y}", 1, 7, "set by berth", NULL},
     {"env: {A: \"x ${{ brnch }}\"}", 1, 17, "unknown context 'brnch'",

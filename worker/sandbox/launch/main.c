@@ -2,15 +2,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -19,6 +24,12 @@
  * Writes "0" (this process) to each FILE, a `tasks` or `cgroup.procs`, so that
  * the program is inside from its first instruction: on v1 a process that moves
  * itself costs 0.1 ms, one that is moved 10. Dies with PARENT, its pid.
+ *
+ * launch --graft INIT AGENT [SOURCE TARGET ro|rw]…
+ *
+ * Mounts each SOURCE, a file or directory that we see, at TARGET in the mount
+ * namespace of INIT, which has to run the program AGENT: nosuid, nodev and, if
+ * asked, read-only, with all that is mounted below it.
  *
  * launch --tame RUNTIME INIT
  *
@@ -178,6 +189,85 @@ static int listen_inside(const char *init, const char *port)
     return send_socket(STDERR_FILENO, fd) < 0 ? fail("cannot answer") : 0;
 }
 
+/* ---- mounting in another's mounts -------------------------------------- */
+
+#define GRAFTS_MAX 128
+
+static int take(const char *source, bool readonly)
+{
+    struct mount_attr attr = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                    (readonly ? (uint64_t)MOUNT_ATTR_RDONLY : 0),
+        .propagation = MS_PRIVATE,
+    };
+    int fd = open_tree(AT_FDCWD, source,
+                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+                                sizeof(attr)) < 0)
+        return -1;
+    return fd;
+}
+
+/* Its links may lead anywhere, but not out of it. */
+static int put_mount(int root, int tree, const char *target)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = syscall(SYS_openat2, root, target, &how, sizeof(how));
+
+    if (fd < 0)
+        return -1;
+    return move_mount(tree, "", (int)fd, "",
+                      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/* Its mount namespace, if it is who it has to be: the number of a process that
+ * has ended may be another's. */
+static int open_mounts(const char *init, const char *agent)
+{
+    struct stat ours, its;
+    char path[64];
+    int process, mounts;
+
+    (void)snprintf(path, sizeof(path), "/proc/%s", init);
+    process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0)
+        return -1;
+    mounts = openat(process, "ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (mounts < 0 || stat(agent, &ours) < 0 ||
+        fstatat(process, "exe", &its, 0) < 0)
+        return -1;
+    if (ours.st_dev == its.st_dev && ours.st_ino == its.st_ino)
+        return mounts;
+    errno = ESRCH;
+    return -1;
+}
+
+static int graft(int count, char **grafts, const char *init, const char *agent)
+{
+    int trees[GRAFTS_MAX], mounts = open_mounts(init, agent), root;
+
+    if (mounts < 0)
+        return fail("this is not the sandbox's pid 1 on this host");
+    if (count % 3 || count > 3 * GRAFTS_MAX)
+        return 2;
+    for (int i = 0; i < count; i += 3) {
+        trees[i / 3] = take(grafts[i], strcmp(grafts[i + 2], "rw") != 0);
+        if (trees[i / 3] < 0)
+            return fail(grafts[i]);
+    }
+    if (setns(mounts, CLONE_NEWNS) < 0)
+        return fail("cannot join the sandbox's mounts");
+    root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < count; i += 3)
+        if (put_mount(root, trees[i / 3], grafts[i + 1]) < 0)
+            return fail(grafts[i + 1]);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     int i;
@@ -186,10 +276,14 @@ int main(int argc, char **argv)
         return tame(argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "--listen") == 0)
         return listen_inside(argv[2], argv[3]);
+    /* Nothing that runs at exit may find its files in the sandbox's. */
+    if (argc >= 4 && strcmp(argv[1], "--graft") == 0)
+        _exit(graft(argc - 4, argv + 4, argv[2], argv[3]));
 
     if (argc < 4) {
         (void)fprintf(stderr,
                       "usage: launch PARENT [FILE...] -- PROGRAM [ARG...]\n"
+                      "       launch --graft INIT AGENT [SOURCE TARGET ro|rw]\n"
                       "       launch --tame RUNTIME INIT\n"
                       "       launch --listen INIT PORT\n");
         return 2;

@@ -90,8 +90,9 @@ static void check(const char *network, const char *more,
         fail_msg("%s", err.msg);
 }
 
-#define FORK     "\"trust\": \"fork\","
-#define NARROWED "\"gateway\": {\"fork_hosts\": [\"npm\"]},"
+#define FORK          "\"trust\": \"fork\","
+#define RUNTIME(path) "\"runtime\": \"" path "\","
+#define NARROWED      "\"gateway\": {\"fork_hosts\": [\"npm\"]},"
 
 /* Where a list cannot be held to, it is refused, never open. */
 static void test_check(void **state UNUSED)
@@ -104,6 +105,10 @@ static void test_check(void **state UNUSED)
     check("\"none\"", FORK NARROWED, &sandbox_oci, NULL);
     check("[\"npm\"]", FORK NARROWED, &sandbox_oci, NULL);
     check("[\"npm\"]", "", &deaf, "'kata' cannot");
+    check("[\"npm\"]", RUNTIME("/usr/bin/runc"), &sandbox_oci, NULL);
+    check("[\"npm\"]", RUNTIME("/usr/bin/runsc"), &sandbox_oci,
+          "'/usr/bin/runsc' cannot");
+    check("\"full\"", RUNTIME("/usr/bin/runsc"), &sandbox_oci, NULL);
     check("\"full\"", "", &deaf, NULL);
 }
 

@@ -41,7 +41,36 @@ struct box {
     struct strbuf file;
 };
 
+/*
+ * The suite is the same for every driver. Of the environment:
+ *   BOX_DRIVER   oci (the default) or docker
+ *   BOX_RUNTIME  crun, runc …; unset: as found
+ *   BOX_IMAGE    unset: host
+ *   BOX_SOCKET   of the Docker Engine
+ */
 static char box_state[PATH_MAX];
+UNUSED static const struct sandbox_driver *box_driver = &sandbox_oci;
+
+UNUSED static bool box_is_docker(void)
+{
+    const char *driver = getenv("BOX_DRIVER");
+
+    return driver && strcmp(driver, "docker") == 0;
+}
+
+UNUSED static const char *box_runtime(void)
+{
+    const char *runtime = getenv("BOX_RUNTIME");
+
+    return runtime ? runtime : "";
+}
+
+UNUSED static const char *box_image(void)
+{
+    const char *image = getenv("BOX_IMAGE");
+
+    return image ? image : "host";
+}
 
 UNUSED static void box_started(void *arg, const struct err *err)
 {
@@ -107,8 +136,9 @@ UNUSED static struct sandbox_spec box_spec(const char *id)
     return (struct sandbox_spec){
         .id = id,
         .state_dir = box_state,
-        .image = "host",
+        .image = box_image(),
         .runtime = getenv("BOX_RUNTIME"),
+        .docker_socket = getenv("BOX_SOCKET"),
         .network = SANDBOX_NETWORK_NONE,
         .cpu_millis = 2000,
         .memory_bytes = 256 * MIB,
@@ -127,7 +157,7 @@ UNUSED static void box_create(struct box *b, const struct sandbox_spec *spec)
     b->file = (struct strbuf)STRBUF_MAX(32 * MIB);
     hostenv_fill(spec->image, spec->network, &b->env);
     assert_int_equal(loop_new(&b->loop, &err), 0);
-    if (sandbox_oci.create(spec, b->loop, &b->sandbox, &err) < 0)
+    if (box_driver->create(spec, b->loop, &b->sandbox, &err) < 0)
         fail_msg("create: %s", err.msg);
 }
 
@@ -135,7 +165,7 @@ UNUSED static void box_start(struct box *b)
 {
     struct err err = {0};
 
-    if (sandbox_oci.start(b->sandbox, box_started, box_lost, b, &err) < 0)
+    if (box_driver->start(b->sandbox, box_started, box_lost, b, &err) < 0)
         fail_msg("start: %s", err.msg);
     if (!box_wait(b, &b->started, BOX_LIMIT_MS) || b->err.kind != ERR_NONE)
         fail_msg("started: %s", b->err.msg);
@@ -151,7 +181,7 @@ UNUSED static void box_close(struct box *b)
 {
     struct err err = {0};
 
-    if (sandbox_oci.destroy(b->sandbox, &err) < 0)
+    if (box_driver->destroy(b->sandbox, &err) < 0)
         fail_msg("destroy: %s", err.msg);
     hostenv_clear(&b->env);
     strbuf_clear(&b->out);
@@ -187,7 +217,7 @@ UNUSED static void box_begin(struct box *b, const struct sandbox_exec *exec)
     b->total = 0;
     strbuf_cut(&b->out, 0);
     strbuf_cut(&b->both, 0);
-    if (sandbox_oci.exec(b->sandbox, exec, &id, &err) < 0)
+    if (box_driver->exec(b->sandbox, exec, &id, &err) < 0)
         fail_msg("exec: %s", err.msg);
 }
 
@@ -230,7 +260,7 @@ UNUSED static int box_write(struct box *b, const char *path, const char *text)
     struct err err = {0};
 
     return box_done(b,
-                    sandbox_oci.write_file(b->sandbox, path, text, strlen(text),
+                    box_driver->write_file(b->sandbox, path, text, strlen(text),
                                            0640, box_filed, b, &err),
                     &err);
 }
@@ -240,7 +270,7 @@ UNUSED static int box_read(struct box *b, const char *path, size_t max)
     struct err err = {0};
 
     return box_done(
-        b, sandbox_oci.read_file(b->sandbox, path, max, box_filed, b, &err),
+        b, box_driver->read_file(b->sandbox, path, max, box_filed, b, &err),
         &err);
 }
 
@@ -251,6 +281,8 @@ UNUSED static int box_setup(void **state UNUSED)
     char *libexec;
     const char *tmp = getenv("TEST_TMP");
 
+    if (box_is_docker())
+        box_driver = &sandbox_docker;
     if (!getenv("BERTH_LIBEXEC")) {
         assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
         *strstr(self, "/tests/unit/") = '\0';
@@ -277,6 +309,20 @@ UNUSED static bool box_can(void)
 {
     return geteuid() == 0 && (proc_in_path("crun") || proc_in_path("runc"));
 }
+
+/* What holds for one driver only, or needs what only image `host` has. */
+#define ONLY(condition, why)                                                   \
+    do {                                                                       \
+        if (!(condition)) {                                                    \
+            print_message("# %s\n", why);                                      \
+            skip();                                                            \
+        }                                                                      \
+    } while (0)
+#define ONLY_OCI() ONLY(!box_is_docker(), "this is about the driver oci")
+#define ONLY_ROOTLESS()                                                        \
+    ONLY(!box_is_docker() && strcmp(box_runtime(), "runc") != 0,               \
+         "an ordinary user's sandboxes need crun")
+#define ONLY_HOST() ONLY(!strcmp(box_image(), "host"), "needs image host")
 
 #define NEED_ROOT()                                                            \
     do {                                                                       \

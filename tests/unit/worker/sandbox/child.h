@@ -34,9 +34,9 @@ UNUSED static void child_open(const struct sandbox_spec *spec)
     child.out = child.both = child.file = (struct strbuf)STRBUF_INIT;
     hostenv_fill(spec->image, spec->network, &child.env);
     CHECK(loop_new(&child.loop, &err) == 0);
-    CHECK(sandbox_oci.create(spec, child.loop, &child.sandbox, &child.err) ==
+    CHECK(box_driver->create(spec, child.loop, &child.sandbox, &child.err) ==
           0);
-    CHECK(sandbox_oci.start(child.sandbox, box_started, box_lost, &child,
+    CHECK(box_driver->start(child.sandbox, box_started, box_lost, &child,
                             &child.err) == 0);
     CHECK(box_wait(&child, &child.started, 30000));
     CHECK(child.err.kind == ERR_NONE);
@@ -52,14 +52,14 @@ UNUSED static int child_run(const char *script)
     child.over = false;
     strbuf_cut(&child.out, 0);
     strbuf_cut(&child.both, 0);
-    CHECK(sandbox_oci.exec(child.sandbox, &exec, &id, &err) == 0);
+    CHECK(box_driver->exec(child.sandbox, &exec, &id, &err) == 0);
     CHECK(box_wait(&child, &child.over, 60000));
     return child.end.signal ? 1000 + child.end.signal : child.end.code;
 }
 
 UNUSED static void child_close(void)
 {
-    CHECK(sandbox_oci.destroy(child.sandbox, &child.err) == 0);
+    CHECK(box_driver->destroy(child.sandbox, &child.err) == 0);
     hostenv_clear(&child.env);
     strbuf_clear(&child.out);
     strbuf_clear(&child.both);

@@ -119,7 +119,7 @@ static void test_memory_of_tmpfs(void **state UNUSED)
     box_open(&b, &spec);
     assert_int_not_equal(
         box_run(&b, "head -c 200000000 /dev/zero > /dev/shm/x"), 0);
-    sandbox_oci.usage(b.sandbox, &usage);
+    box_driver->usage(b.sandbox, &usage);
     assert_true(usage.oom_kills > 0);
     box_close(&b);
 }

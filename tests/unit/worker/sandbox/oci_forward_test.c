@@ -55,7 +55,7 @@ static struct strbuf out = STRBUF_INIT;
 static int open_shared(void **state)
 {
     struct sandbox_spec spec = box_spec("forward");
-    struct forward_spec forwarded = {.driver = &sandbox_oci, .port = 8080};
+    struct forward_spec forwarded = {.driver = box_driver, .port = 8080};
     const char *argv[4];
     struct sandbox_exec exec;
     struct err err = {0};
@@ -67,7 +67,7 @@ static int open_shared(void **state)
     service = shared;
     service.out = service.both = (struct strbuf)STRBUF_INIT;
     exec = box_sh(&service, argv, server);
-    assert_int_equal(sandbox_oci.exec(shared.sandbox, &exec, &command, &err),
+    assert_int_equal(box_driver->exec(shared.sandbox, &exec, &command, &err),
                      0);
     while (!strstr(service.out.data, "up"))
         assert_false(box_wait(&shared, &service.over, 20));
@@ -147,7 +147,7 @@ static void test_token(void **state UNUSED)
 static void test_nobody_listens(void **state UNUSED)
 {
     struct forward_spec spec = {.loop = shared.loop,
-                                .driver = &sandbox_oci,
+                                .driver = box_driver,
                                 .sandbox = shared.sandbox,
                                 .port = 9};
     CLEANUP(forward) struct forward *nothing = NULL;
@@ -166,7 +166,7 @@ static void test_nobody_listens(void **state UNUSED)
 static void test_gone(void **state UNUSED)
 {
     NEED_ROOT();
-    sandbox_oci.kill(shared.sandbox, command, SIGKILL);
+    box_driver->kill(shared.sandbox, command, SIGKILL);
     assert_true(box_wait(&shared, &service.over, 5000));
     assert_non_null(
         strstr(client_says("curl -sS --noproxy '*' \"$1\""), "refused"));

@@ -83,7 +83,7 @@ static void crash(void)
     child_open(&spec);
     exec = box_sh(&child, argv,
                   "setsid sleep 1000 & trap '' TERM HUP; echo up; sleep 1000");
-    CHECK(sandbox_oci.exec(child.sandbox, &exec, &id, &err) == 0);
+    CHECK(box_driver->exec(child.sandbox, &exec, &id, &err) == 0);
     while (!child.both.len)
         (void)box_wait(&child, &child.over, 50);
     while (file_read(path, 32, &pid, &err) < 0 || !pid.len)
@@ -107,18 +107,18 @@ static void crash_and_sweep(void)
     assert_true(read(tell[0], &init, sizeof(init)) == sizeof(init));
     assert_int_equal(kill(init, 0), 0);
     /* A live one is let alone. */
-    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(box_driver->sweep(box_state, &swept, &err), 0);
     assert_int_equal(swept, 0);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(box_driver->sweep(box_state, &swept, &err), 0);
     assert_int_equal(swept, 1);
     assert_gone(init);
     assert_no_loop_device();
     assert_no_cgroup("crash");
     assert_false(file_has("/proc/self/mountinfo", box_state));
     /* Idempotent, and the directory is empty (the teardown looks). */
-    assert_int_equal(sandbox_oci.sweep(box_state, &swept, &err), 0);
+    assert_int_equal(box_driver->sweep(box_state, &swept, &err), 0);
     assert_int_equal(swept, 0);
     fd_close(&tell[0]);
     fd_close(&tell[1]);
@@ -166,7 +166,7 @@ static void use_runc(void)
     CHECK(child_run("unshare -U true") != 0);
     CHECK(child_run("exec python3 -c 'x=bytearray(500<<20)'") ==
           1000 + SIGKILL);
-    sandbox_oci.usage(child.sandbox, &usage);
+    box_driver->usage(child.sandbox, &usage);
     CHECK(usage.oom_kills >= 1);
     CHECK(usage.memory_peak_bytes > 50 * MIB);
     CHECK(usage.cpu_ms > 0);
@@ -200,8 +200,8 @@ static void use_as_nobody(void)
     spec.state_dir = dir;
     spec.disk_bytes = 64 * MIB;
     child_open(&spec);
-    CHECK(sandbox_oci.host_uid(child.sandbox) == NOBODY);
-    CHECK(!strcmp(sandbox_oci.unenforced(child.sandbox), "memory, cpu"));
+    CHECK(box_driver->host_uid(child.sandbox) == NOBODY);
+    CHECK(!strcmp(box_driver->unenforced(child.sandbox), "memory, cpu"));
     CHECK(child_run("id -u; awk '/^Cap|^NoNew|^Seccomp:/ { print $2 }' "
                     "/proc/self/status | sort -u") == 0);
     CHECK(!strcmp(child.out.data, "1000\n0000000000000000\n1\n2\n"));
@@ -223,6 +223,7 @@ static void test_rootless(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
+    ONLY_ROOTLESS();
     if (!proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/nobody-state", box_state);
@@ -246,7 +247,7 @@ static void use_without_loop_devices(void)
           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
           mount("/dev/null", "/dev/loop-control", NULL, MS_BIND, NULL) == 0);
     child_open(&spec);
-    CHECK(strstr(sandbox_oci.unenforced(child.sandbox), "disk apart"));
+    CHECK(strstr(box_driver->unenforced(child.sandbox), "disk apart"));
     CHECK(child_run("head -c 64000000 /dev/zero > big") != 0);
     CHECK(strstr(child.both.data, "No space left"));
     CHECK(child_run("id -u; stat -c %u .") == 0);
@@ -303,6 +304,7 @@ static void test_rootfs(void **state UNUSED)
     struct stat st;
 
     NEED_ROOT();
+    ONLY_OCI();
     if (access("/bin/busybox", X_OK) < 0) {
         print_message("# needs busybox-static\n");
         skip();
@@ -343,7 +345,7 @@ static void test_closed_state_directory(void **state UNUSED)
     assert_int_equal(mkdir(closed, 0700), 0);
     spec.state_dir = dir;
     assert_int_equal(loop_new(&loop, &err), 0);
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_non_null(strstr(err.msg, "chmod o+x"));
     loop_free(loop);
     assert_int_equal(tree_remove(closed, &err), 0);

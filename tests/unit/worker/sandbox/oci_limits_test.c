@@ -12,7 +12,7 @@ static struct sandbox_usage usage_of(struct box *b)
 {
     struct sandbox_usage usage;
 
-    sandbox_oci.usage(b->sandbox, &usage);
+    box_driver->usage(b->sandbox, &usage);
     return usage;
 }
 
@@ -142,7 +142,7 @@ static void test_fork_bomb(void **state UNUSED)
     exec.on_output = NULL;
     box_begin(&b, &exec);
     assert_false(box_wait(&b, &b.over, 1000));
-    sandbox_oci.kill_all(b.sandbox, SIGKILL);
+    box_driver->kill_all(b.sandbox, SIGKILL);
     assert_true(box_wait(&b, &b.over, 5000));
     assert_int_equal(b.end.signal, SIGKILL);
     /* The agent, this shell, ls, and wc if it was started first; the dead are
@@ -260,7 +260,7 @@ static void test_paused_output(void **state UNUSED)
     box_open(&b, &spec);
     exec = box_sh(&b, argv, "head -c 100000000 /dev/zero");
     box_begin(&b, &exec);
-    sandbox_oci.pause_output(b.sandbox, true);
+    box_driver->pause_output(b.sandbox, true);
     assert_false(box_wait(&b, &b.over, 300));
     held = b.total;
     assert_true(held < 4 * MIB);
@@ -268,7 +268,7 @@ static void test_paused_output(void **state UNUSED)
     assert_true(b.total == held);
     /* The agent is not held back. */
     assert_int_equal(box_write(&b, "/workspace/x", "x"), 0);
-    sandbox_oci.pause_output(b.sandbox, false);
+    box_driver->pause_output(b.sandbox, false);
     assert_true(box_wait(&b, &b.over, BOX_LIMIT_MS));
     assert_int_equal(b.end.code, 0);
     assert_true(b.total == 100000000);
@@ -329,16 +329,16 @@ static void test_signals(void **state UNUSED)
     box_begin(&b, &exec);
     while (!strstr(b.both.data, "up"))
         assert_false(box_wait(&b, &b.over, 50));
-    sandbox_oci.kill_all(b.sandbox, SIGTERM);
+    box_driver->kill_all(b.sandbox, SIGTERM);
     assert_true(box_wait(&b, &b.over, 5000));
     assert_int_equal(b.end.signal, SIGTERM);
     assert_non_null(strstr(b.both.data, "grand"));
     exec = box_sh(&b, argv, "trap '' TERM; setsid sleep 60 & sleep 60");
     box_begin(&b, &exec);
     assert_false(box_wait(&b, &b.over, 200));
-    sandbox_oci.kill_all(b.sandbox, SIGTERM);
+    box_driver->kill_all(b.sandbox, SIGTERM);
     assert_false(box_wait(&b, &b.over, 300));
-    sandbox_oci.kill_all(b.sandbox, SIGKILL);
+    box_driver->kill_all(b.sandbox, SIGKILL);
     assert_true(box_wait(&b, &b.over, 5000));
     assert_int_equal(b.end.signal, SIGKILL);
     assert_int_equal(b.end.code, -1);

@@ -224,6 +224,7 @@ static void test_npm(void **state UNUSED)
     struct err err = {0};
 
     NEED_ROOT();
+    ONLY_HOST();
     if (!proc_in_path("slirp4netns") || !proc_in_path("npm"))
         skip();
     if (proc_run(argv, 30000, NULL, &err) < 0) {
@@ -273,6 +274,7 @@ static void test_rootless_network(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
+    ONLY_ROOTLESS();
     if (!proc_in_path("slirp4netns") || !proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/net-state", box_state);

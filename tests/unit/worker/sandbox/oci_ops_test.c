@@ -94,10 +94,10 @@ static void test_background(void **state UNUSED)
     exec = box_sh(&service, argv,
                   "setsid sh -c 'echo up; sleep 61; :' & sleep 62 & wait");
     service.over = false;
-    assert_int_equal(sandbox_oci.exec(b->sandbox, &exec, &id, &err), 0);
+    assert_int_equal(box_driver->exec(b->sandbox, &exec, &id, &err), 0);
     while (!strstr(service.out.data, "up"))
         assert_false(box_wait(b, &service.over, 20));
-    assert_int_equal(sandbox_oci.commands(b->sandbox, commands, 4), 1);
+    assert_int_equal(box_driver->commands(b->sandbox, commands, 4), 1);
     assert_int_equal(commands[0].id, id);
     assert_string_equal(commands[0].program, "sh");
     assert_true(clock_mono_ms() - commands[0].started_mono_ms < 20000);
@@ -110,12 +110,12 @@ static void test_background(void **state UNUSED)
                                     "pgrep -fx 'sleep 6[12]' | wc -l"),
                         "2\n2");
     assert_false(service.over);
-    sandbox_oci.kill(b->sandbox, id, SIGTERM);
+    box_driver->kill(b->sandbox, id, SIGTERM);
     assert_true(box_wait(b, &service.over, 5000));
     assert_int_equal(service.end.signal, SIGTERM);
-    assert_int_equal(sandbox_oci.commands(b->sandbox, commands, 4), 0);
+    assert_int_equal(box_driver->commands(b->sandbox, commands, 4), 0);
     assert_int_equal(box_run(b, "pgrep sleep"), 1);
-    sandbox_oci.kill(b->sandbox, id, SIGTERM);
+    box_driver->kill(b->sandbox, id, SIGTERM);
     assert_string_equal(box_says(b, "echo here"), "here");
     strbuf_clear(&service.out);
     strbuf_clear(&service.both);
@@ -138,13 +138,13 @@ static void test_deep_family(void **state UNUSED)
                   "echo 'd() { [ $1 -gt 40 ] && sleep 60; setsid -w sh $0 "
                   "$(($1 + 1)); }; d $1' > deep; sh deep 1");
     service.over = false;
-    assert_int_equal(sandbox_oci.exec(b->sandbox, &exec, &id, &err), 0);
+    assert_int_equal(box_driver->exec(b->sandbox, &exec, &id, &err), 0);
     assert_false(box_wait(b, &service.over, 1500));
     before = clock_mono_ms();
     assert_int_equal(box_run(b, "pgrep -x sleep"), 0);
     assert_int_equal(box_run(b, "pgrep -x sleep"), 0);
     assert_true(clock_mono_ms() - before < 2000);
-    sandbox_oci.kill(b->sandbox, id, SIGKILL);
+    box_driver->kill(b->sandbox, id, SIGKILL);
     assert_true(box_wait(b, &service.over, 5000));
     assert_int_equal(box_run(b, "pgrep -x sleep"), 1);
     strbuf_clear(&service.out);
@@ -177,7 +177,7 @@ static void on_list(void *arg, const struct sandbox_entry *entries,
                        entries[i].type == SANDBOX_FILE
                            ? (unsigned long long)entries[i].size_bytes
                            : 0);
-        assert_true(entries[i].changed_ms > INT64_C(1600000000000));
+        assert_true(entries[i].changed_ms > INT64_C(1000000000000));
     }
 }
 
@@ -186,7 +186,7 @@ static void list(struct listing *l, const char *path)
     struct err err = {0};
 
     memset(l, 0, sizeof(*l));
-    assert_int_equal(sandbox_oci.list(shared.sandbox, path, on_list, l, &err),
+    assert_int_equal(box_driver->list(shared.sandbox, path, on_list, l, &err),
                      0);
     assert_true(box_wait(&shared, &l->done, 10000));
 }
@@ -235,7 +235,7 @@ static int get(struct sandbox_tree *tree)
 
     return box_done(
         &shared,
-        sandbox_oci.get_tree(shared.sandbox, tree, box_filed, &shared, &err),
+        box_driver->get_tree(shared.sandbox, tree, box_filed, &shared, &err),
         &err);
 }
 
@@ -340,7 +340,7 @@ static void test_races(void **state UNUSED)
                      0);
     exec = box_sh(&racer, argv, racing);
     racer.over = false;
-    assert_int_equal(sandbox_oci.exec(b->sandbox, &exec, &id, &err), 0);
+    assert_int_equal(box_driver->exec(b->sandbox, &exec, &id, &err), 0);
     (void)box_wait(b, &racer.over, 300);
     for (int i = 0; i < 150; i++) {
         if (box_read(b, "/workspace/race/d/f", 100) == 0) {
@@ -350,7 +350,7 @@ static void test_races(void **state UNUSED)
         (void)box_write(b, "/workspace/race/d/planted", "x");
     }
     assert_false(racer.over);
-    sandbox_oci.kill(b->sandbox, id, SIGKILL);
+    box_driver->kill(b->sandbox, id, SIGKILL);
     assert_true(box_wait(b, &racer.over, 5000));
     /* Else it was no race. */
     assert_true(reads > 0);
@@ -379,7 +379,7 @@ static void test_snapshot(void **state UNUSED)
     struct box *b = &shared;
     CLEANUP(mem) char *dir = host_dir("snapshot");
     struct ending end = {0};
-    struct snapshot_spec spec = {.driver = &sandbox_oci,
+    struct snapshot_spec spec = {.driver = box_driver,
                                  .sandbox = b->sandbox,
                                  .host_dir = dir,
                                  .max_bytes = MIB,
@@ -434,17 +434,17 @@ static void test_pause(void **state UNUSED)
     box_begin(b, &exec);
     while (b->total < 20)
         assert_false(box_wait(b, &b->over, 20));
-    if (sandbox_oci.pause(b->sandbox, true, &err) < 0)
+    if (box_driver->pause(b->sandbox, true, &err) < 0)
         fail_msg("%s", err.msg);
-    assert_int_equal(sandbox_oci.pause(b->sandbox, true, &err), 0);
+    assert_int_equal(box_driver->pause(b->sandbox, true, &err), 0);
     (void)box_wait(b, &b->over, 100);
     b->total = 0;
     assert_false(box_wait(b, &b->over, 500));
     assert_int_equal(b->total, 0);
-    assert_int_equal(sandbox_oci.pause(b->sandbox, false, &err), 0);
+    assert_int_equal(box_driver->pause(b->sandbox, false, &err), 0);
     assert_false(box_wait(b, &b->over, 500));
     assert_true(b->total > 0);
-    sandbox_oci.kill_all(b->sandbox, SIGKILL);
+    box_driver->kill_all(b->sandbox, SIGKILL);
     assert_true(box_wait(b, &b->over, 5000));
 }
 
@@ -458,7 +458,7 @@ static void test_destroy_paused(void **state UNUSED)
 
     NEED_ROOT();
     box_open(&b, &spec);
-    assert_int_equal(sandbox_oci.pause(b.sandbox, true, &err), 0);
+    assert_int_equal(box_driver->pause(b.sandbox, true, &err), 0);
     before = clock_mono_ms();
     box_close(&b);
     assert_true(clock_mono_ms() - before < 5000);

@@ -121,11 +121,16 @@ static void test_seccomp(void **state UNUSED)
 #ifndef __x86_64__
     skip();
 #endif
+    /* Docker before 23 has only one answer to what a profile does not name. */
     assert_string_equal(
         box_says(&shared, syscall_script),
-        "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl 1 "
-        "userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 38 "
-        "vsock 97");
+        box_is_docker()
+            ? "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl "
+              "1 userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 1 "
+              "vsock 97"
+            : "ptrace 1 mount 1 unshare 1 setns 1 bpf 1 perf 1 uring 1 keyctl "
+              "1 userfaultfd 1 vm_readv 1 clone3 38 clone_newuser 1 unknown 38 "
+              "vsock 97");
 }
 
 static void test_setuid_is_harmless(void **state UNUSED)
@@ -142,6 +147,7 @@ static void test_setuid_is_harmless(void **state UNUSED)
 static void test_programs_run(void **state UNUSED)
 {
     NEED_ROOT();
+    ONLY_HOST();
     if (!proc_in_path("gcc") || !proc_in_path("git") || !proc_in_path("node"))
         skip();
     assert_string_equal(
@@ -252,10 +258,10 @@ static void test_stopped_helper_spared(void **state UNUSED)
     NEED_ROOT();
     assert_int_equal(box_run(b, "head -c 16000000 /dev/zero > big"), 0);
     b->filed = false;
-    assert_int_equal(sandbox_oci.read_file(b->sandbox, "/workspace/big",
+    assert_int_equal(box_driver->read_file(b->sandbox, "/workspace/big",
                                            16 * MIB, box_filed, b, &err),
                      0);
-    sandbox_oci.kill_all(b->sandbox, SIGKILL);
+    box_driver->kill_all(b->sandbox, SIGKILL);
     assert_true(box_wait(b, &b->filed, 10000));
     assert_int_equal(b->err.kind, ERR_NONE);
     assert_int_equal(b->file.len, 16000000);
@@ -279,7 +285,7 @@ static void test_put_tree(void **state UNUSED)
     NEED_ROOT();
     assert_int_equal(proc_run(argv, 10000, NULL, &err), 0);
     for (int i = 0; i < 2; i++) {
-        rc = sandbox_oci.put_tree(b->sandbox, dir, "/workspace/new/tree",
+        rc = box_driver->put_tree(b->sandbox, dir, "/workspace/new/tree",
                                   box_filed, b, &err);
         if (box_done(b, rc, &err) < 0)
             fail_msg("%s", b->err.msg);
@@ -288,11 +294,11 @@ static void test_put_tree(void **state UNUSED)
         box_says(b, "cd new/tree; cat a/b/one; stat -c '%a %u' a/b/one; "
                     "readlink l; stat -c %s zero; find . | wc -l; cat a/277"),
         "one\n755 1000\n/etc/shadow\n5000000\n306\n277");
-    rc = sandbox_oci.put_tree(b->sandbox, dir, "/usr/x", box_filed, b, &err);
+    rc = box_driver->put_tree(b->sandbox, dir, "/usr/x", box_filed, b, &err);
     assert_int_equal(box_done(b, rc, &err), -1);
     assert_int_equal(b->err.kind, ERR_USER);
     rc =
-        sandbox_oci.put_tree(b->sandbox, "/no/dir", "/tmp", box_filed, b, &err);
+        box_driver->put_tree(b->sandbox, "/no/dir", "/tmp", box_filed, b, &err);
     assert_int_equal(rc, -1);
     assert_int_equal(box_run(b, "rm -rf new"), 0);
     assert_int_equal(tree_remove(dir, &err), 0);
@@ -309,7 +315,7 @@ static void test_too_large_command(void **state UNUSED)
     NEED_ROOT();
     memset(huge, 'x', 2 << 20);
     exec = box_sh(&shared, argv, huge);
-    assert_int_equal(sandbox_oci.exec(shared.sandbox, &exec, &id, &err), -1);
+    assert_int_equal(box_driver->exec(shared.sandbox, &exec, &id, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
 }
 
@@ -322,23 +328,23 @@ static void test_workspace_and_binds(void **state UNUSED)
 
     NEED_ROOT();
     box_create(&b, &spec);
-    file = xasprintf("%s/hello", sandbox_oci.host_workspace(b.sandbox));
+    file = xasprintf("%s/hello", box_driver->host_workspace(b.sandbox));
     assert_int_equal(file_write(file, "hi", 2, 0600, &err), 0);
-    assert_int_equal(chown(file, sandbox_oci.host_uid(b.sandbox), (gid_t)-1),
+    assert_int_equal(chown(file, box_driver->host_uid(b.sandbox), (gid_t)-1),
                      0);
-    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+    assert_int_equal(box_driver->bind_readonly(b.sandbox, "/usr/share",
                                                "/berth/mirror/objects", &err),
                      0);
-    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+    assert_int_equal(box_driver->bind_readonly(b.sandbox, "/usr/share",
                                                "/workspace/.ro", &err),
                      0);
     assert_int_equal(
-        sandbox_oci.bind_readonly(b.sandbox, "/usr", "/usr/x", &err), -1);
+        box_driver->bind_readonly(b.sandbox, "/usr", "/usr/x", &err), -1);
     assert_int_equal(
-        sandbox_oci.bind_readonly(b.sandbox, "/usr", "/a/../etc", &err), -1);
+        box_driver->bind_readonly(b.sandbox, "/usr", "/a/../etc", &err), -1);
     box_start(&b);
     assert_int_equal(
-        sandbox_oci.bind_readonly(b.sandbox, "/usr", "/late", &err), -1);
+        box_driver->bind_readonly(b.sandbox, "/usr", "/late", &err), -1);
     assert_string_equal(box_says(&b, "cat hello; test -d /berth/mirror/objects/"
                                      "doc && test -d .ro/doc && echo yes"),
                         "hiyes");
@@ -355,22 +361,23 @@ static void test_refusals(void **state UNUSED)
     struct err err = {0};
 
     NEED_ROOT();
+    ONLY_OCI();
     /* Its id is in use. */
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_TRANSIENT);
     spec.id = "../x";
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_BUG);
     spec.id = "other";
     spec.image = "/usr";
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
     spec.image = "/proc/self/root";
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
     spec.image = "host";
     spec.runtime = "no-such-runtime";
-    assert_int_equal(sandbox_oci.create(&spec, loop, &sandbox, &err), -1);
+    assert_int_equal(box_driver->create(&spec, loop, &sandbox, &err), -1);
     assert_int_equal(err.kind, ERR_TRANSIENT);
     assert_non_null(strstr(err.msg, "no-such-runtime"));
     assert_null(sandbox);
@@ -383,10 +390,11 @@ static void test_failing_runtime(void **state UNUSED)
     struct box b;
 
     NEED_ROOT();
+    ONLY_OCI();
     spec.runtime = "false";
     box_create(&b, &spec);
     assert_int_equal(
-        sandbox_oci.start(b.sandbox, box_started, box_lost, &b, &err), 0);
+        box_driver->start(b.sandbox, box_started, box_lost, &b, &err), 0);
     assert_true(box_wait(&b, &b.started, 10000));
     assert_int_equal(b.err.kind, ERR_TRANSIENT);
     assert_non_null(strstr(b.err.msg, "ended with 1"));

@@ -1,0 +1,473 @@
+/* base/http.c - HTTP requests by libcurl, in the poll loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http.h"
+
+#include "base/clock.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+#define HEADERS_MAX    ((size_t)64 << 10)
+#define CONNECT_MAX_MS 30000
+
+struct http_call {
+    LIST_ENTRY(http_call) link;
+    struct http *http; /* borrowed */
+    CURL *easy;        /* owned */
+    struct curl_slist *sent;
+    char *body;  /* owned: what is sent */
+    char *place; /* owned: for messages */
+    struct strbuf gathered;
+    struct strv headers;
+    size_t header_bytes;
+    size_t received;
+    size_t max_bytes;
+    int64_t timeout_ms;
+    http_data_fn *on_data;
+    http_done_fn *done;
+    void *arg;
+    struct err err; /* why we ended it */
+    char words[CURL_ERROR_SIZE];
+};
+
+/* A socket that curl wants to have watched. */
+struct watch {
+    LIST_ENTRY(watch) link;
+    struct http *http; /* borrowed */
+    curl_socket_t fd;
+    struct loop_source *source; /* borrowed from the loop */
+};
+
+struct http {
+    struct loop *loop;         /* borrowed */
+    CURLM *multi;              /* owned */
+    struct loop_source *timer; /* borrowed from the loop */
+    LIST_HEAD(, http_call) calls;
+    LIST_HEAD(, watch) watches;
+};
+
+/* ---- an answer -------------------------------------------------------- */
+
+static void call_free(struct http_call *call)
+{
+    LIST_REMOVE(call, link);
+    if (call->easy) {
+        (void)curl_multi_remove_handle(call->http->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+    }
+    curl_slist_free_all(call->sent);
+    strbuf_clear(&call->gathered);
+    strv_clear(&call->headers);
+    free(call->body);
+    free(call->place);
+    free(call);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    size_t len = size * count;
+
+    if (len > call->max_bytes - call->received) {
+        (void)err_set(&call->err, ERR_TRANSIENT,
+                      "%s: the answer is larger than %zu bytes", call->place,
+                      call->max_bytes);
+        return CURL_WRITEFUNC_ERROR;
+    }
+    call->received += len;
+    if (!call->on_data) {
+        strbuf_add(&call->gathered, data, len);
+        return len;
+    }
+    if (call->on_data(call->arg, data, len) == 0)
+        return len;
+    (void)err_set(&call->err, ERR_TRANSIENT, "%s: the answer was not wanted",
+                  call->place);
+    return CURL_WRITEFUNC_ERROR;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    size_t len = size * count, text = len;
+
+    call->header_bytes += len;
+    if (call->header_bytes > HEADERS_MAX) {
+        (void)err_set(&call->err, ERR_TRANSIENT,
+                      "%s: the headers are larger than %zu bytes", call->place,
+                      HEADERS_MAX);
+        return 0;
+    }
+    while (text && strchr(" \t\r\n", data[text - 1]))
+        text--;
+    /* A status line begins another answer: those before it were 1xx. */
+    if (text >= 5 && strncmp(data, "HTTP/", 5) == 0)
+        strv_clear(&call->headers);
+    else if (text && memchr(data, ':', text))
+        strv_addf(&call->headers, "%.*s", (int)text, data);
+    return len;
+}
+
+static void explain(struct http_call *call, CURLcode code)
+{
+    if (call->err.kind != ERR_NONE)
+        return;
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        (void)err_set(&call->err, ERR_TIMEOUT, "%s: no answer within %lld ms",
+                      call->place, (long long)call->timeout_ms);
+    else
+        (void)err_set(&call->err, ERR_TRANSIENT, "%s: %s", call->place,
+                      *call->words ? call->words : curl_easy_strerror(code));
+}
+
+static void finish(struct http_call *call, CURLcode code)
+{
+    /* The callback may do anything but free the http: give it our own. */
+    struct http_response response = {.body = "", .headers = &call->headers};
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (code != CURLE_OK)
+        explain(call, code);
+    response.status = (int)status;
+    response.body = call->gathered.data;
+    response.len = call->gathered.len;
+    if (call->err.kind != ERR_NONE)
+        call->done(call->arg, NULL, &call->err);
+    else
+        call->done(call->arg, &response, NULL);
+    call_free(call);
+}
+
+/* One at a time: the callback may end others. */
+static void finish_all(struct http *http)
+{
+    CURLMsg *msg;
+    int left;
+
+    while ((msg = curl_multi_info_read(http->multi, &left))) {
+        struct http_call *call = NULL;
+        CURLcode code = msg->data.result;
+
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
+                                (char **)&call);
+        finish(call, code);
+    }
+}
+
+/* ---- curl in our loop ------------------------------------------------- */
+
+static void on_ready(void *arg, uint32_t events)
+{
+    struct watch *watch = arg;
+    struct http *http = watch->http;
+    int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+               (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    int running;
+
+    (void)curl_multi_socket_action(http->multi, watch->fd, what, &running);
+    finish_all(http);
+}
+
+static void on_timer(void *arg)
+{
+    struct http *http = arg;
+    int running;
+
+    http->timer = NULL;
+    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0,
+                                   &running);
+    finish_all(http);
+}
+
+static int set_timer(CURLM *multi UNUSED, long ms, void *arg)
+{
+    struct http *http = arg;
+
+    loop_remove(http->timer);
+    http->timer = ms < 0 ? NULL
+                         : loop_add_timer(http->loop, clock_mono_ms() + ms,
+                                          on_timer, http);
+    return 0;
+}
+
+static void watch_free(struct watch *watch)
+{
+    LIST_REMOVE(watch, link);
+    loop_remove(watch->source);
+    free(watch);
+}
+
+static int set_watch(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg,
+                     void *known)
+{
+    struct http *http = arg;
+    struct watch *watch = known;
+    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
+                      (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+
+    if (what == CURL_POLL_REMOVE) {
+        if (watch)
+            watch_free(watch);
+        (void)curl_multi_assign(http->multi, fd, NULL);
+        return 0;
+    }
+    if (watch) {
+        loop_set_events(watch->source, events);
+        return 0;
+    }
+    watch = xcalloc(1, sizeof(*watch));
+    watch->http = http;
+    watch->fd = fd;
+    LIST_INSERT_HEAD(&http->watches, watch, link);
+    if (loop_add_fd(http->loop, fd, events, on_ready, watch, &watch->source,
+                    NULL) < 0) {
+        watch_free(watch);
+        return -1;
+    }
+    return curl_multi_assign(http->multi, fd, watch) == CURLM_OK ? 0 : -1;
+}
+
+int http_new(struct loop *loop, struct http **out_http, struct err *err)
+{
+    static bool started;
+    CLEANUP(http) struct http *http = xcalloc(1, sizeof(*http));
+
+    http->loop = loop;
+    LIST_INIT(&http->calls);
+    LIST_INIT(&http->watches);
+    if (!started && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_TRANSIENT, "cannot start libcurl");
+    started = true;
+    http->multi = curl_multi_init();
+    if (!http->multi ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, set_watch) ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http))
+        return err_set(err, ERR_TRANSIENT, "cannot start libcurl");
+    *out_http = STEAL(http);
+    return 0;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    while (!LIST_EMPTY(&http->calls))
+        call_free(LIST_FIRST(&http->calls));
+    if (http->multi)
+        (void)curl_multi_cleanup(http->multi);
+    while (!LIST_EMPTY(&http->watches))
+        watch_free(LIST_FIRST(&http->watches));
+    loop_remove(http->timer);
+    free(http);
+}
+
+/* ---- a request -------------------------------------------------------- */
+
+static bool set_place(struct http_call *call,
+                      const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    /* Never the query: it may hold what is secret. */
+    int shown = (int)strcspn(request->url, "?#");
+
+    if (!request->unix_socket) {
+        call->place = xasprintf("%s %.*s", request->method,
+                                shown < 200 ? shown : 200, request->url);
+        return true;
+    }
+    call->place = xasprintf("'%.200s'", request->unix_socket);
+    return !curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                             request->unix_socket) &&
+           !curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
+static bool set_body(struct http_call *call, const struct http_request *request)
+{
+    CURL *easy = call->easy;
+
+    if (strcmp(request->method, "HEAD") == 0)
+        return !curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (!request->body)
+        return !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    call->body = xmemdup(request->body, request->body_len + !request->body_len);
+    return !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                             (curl_off_t)request->body_len) &&
+           !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body) &&
+           !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static bool add_header(struct http_call *call, const char *header)
+{
+    struct curl_slist *list = curl_slist_append(call->sent, header);
+
+    if (!list || strpbrk(header, "\r\n"))
+        return false;
+    call->sent = list;
+    return true;
+}
+
+static bool set_headers(struct http_call *call,
+                        const struct http_request *request)
+{
+    /* Else curl waits a second for leave to send a large body. */
+    if (!add_header(call, "Expect:"))
+        return false;
+    for (size_t i = 0; request->headers && request->headers[i]; i++)
+        if (!add_header(call, request->headers[i]))
+            return false;
+    return !curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->sent);
+}
+
+static bool set_limits(struct http_call *call,
+                       const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    long timeout = (long)request->timeout_ms;
+
+    return !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout) &&
+           !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                             timeout < CONNECT_MAX_MS ? timeout
+                                                      : CONNECT_MAX_MS) &&
+           !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
+           !curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+static bool set_callbacks(struct http_call *call)
+{
+    CURL *easy = call->easy;
+
+    return !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+           !curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) &&
+           !curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+           !curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) &&
+           !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words) &&
+           !curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+}
+
+/* Where OpenSSL would look; libcurl's own default may be another. */
+static bool set_trust(CURL *easy)
+{
+    const char *file = getenv("SSL_CERT_FILE");
+    const char *dir = getenv("SSL_CERT_DIR");
+
+    return (!file || !curl_easy_setopt(easy, CURLOPT_CAINFO, file)) &&
+           (!dir || !curl_easy_setopt(easy, CURLOPT_CAPATH, dir));
+}
+
+int http_send(struct http *http, const struct http_request *request,
+              struct http_call **out_call, struct err *err)
+{
+    struct http_call *call = xcalloc(1, sizeof(*call));
+
+    call->http = http;
+    call->max_bytes = request->max_bytes;
+    call->timeout_ms = request->timeout_ms;
+    call->gathered = (struct strbuf)STRBUF_MAX(request->max_bytes);
+    call->on_data = request->on_data;
+    call->done = request->done;
+    call->arg = request->arg;
+    LIST_INSERT_HEAD(&http->calls, call, link);
+    call->easy = curl_easy_init();
+    if (request->timeout_ms < 1 || !call->easy || !set_place(call, request) ||
+        curl_easy_setopt(call->easy, CURLOPT_URL, request->url) ||
+        !set_body(call, request) || !set_headers(call, request) ||
+        !set_limits(call, request) || !set_callbacks(call) ||
+        !set_trust(call->easy) ||
+        curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+        call_free(call);
+        return err_set(err, ERR_BUG, "this is no HTTP request: %s %.200s",
+                       request->method, request->url);
+    }
+    if (out_call)
+        *out_call = call;
+    return 0;
+}
+
+void http_cancel(struct http_call *call)
+{
+    if (call)
+        call_free(call);
+}
+
+const char *http_header(const struct http_response *response, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < response->headers->count; i++) {
+        const char *header = response->headers->items[i];
+
+        if (strncasecmp(header, name, len) == 0 && header[len] == ':')
+            return header + len + 1 + strspn(header + len + 1, " \t");
+    }
+    return NULL;
+}
+
+/* ---- waiting for one -------------------------------------------------- */
+
+struct wait {
+    bool over;
+    int status;
+    struct strbuf *body; /* borrowed, or NULL */
+    struct err err;
+    http_data_fn *on_data;
+    void *arg;
+};
+
+static int on_run_data(void *arg, const void *data, size_t len)
+{
+    struct wait *wait = arg;
+
+    return wait->on_data(wait->arg, data, len);
+}
+
+static void on_run_done(void *arg, const struct http_response *response,
+                        const struct err *err)
+{
+    struct wait *wait = arg;
+
+    wait->over = true;
+    if (err) {
+        wait->err = *err;
+        return;
+    }
+    wait->status = response->status;
+    if (wait->body)
+        strbuf_add(wait->body, response->body, response->len);
+}
+
+int http_run(struct http *http, const struct http_request *request,
+             int *out_status, struct strbuf *out_body, struct err *err)
+{
+    struct wait wait = {
+        .body = out_body, .on_data = request->on_data, .arg = request->arg};
+    struct http_request mine = *request;
+    struct http_call *call;
+
+    mine.done = on_run_done;
+    mine.on_data = request->on_data ? on_run_data : NULL;
+    mine.arg = &wait;
+    if (http_send(http, &mine, &call, err) < 0)
+        return -1;
+    while (!wait.over)
+        if (loop_step(http->loop, -1, err) < 0) {
+            http_cancel(call);
+            return -1;
+        }
+    if (wait.err.kind != ERR_NONE) {
+        if (err)
+            *err = wait.err;
+        return -1;
+    }
+    *out_status = wait.status;
+    return 0;
+}

@@ -1,0 +1,85 @@
+/* base/http.h - HTTP requests by libcurl, in the poll loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_HTTP_H
+#define BASE_HTTP_H
+
+#include "base/loop.h"
+#include "base/strbuf.h"
+
+/** The connections that a process keeps open in one loop. */
+struct http;
+/** A request under way. */
+struct http_call;
+
+/**
+ * Called with bytes of the answer's body as they come; -1 ends the call. It
+ * may not send or cancel anything.
+ */
+typedef int http_data_fn(void *arg, const void *data, size_t len);
+
+struct http_response {
+    int status;       /* 200, 404 …; of the last answer (not 1xx) */
+    const char *body; /* with a NUL behind it; "" with on_data. Borrowed */
+    size_t len;
+    const struct strv *headers; /* "Name: value" of it, as they came */
+};
+
+/**
+ * The end of a call: `err` NULL and a whole answer, whatever its status, or
+ * `response` NULL. From the loop, never from inside http_send(). It may send
+ * and cancel others, but not free the `http`.
+ */
+typedef void http_done_fn(void *arg, const struct http_response *response,
+                          const struct err *err);
+
+/** All borrowed, for the duration of the call of http_send(). */
+struct http_request {
+    const char *method;         /* GET, HEAD, POST, PUT, DELETE … */
+    const char *url;            /* http:// or https:// */
+    const char *unix_socket;    /* connect to it; NULL: where the url says */
+    const char *const *headers; /* "Name: value", NULL at its end; or NULL */
+    const void *body;           /* copied; NULL: none */
+    size_t body_len;
+    int64_t timeout_ms;    /* from http_send() to the end; above 0 */
+    size_t max_bytes;      /* of the answer's body; one larger is an error */
+    http_data_fn *on_data; /* NULL: gather it */
+    http_done_fn *done;
+    void *arg; /* for both */
+};
+
+/** ERR_TRANSIENT when libcurl cannot start. */
+MUST_USE int http_new(struct loop *loop, struct http **out_http,
+                      struct err *err);
+/** Ends all calls without calling back. NULL is fine. */
+void http_free(struct http *http);
+OWNER(http)
+
+/**
+ * Send a request. No redirect is followed, nothing is decompressed, no cookie
+ * and no password of the user's files is sent; TLS is checked against the
+ * host's trust store (SSL_CERT_FILE, SSL_CERT_DIR), and proxies are those of
+ * the environment, but none for a unix socket. Headers of an answer are at
+ * most 64 KiB. Errors reach `done`: ERR_TIMEOUT after `timeout_ms`,
+ * ERR_TRANSIENT for all else, the message naming the host or socket.
+ *
+ * `*out_call` (NULL is fine) is valid until `done`. -1 and ERR_BUG for a
+ * request that cannot be one.
+ */
+MUST_USE int http_send(struct http *http, const struct http_request *request,
+                       struct http_call **out_call, struct err *err);
+/** No callback comes any more. NULL is fine. */
+void http_cancel(struct http_call *call);
+
+/** The value of the first header of this name, any case; NULL: none. */
+const char *http_header(const struct http_response *response, const char *name);
+
+/**
+ * For one-shot programs: send, and turn the loop until the answer is there.
+ * `done` and `arg` of `request` are not used (`arg` goes to on_data). The body
+ * is added to `out_body` (NULL: thrown away).
+ */
+MUST_USE int http_run(struct http *http, const struct http_request *request,
+                      int *out_status, struct strbuf *out_body,
+                      struct err *err);
+
+#endif
