@@ -50,8 +50,8 @@ test|busybox-static|a root file system as an image|file /bin/busybox
 test|libfaketime|clocks that are wrong|faketime
 test|iproute2|networks that a test makes for itself|command ip
 test|procps|tests look for processes left behind|command pgrep
+test|curl|talks to the ports of sandboxes, and to Docker|command curl
 docker|docker.io|the engine that sandboxes are tried with|command dockerd
-docker|curl|talks to it|command curl
 docker|debootstrap|makes an image for it|command debootstrap
 docker|skopeo|copies images|command skopeo
 docker|umoci|unpacks them|command umoci
