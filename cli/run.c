@@ -66,8 +66,7 @@ static const struct option_def options[] = {
      OPTION_STRING, FIELD(runtime)},
     SETTINGS_OPTION_DEFS(struct run_options, settings),
     {"driver", 0, "oci|docker",
-     "what makes the sandbox (default: "
-     "$" DRIVER_VARIABLE ", else\noci)",
+     "what makes the sandbox (default:\n$" DRIVER_VARIABLE ", else oci)",
      OPTION_STRING, FIELD(driver)},
     {"json", 0, NULL,
      "the result as JSON on standard output, all else\non standard error",

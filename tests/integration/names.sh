@@ -13,6 +13,8 @@ fi
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/fake_job.sh
 . "$(dirname "$0")/../lib/fake_job.sh"
+# shellcheck source=../lib/queue.sh
+. "$(dirname "$0")/../lib/queue.sh"
 cd "$TEST_TMP" || exit 1
 
 if [ "${NAMES_INSIDE:-}" != 1 ]; then
@@ -46,7 +48,7 @@ mute_pid=$!
 
 port=$(perl -MIO::Socket::INET -e '
     print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
-redis() {
+redis() { # by its port
     redis-cli -p "$port" "$@"
 }
 redis-server --port "$port" --bind 127.0.0.1 --dir "$TEST_TMP" --save '' \
@@ -57,15 +59,11 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 
-lua=$tap_root/scheduler/queue/lua
-cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
 submit() { # submit ID BEHAVIOUR
-    redis --eval submit.lua 'berth:{default}:' , '' '' \
-        "$1" "{\"pipeline\":{\"name\":\"p\"},\"inputs\":{\"fake\":\"$2\"}}" \
-        job none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' >/dev/null
+    job "$1" payload="{\"pipeline\":{\"name\":\"p\"},\"inputs\":{\"fake\":\"$2\"}}"
 }
 state() {
-    redis hget "berth:{default}:job:$1" state
+    redis hget "${pool}job:$1" state
 }
 # within SECONDS COMMAND…
 within() {
