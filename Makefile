@@ -40,7 +40,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
          worker/logs worker/supervisor worker/job worker/checkout worker/sandbox \
-         worker/sandbox/launch cli
+         worker/sandbox/launch worker/cache cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -56,7 +56,8 @@ ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/logs scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
-ROOMS_run-job := worker/job worker/checkout worker/sandbox pipelines base
+ROOMS_run-job := worker/job worker/checkout worker/cache worker/sandbox \
+                 pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base

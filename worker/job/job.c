@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "worker/cache/settings.h"
 #include "worker/job/attempt.h"
 #include "worker/job/events.h"
 #include "worker/job/scope.h"
@@ -38,6 +39,7 @@ struct job {
     bool lost;      /* the sandbox is dead */
     bool cancelled; /* asked once */
     bool orphaned;  /* nobody is above us any more */
+    bool kept;      /* something is new in the cache */
 };
 
 static void next_step(void *arg);
@@ -448,6 +450,7 @@ static int tear_down(struct job *job, struct err *err)
     machine_usage(job->machine, &job->result->usage);
     job->result->has_usage = true;
     keep_workspace(job);
+    job->kept = machine_kept(job->machine);
     if (machine_destroy(STEAL(job->machine), err) == 0)
         return 0;
     output_note(job->output,
@@ -516,5 +519,8 @@ int job_run(int fd, struct err *err)
     }
 out:
     release(&job);
+    /* Nobody waits for us any more. */
+    if (job.kept)
+        cache_tidy();
     return rc;
 }

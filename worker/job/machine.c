@@ -4,8 +4,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/state.h"
+#include "worker/cache/settings.h"
 #include "worker/checkout/client.h"
 
 #include <stdlib.h>
@@ -21,6 +23,10 @@ struct machine {
     const struct sandbox_driver *driver;
     struct sandbox *sandbox; /* owned */
     char *mirror;            /* owned, or NULL */
+    struct cache *cache;     /* owned, or NULL */
+    bool kept;
+    struct cache_entry *held; /* owned */
+    size_t held_count;
     bool booted;
     bool running;
     struct err refused; /* why it did not start */
@@ -85,6 +91,18 @@ static int create_sandbox(struct machine *machine, struct err *err)
                                    err);
 }
 
+/* Without it all works as well. */
+static void open_cache(struct machine *machine)
+{
+    struct cache_settings settings;
+    struct err err = {0};
+
+    cache_settings_read(&settings);
+    machine->cache = cache_open_ours(&settings, &err);
+    if (err.kind != ERR_NONE)
+        log_warn("%s", err.msg);
+}
+
 int machine_new(struct loop *loop, const struct job_start *start,
                 machine_lost_fn *lost, void *arg, struct machine **out_machine,
                 struct err *err)
@@ -96,6 +114,7 @@ int machine_new(struct loop *loop, const struct job_start *start,
     machine->driver = &sandbox_oci;
     machine->lost = lost;
     machine->lost_arg = arg;
+    open_cache(machine);
     if (create_sandbox(machine, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)) {
         struct err ignored;
@@ -179,6 +198,31 @@ const char *machine_mirror(const struct machine *machine)
     return machine->mirror;
 }
 
+struct cache *machine_cache(const struct machine *machine)
+{
+    return machine->cache;
+}
+
+void machine_hold(struct machine *machine, struct cache_entry *entry)
+{
+    if (!entry->path)
+        return;
+    machine->held = xreallocarray(machine->held, machine->held_count + 1,
+                                  sizeof(*machine->held));
+    machine->held[machine->held_count++] = *entry;
+    *entry = (struct cache_entry)CACHE_ENTRY_INIT;
+}
+
+void machine_note_kept(struct machine *machine)
+{
+    machine->kept = true;
+}
+
+bool machine_kept(const struct machine *machine)
+{
+    return machine->kept;
+}
+
 void machine_usage(struct machine *machine, struct sandbox_usage *out_usage)
 {
     machine->driver->usage(machine->sandbox, out_usage);
@@ -208,6 +252,10 @@ int machine_destroy(struct machine *machine, struct err *err)
         return 0;
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);
+    for (size_t i = 0; i < machine->held_count; i++)
+        cache_entry_release(&machine->held[i]);
+    free(machine->held);
+    cache_free(machine->cache);
     free(machine->mirror);
     free(machine);
     return rc;

@@ -135,6 +135,8 @@ static json_t *linux_part(const struct bundle_spec *spec)
         "/proc/interrupts", "readonlyPaths", "/proc/bus", "/proc/fs",
         "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
+    /* What we mount on the workspace later appears inside. */
+    json_object_set_new(part, "rootfsPropagation", json_string("rslave"));
     if (spec->cgroups_path)
         json_object_set_new(part, "cgroupsPath",
                             json_string(spec->cgroups_path));

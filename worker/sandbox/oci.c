@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
 #include "worker/sandbox/cgroup.h"
+#include "worker/sandbox/dirs.h"
 #include "worker/sandbox/disk.h"
 #include "worker/sandbox/mounts.h"
 #include "worker/sandbox/network.h"
@@ -46,6 +47,7 @@ struct sandbox {
     enum sandbox_network wants;
     unsigned pids;
     struct strv binds;         /* host path, path inside, … */
+    struct dirs *dirs;         /* owned */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
     struct runtime *runtime;   /* owned; NULL before start */
     struct session *session;   /* the same */
@@ -94,29 +96,24 @@ static int check_spec(const struct sandbox_spec *spec, struct err *err)
     return rootfs_check(spec->image, spec->state_dir, err);
 }
 
+static unsigned host_uid(const struct sandbox *sb)
+{
+    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+}
+
 static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
 {
-    static const struct {
-        const char *name;
-        mode_t mode;
-    } dirs[] = {
-        {"workspace", 0755}, {"home", 0755}, {"tmp", 01777}, {"vartmp", 01777}};
     enum disk_kind kind;
     struct err why = {0};
-    uid_t uid = SANDBOX_UID_BASE + USER_INSIDE;
 
     if (mkdir(sb->disk, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
     if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
         0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-        CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
-
-        if (mkdir(dir, dirs[i].mode) < 0 || chmod(dir, dirs[i].mode) < 0 ||
-            (!sb->rootless && chown(dir, uid, uid) < 0))
-            return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
-    }
+    if (mounts_share(sb->disk, err) < 0 ||
+        dirs_make(sb->disk, host_uid(sb), !sb->rootless, &sb->dirs, err) < 0)
+        return -1;
     if (kind == DISK_TMPFS && !sb->rootless)
         sb->unenforced = xasprintf(
             "disk apart from memory (it is a tmpfs, which counts as memory: "
@@ -222,7 +219,7 @@ static const char *oci_host_workspace(const struct sandbox *sb)
 
 static unsigned oci_host_uid(const struct sandbox *sb)
 {
-    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+    return host_uid(sb);
 }
 
 static const char *oci_unenforced(const struct sandbox *sb)
@@ -240,6 +237,25 @@ static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
     strv_add(&sb->binds, host_path);
     strv_add(&sb->binds, inside);
     return 0;
+}
+
+static int oci_push_layers(struct sandbox *sb, enum sandbox_dir dir,
+                           const char *const *lowers, size_t count,
+                           struct err *err)
+{
+    return dirs_push(sb->dirs, dir, lowers, count, err);
+}
+
+static int oci_frozen(const struct sandbox *sb, enum sandbox_dir dir)
+{
+    return dirs_frozen(sb->dirs, dir);
+}
+
+static int oci_clear(struct sandbox *sb, enum sandbox_dir dir, struct err *err)
+{
+    if (sb->runtime)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    return dirs_clear(sb->dirs, dir, err);
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -387,7 +403,10 @@ static int write_bundle(struct sandbox *sb, struct err *err)
         .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
     };
 
-    if (rootfs_build(&tree, &root, err) < 0)
+    /* The plain directories are bound, so that each later mount on them
+     * appears inside as well. */
+    dirs_hide(sb->dirs);
+    if (rootfs_build(&tree, &root, err) < 0 || dirs_show(sb->dirs, err) < 0)
         return -1;
     bundle.root = root;
     return bundle_write(&bundle, config, err);
@@ -511,6 +530,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     session_free(sb->session);
     network_free(sb->network);
     runtime_stop(sb->runtime, STOP_MS);
+    dirs_free(sb->dirs); /* it keeps the disk busy */
     /* Without the lock the directory is another's. */
     if (sb->lock >= 0)
         rc = place_clear(sb->dir, err);
@@ -536,6 +556,9 @@ const struct sandbox_driver sandbox_oci = {
     .host_workspace = oci_host_workspace,
     .host_uid = oci_host_uid,
     .unenforced = oci_unenforced,
+    .push_layers = oci_push_layers,
+    .frozen = oci_frozen,
+    .clear = oci_clear,
     .bind_readonly = oci_bind_readonly,
     .start = oci_start,
     .exec = oci_exec,

@@ -235,13 +235,13 @@ static int mount_overlay(const char *skel, int image, const char *root,
 }
 
 static int bind_below(const char *root, const char *source, const char *inside,
-                      bool readonly, struct err *err)
+                      struct err *err)
 {
     CLEANUP(mem)
     char *target =
         xasprintf("%s%s%s", root, inside[0] == '/' ? "" : "/", inside);
 
-    return mounts_bind(source, target, readonly, err);
+    return mounts_bind(source, target, true, err);
 }
 
 static int bind_all(const struct rootfs_spec *spec, const char *root,
@@ -250,19 +250,20 @@ static int bind_all(const struct rootfs_spec *spec, const char *root,
     for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
         CLEANUP(mem)
         char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
+        CLEANUP(mem) char *to = xasprintf("%s/%s", root, disk_dirs[i].inside);
 
-        if (bind_below(root, from, disk_dirs[i].inside, false, err) < 0)
+        if (mounts_bind_live(from, to, err) < 0)
             return -1;
     }
-    if (bind_below(root, spec->agent, ".berth/agent", true, err) < 0)
+    if (bind_below(root, spec->agent, ".berth/agent", err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++)
-        if (bind_below(root, env->sources.items[i], env->targets.items[i], true,
+        if (bind_below(root, env->sources.items[i], env->targets.items[i],
                        err) < 0)
             return -1;
     for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2)
         if (bind_below(root, spec->binds->items[i], spec->binds->items[i + 1],
-                       true, err) < 0)
+                       err) < 0)
             return -1;
     return 0;
 }

@@ -94,6 +94,13 @@ struct sandbox_usage {
     bool disk_full; /* fewer than 1 % of the blocks or inodes are left */
 };
 
+/** The directories that can be made of layers. */
+enum sandbox_dir {
+    SANDBOX_WORKSPACE, /* /workspace */
+    SANDBOX_HOME       /* the home directory of its user */
+};
+#define SANDBOX_DIRS 2
+
 struct sandbox_driver {
     const char *name;
 
@@ -123,6 +130,28 @@ struct sandbox_driver {
     unsigned (*host_uid)(const struct sandbox *sandbox);
     /** Limits that this host cannot enforce, as "memory, cpu"; "" if none. */
     const char *(*unenforced)(const struct sandbox *sandbox);
+
+    /**
+     * Put `count` directories of the host, the topmost first, over what a
+     * directory of the sandbox shows, and over them a new one that takes what
+     * is written from now on: the layers stay as they are, must not change or
+     * go away before destroy, and belong to host_uid(). With none, what was
+     * written before is frozen. Before start, or while nothing runs inside.
+     * ERR_TRANSIENT: this host cannot (an ordinary user, no overlayfs); all is
+     * as it was. Some milliseconds.
+     */
+    int (*push_layers)(struct sandbox *sandbox, enum sandbox_dir dir,
+                       const char *const *lowers, size_t count,
+                       struct err *err);
+    /**
+     * What was written between the last two pushes, or before the only one:
+     * an O_PATH descriptor of a directory that does not change, borrowed; -1
+     * before the first.
+     */
+    int (*frozen)(const struct sandbox *sandbox, enum sandbox_dir dir);
+    /** Without layers again, and empty; only before start. ERR_TRANSIENT. */
+    int (*clear)(struct sandbox *sandbox, enum sandbox_dir dir,
+                 struct err *err);
 
     /**
      * Bind a directory or file of the host read-only at `inside`, a plain
