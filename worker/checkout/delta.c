@@ -4,7 +4,9 @@
 
 #include "base/fd.h"
 #include "base/strbuf.h"
+#include "worker/checkout/changes.h"
 #include "worker/checkout/giterr.h"
+#include "worker/checkout/index_patch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,32 +17,28 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define INDEX_MAX  ((size_t)512 << 20)
-#define ATTRIBUTES ".gitattributes"
-#define MAX_DELTAS 2000 /* more than this, and the tree is written whole */
+#define INDEX_MAX   ((size_t)512 << 20)
+#define ATTRIBUTES  ".gitattributes"
+#define MAX_CHANGES 2000 /* more than this, and the tree is written whole */
 
 struct delta {
     const struct layer_base *base; /* borrowed */
-    git_tree *from;                /* owned, as what follows */
-    git_tree *to;
-    git_diff *diff;
-    git_index *index;
+    git_tree *to;                  /* owned */
+    struct changes changes;        /* owned */
     /* While it is written, all borrowed: */
     git_repository *repo;
-    unsigned inside_uid;
     struct layer *layer;
     struct tree_facts *facts;
     struct err *err;
+    bool filtered; /* there are attributes */
 };
 
 void delta_free(struct delta *delta)
 {
     if (!delta)
         return;
-    git_index_free(delta->index);
-    git_diff_free(delta->diff);
+    changes_clear(&delta->changes);
     git_tree_free(delta->to);
-    git_tree_free(delta->from);
     free(delta);
 }
 
@@ -68,23 +66,15 @@ static int commit_tree(git_repository *repo, const git_oid *oid,
     return rc;
 }
 
-static bool is_attributes(const char *path)
+/* What attributes say of files that did not change is no part of the changes.
+ */
+static bool same_attributes(const struct changes *changes)
 {
-    const char *slash = strrchr(path, '/');
+    for (size_t i = 0; i < changes->count; i++) {
+        const char *slash = strrchr(changes->items[i].path, '/');
 
-    return strcasecmp(slash ? slash + 1 : path, ATTRIBUTES) == 0;
-}
-
-/* What attributes say of files that did not change is no part of the diff. */
-static bool same_attributes(const git_diff *diff)
-{
-    size_t count = git_diff_num_deltas(diff);
-
-    for (size_t i = 0; i < count; i++) {
-        const git_diff_delta *delta = git_diff_get_delta(diff, i);
-
-        if (is_attributes(delta->old_file.path) ||
-            is_attributes(delta->new_file.path))
+        if (strcasecmp(slash ? slash + 1 : changes->items[i].path,
+                       ATTRIBUTES) == 0)
             return false;
     }
     return true;
@@ -93,20 +83,18 @@ static bool same_attributes(const git_diff *diff)
 static int compare(struct delta *d, git_repository *mirror,
                    const git_oid *commit)
 {
-    git_diff_options opts;
-    git_oid from;
-    int rc;
+    git_tree *from = NULL;
+    git_oid base;
+    int rc = git_oid_fromstr(&base, d->base->commit);
 
-    (void)git_diff_options_init(&opts, GIT_DIFF_OPTIONS_VERSION);
-    opts.ignore_submodules = GIT_SUBMODULE_IGNORE_NONE;
-    opts.flags |= GIT_DIFF_SKIP_BINARY_CHECK;
-    rc = git_oid_fromstr(&from, d->base->commit);
     if (rc == 0)
-        rc = commit_tree(mirror, &from, &d->from);
+        rc = commit_tree(mirror, &base, &from);
     if (rc == 0)
         rc = commit_tree(mirror, commit, &d->to);
     if (rc == 0)
-        rc = git_diff_tree_to_tree(&d->diff, mirror, d->from, d->to, &opts);
+        rc = changes_find(mirror, git_tree_id(from), git_tree_id(d->to),
+                          MAX_CHANGES, &d->changes);
+    git_tree_free(from);
     return rc;
 }
 
@@ -121,19 +109,11 @@ int delta_open(git_repository *mirror, const git_oid *commit,
     rc = compare(d, mirror, commit);
     if (rc < 0)
         return giterr_tree(err, rc, "compare trees", &facts->damaged);
-    if (git_diff_num_deltas(d->diff) > MAX_DELTAS || !same_attributes(d->diff))
+    if (rc > 0 || !same_attributes(&d->changes))
         return 0;
+    changes_sort(&d->changes);
     *out_delta = STEAL(d);
     return 1;
-}
-
-static int copy_index(const char *from, struct err *err)
-{
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(INDEX_MAX);
-
-    if (file_read(from, INDEX_MAX - 1, &text, err) < 0)
-        return -1;
-    return file_write(".git/index", text.data, text.len, 0644, err);
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -183,15 +163,16 @@ static int hide(struct delta *d, const char *path)
     }
 }
 
-static int write_data(struct delta *d, const char *path, mode_t mode,
+static int write_data(struct delta *d, const struct change *change,
                       const char *data, size_t len)
 {
     CLEANUP(fd)
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  mode & 0777);
+    int fd =
+        open(change->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+             change->after.mode & 0777);
 
     if (fd < 0)
-        return fail_at(d, path);
+        return fail_at(d, change->path);
     d->layer->bytes += layer_cost(len);
     if (d->layer->bytes > d->layer->max_bytes)
         return err_set(d->err, ERR_TRANSIENT, "what changed is too large");
@@ -199,24 +180,24 @@ static int write_data(struct delta *d, const char *path, mode_t mode,
 }
 
 /* Attributes come from the index: no file of them is here. */
-static int write_file(struct delta *d, const git_diff_file *file)
+static int write_file(struct delta *d, const struct change *change)
 {
     git_buf out = GIT_BUF_INIT;
     git_filter_list *filters = NULL;
     git_blob *blob = NULL;
-    int rc = git_blob_lookup(&blob, d->repo, &file->id);
+    int rc = git_blob_lookup(&blob, d->repo, &change->after.oid);
 
-    if (rc == 0)
-        rc = git_filter_list_load(&filters, d->repo, blob, file->path,
+    if (rc == 0 && d->filtered)
+        rc = git_filter_list_load(&filters, d->repo, blob, change->path,
                                   GIT_FILTER_TO_WORKTREE, GIT_FILTER_DEFAULT);
     if (rc == 0 && filters)
         rc = git_filter_list_apply_to_blob(&out, filters, blob);
     if (rc < 0)
         (void)fail(d, rc);
     else if (filters)
-        rc = write_data(d, file->path, file->mode, out.ptr, out.size);
+        rc = write_data(d, change, out.ptr, out.size);
     else
-        rc = write_data(d, file->path, file->mode, git_blob_rawcontent(blob),
+        rc = write_data(d, change, git_blob_rawcontent(blob),
                         (size_t)git_blob_rawsize(blob));
     git_filter_list_free(filters);
     git_buf_dispose(&out);
@@ -224,11 +205,11 @@ static int write_file(struct delta *d, const git_diff_file *file)
     return rc;
 }
 
-static int write_link(struct delta *d, const git_diff_file *file)
+static int write_link(struct delta *d, const struct change *change)
 {
     CLEANUP(mem) char *target = NULL;
     git_blob *blob = NULL;
-    int rc = git_blob_lookup(&blob, d->repo, &file->id);
+    int rc = git_blob_lookup(&blob, d->repo, &change->after.oid);
 
     if (rc < 0)
         return fail(d, rc);
@@ -236,119 +217,81 @@ static int write_link(struct delta *d, const git_diff_file *file)
         xstrndup(git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
     git_blob_free(blob);
     d->layer->bytes += LAYER_FILE_BYTES;
-    return symlink(target, file->path) < 0 ? fail_at(d, file->path) : 0;
+    return symlink(target, change->path) < 0 ? fail_at(d, change->path) : 0;
 }
 
-static int write_one(struct delta *d, const git_diff_file *file)
+static int write_one(struct delta *d, struct change *change)
 {
-    if (make_parents(d, file->path) < 0)
-        return -1;
-    switch (file->mode & S_IFMT) {
-    case S_IFREG:
-        return write_file(d, file);
-    case S_IFLNK:
-        return write_link(d, file);
-    default: /* a submodule's place */
-        return dir_make(file->path, 0755, d->err);
-    }
-}
-
-/* As git_index_add_bypath would, which needs the file to be a work tree's. */
-static int add_to_index(struct delta *d, const git_diff_file *file)
-{
-    git_index_entry entry = {0};
-    struct stat st;
     int rc;
 
-    if (lstat(file->path, &st) < 0)
-        return fail_at(d, file->path);
-    entry.ctime.seconds = (int32_t)st.st_ctim.tv_sec;
-    entry.ctime.nanoseconds = (uint32_t)st.st_ctim.tv_nsec;
-    entry.mtime.seconds = (int32_t)st.st_mtim.tv_sec;
-    entry.mtime.nanoseconds = (uint32_t)st.st_mtim.tv_nsec;
-    entry.dev = (uint32_t)st.st_dev;
-    entry.ino = (uint32_t)st.st_ino;
-    entry.mode = file->mode;
-    entry.uid = d->inside_uid;
-    entry.gid = d->inside_uid;
-    entry.file_size =
-        (file->mode & S_IFMT) == S_IFREG || (file->mode & S_IFMT) == S_IFLNK
-            ? (uint32_t)st.st_size
-            : 0;
-    entry.id = file->id;
-    entry.path = file->path;
-    rc = git_index_add(d->index, &entry);
-    return rc < 0 ? fail(d, rc) : 0;
+    if (make_parents(d, change->path) < 0)
+        return -1;
+    switch (change->after.mode & S_IFMT) {
+    case S_IFREG:
+        rc = write_file(d, change);
+        break;
+    case S_IFLNK:
+        rc = write_link(d, change);
+        break;
+    default: /* a submodule's place */
+        rc = dir_make(change->path, 0755, d->err);
+        break;
+    }
+    if (rc == 0 && lstat(change->path, &change->written) < 0)
+        return fail_at(d, change->path);
+    return rc;
 }
 
-/* Before the files are written: attributes are looked up in the index. */
-static int forget_gone(struct delta *d)
+/* What goes, first: what comes may stand in its place. */
+static int write_changes(struct delta *d)
 {
-    size_t count = git_diff_num_deltas(d->diff);
+    struct changes *changes = &d->changes;
 
-    for (size_t i = 0; i < count; i++) {
-        const git_diff_delta *delta = git_diff_get_delta(d->diff, i);
-        int rc;
-
-        if (delta->status != GIT_DELTA_DELETED)
-            continue;
-        rc = git_index_remove(d->index, delta->old_file.path, 0);
-        if (rc < 0)
-            return fail(d, rc);
-        if (hide(d, delta->old_file.path) < 0)
+    for (size_t i = 0; i < changes->count; i++)
+        if (!changes->items[i].after.mode &&
+            hide(d, changes->items[i].path) < 0)
             return -1;
-    }
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->items[i].after.mode &&
+            write_one(d, &changes->items[i]) < 0)
+            return -1;
     return 0;
 }
 
-static int write_changed(struct delta *d)
+/* Anywhere in the tree: a file of that name is in the text of its index. */
+static bool has_attributes(const struct strbuf *index)
 {
-    size_t count = git_diff_num_deltas(d->diff);
-
-    for (size_t i = 0; i < count; i++) {
-        const git_diff_delta *delta = git_diff_get_delta(d->diff, i);
-
-        if (delta->status == GIT_DELTA_DELETED)
-            continue;
-        if (write_one(d, &delta->new_file) < 0 ||
-            add_to_index(d, &delta->new_file) < 0)
-            return -1;
-    }
-    return 0;
+    return memmem(index->data, index->len, ATTRIBUTES, strlen(ATTRIBUTES));
 }
 
-/* The index is what is there; its tree has to be the commit's. */
-static int verify(struct delta *d)
+static int write_index(struct delta *d, const struct strbuf *old,
+                       unsigned owner)
 {
-    git_oid oid;
-    int rc = git_index_write_tree_to(&oid, d->index, d->repo);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(INDEX_MAX);
 
-    if (rc < 0)
-        return fail(d, rc);
-    if (!git_oid_equal(&oid, git_tree_id(d->to)))
-        return err_set(d->err, ERR_BUG,
-                       "what was made of an earlier tree is not the commit's");
-    rc = git_index_write(d->index);
-    return rc < 0 ? fail(d, rc) : 0;
+    if (index_patch(old, &d->changes, owner, &text, &d->facts->files, d->err) <
+        0)
+        return -1;
+    return file_write(".git/index", text.data, text.len, 0644, d->err);
 }
 
 int delta_write(struct delta *d, git_repository *repo, unsigned inside_uid,
                 struct layer *layer, struct tree_facts *facts, struct err *err)
 {
-    int rc;
+    CLEANUP(strbuf) struct strbuf old = STRBUF_MAX(INDEX_MAX);
 
     d->repo = repo;
-    d->inside_uid = inside_uid;
     d->layer = layer;
     d->facts = facts;
     d->err = err;
-    if (copy_index(d->base->index, err) < 0)
+    /* The old one is there while the files are written, for its attributes:
+     * they are the new one's. */
+    if (file_read(d->base->index, INDEX_MAX - 1, &old, err) < 0)
         return -1;
-    rc = git_repository_index(&d->index, repo);
-    if (rc < 0)
-        return fail(d, rc);
-    if (forget_gone(d) < 0 || write_changed(d) < 0 || verify(d) < 0)
+    d->filtered = has_attributes(&old);
+    if ((d->filtered &&
+         file_write(".git/index", old.data, old.len, 0644, err) < 0) ||
+        write_changes(d) < 0)
         return -1;
-    facts->files = (unsigned)git_index_entrycount(d->index);
-    return 0;
+    return write_index(d, &old, inside_uid);
 }

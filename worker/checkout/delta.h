@@ -24,9 +24,9 @@ OWNER(delta)
  * Write to the work tree of `repo`, which is empty, what an overlay needs above
  * the base's whole tree to be that of the commit: changed files, and devices
  * 0:0 (whiteouts) for what is gone; and the index of all of it, made from the
- * base's. The result is compared with the commit's tree. Adds to
- * `layer->bytes`. As tree_check for errors, and ERR_TRANSIENT for more than
- * `layer->max_bytes`: half of it may be there.
+ * base's, which must be that of its commit. Adds to `layer->bytes`. As
+ * tree_check for errors, and ERR_TRANSIENT for more than `layer->max_bytes`:
+ * half of it may be there.
  */
 MUST_USE int delta_write(struct delta *delta, git_repository *repo,
                          unsigned inside_uid, struct layer *layer,

@@ -326,6 +326,7 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
     git_checkout_options opts;
     git_object *object = NULL;
     git_index *index = NULL;
+    git_oid tree;
     int rc;
 
     (void)git_checkout_options_init(&opts, GIT_CHECKOUT_OPTIONS_VERSION);
@@ -338,6 +339,14 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
         rc = git_repository_index(&index, repo);
     if (rc == 0) {
         set_owner(index, inside_uid);
+        /* With the trees that it is of: git, and the next delta, need not
+         * make them again. */
+        rc = git_index_write_tree_to(&tree, index, repo);
+    }
+    if (rc == 0 &&
+        !git_oid_equal(&tree, git_commit_tree_id((git_commit *)object)))
+        rc = GIT_EMISMATCH;
+    if (rc == 0) {
         rc = git_index_write(index);
     }
     if (rc < 0)
