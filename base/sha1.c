@@ -11,42 +11,51 @@ static uint32_t rotate(uint32_t x, unsigned n)
     return x << n | x >> (32 - n);
 }
 
-static uint32_t mix(unsigned round, uint32_t b, uint32_t c, uint32_t d)
-{
-    switch (round / 20) {
-    case 0:
-        return ((b & c) | (~b & d)) + 0x5a827999U;
-    case 1:
-        return (b ^ c ^ d) + 0x6ed9eba1U;
-    case 2:
-        return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdcU;
-    default:
-        return (b ^ c ^ d) + 0xca62c1d6U;
-    }
-}
+/* Five words and the schedule; the caller turns the words round. */
+#define ROUND(a, b, c, d, e, f, k, i)                                          \
+    do {                                                                       \
+        (e) += rotate((a), 5) + (f) + (k) + w[i];                              \
+        (b) = rotate((b), 30);                                                 \
+    } while (0)
+#define FIVE(function, k, i)                                                   \
+    do {                                                                       \
+        ROUND(a, b, c, d, e, function(b, c, d), k, i);                         \
+        ROUND(e, a, b, c, d, function(a, b, c), k, (i) + 1);                   \
+        ROUND(d, e, a, b, c, function(e, a, b), k, (i) + 2);                   \
+        ROUND(c, d, e, a, b, function(d, e, a), k, (i) + 3);                   \
+        ROUND(b, c, d, e, a, function(c, d, e), k, (i) + 4);                   \
+    } while (0)
+#define CHOOSE(x, y, z)   ((z) ^ ((x) & ((y) ^ (z))))
+#define PARITY(x, y, z)   ((x) ^ (y) ^ (z))
+#define MAJORITY(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
 
 static void add_block(uint32_t h[5], const uint8_t *p)
 {
     uint32_t w[80];
-    uint32_t v[5];
+    uint32_t a = h[0];
+    uint32_t b = h[1];
+    uint32_t c = h[2];
+    uint32_t d = h[3];
+    uint32_t e = h[4];
 
     for (int i = 0; i < 16; i++, p += 4)
         w[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
                (uint32_t)p[2] << 8 | p[3];
     for (int i = 16; i < 80; i++)
         w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    memcpy(v, h, sizeof(v));
-    for (unsigned i = 0; i < 80; i++) {
-        uint32_t t = rotate(v[0], 5) + mix(i, v[1], v[2], v[3]) + v[4] + w[i];
-
-        v[4] = v[3];
-        v[3] = v[2];
-        v[2] = rotate(v[1], 30);
-        v[1] = v[0];
-        v[0] = t;
-    }
-    for (int i = 0; i < 5; i++)
-        h[i] += v[i];
+    for (int i = 0; i < 20; i += 5)
+        FIVE(CHOOSE, 0x5a827999U, i);
+    for (int i = 20; i < 40; i += 5)
+        FIVE(PARITY, 0x6ed9eba1U, i);
+    for (int i = 40; i < 60; i += 5)
+        FIVE(MAJORITY, 0x8f1bbcdcU, i);
+    for (int i = 60; i < 80; i += 5)
+        FIVE(PARITY, 0xca62c1d6U, i);
+    h[0] += a;
+    h[1] += b;
+    h[2] += c;
+    h[3] += d;
+    h[4] += e;
 }
 
 void sha1(const void *data, size_t len, uint8_t out[SHA1_SIZE])

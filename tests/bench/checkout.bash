@@ -89,10 +89,12 @@ for i in $(seq "$rounds"); do
     git -C peer.git fetch -q origin '+refs/heads/*:refs/heads/*'
     us git clone -q --depth 1 -b main "file://$tmp/origin.git" clone >>clone.us
     us git -C peer.git worktree add --detach "$tmp/tree" "$commit" >>tree.us
-    "$program" "$tmp/origin.git" "$commit" >>next.us
+    "$program" "$tmp/origin.git" "$commit" >>fetch.us
     "$program" "$tmp/origin.git" "$commit" >>same.us
-    # Once more without a fetch: the references are another's, the commit is
-    # in the mirror.
+    # As the worktree has it: somebody fetched the commit already.
+    rm -rf state/cache
+    "$program" "$tmp/origin.git" "${commits[i - 1]}" >>first
+    "$program" "$tmp/origin.git" "$commit" >>next.us
     [ "$(git -C clone rev-parse HEAD)" = "$commit" ]
     [ "$(find clone -path clone/.git -prune -o -type f -print | wc -l)" = \
         "$files" ]
@@ -102,7 +104,8 @@ done
 echo "# $files files, $changed of them changed by a commit; $(nproc) processors"
 echo "# repository, clones and cache: $(stat -f -c %T "$tmp"); what a sandbox" \
     "writes: ext4 on a loop device"
-awk '{ printf "# the first tree, nothing in the cache: %.0f ms\n", $1 / 1000 }' first
+report checkout_first_commit first git-clone-depth-1 clone.us
+report checkout_next_commit_fetched fetch.us git-clone-depth-1 clone.us
 report checkout_next_commit next.us git-clone-depth-1 clone.us
 report checkout_next_commit next.us git-worktree-add tree.us
 report checkout_same_commit same.us git-clone-depth-1 clone.us
