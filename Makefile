@@ -50,7 +50,7 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout launch
+PROGRAMS := berth run-job checkout launch cache
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/logs scheduler/queue pipelines base
@@ -62,6 +62,9 @@ PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
 PKGS_checkout := libgit2 jansson
+MAIN_cache := worker/cache
+ROOMS_cache := worker/cache base
+PKGS_cache := jansson
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "worker/job/events.h"
 #include "worker/job/fetch.h"
+#include "worker/job/install.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,9 @@
 
 struct attempt {
     struct attempt_spec spec;
-    struct fetch *fetch; /* owned: a checkout under way, or NULL */
+    struct fetch *fetch;     /* owned: a checkout under way, or NULL */
+    struct install *install; /* owned: of STEP_INSTALL, or NULL */
+    bool looking;            /* it looks in the cache */
     struct loop_source *timeout;
     struct loop_source *grace;
     struct loop_source *drain;
@@ -160,6 +163,8 @@ static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
     attempt->end.signal = ended->signal;
     attempt->end.cpu_ms = ended->cpu_ms;
     attempt->end.peak_bytes = ended->peak_bytes;
+    if (ended->code == 0 && attempt->install)
+        install_passed(attempt->install);
     if (ended->code == 0)
         finish(attempt, REASON_NONE, "%s", "");
     else
@@ -245,6 +250,30 @@ static void execute(struct attempt *attempt)
         attempt->executing = true;
 }
 
+static void on_looked(void *arg, bool found)
+{
+    struct attempt *attempt = arg;
+
+    attempt->looking = false;
+    if (attempt->finish)
+        return;
+    if (attempt->stopped != REASON_NONE)
+        finish(attempt, attempt->stopped, "%s", "");
+    else if (found)
+        finish(attempt, REASON_NONE, "%s", "");
+    else
+        execute(attempt);
+}
+
+static void begin(struct attempt *attempt)
+{
+    if (step_of(attempt)->kind == STEP_INSTALL)
+        attempt->install = install_start(&attempt->spec, on_looked, attempt);
+    attempt->looking = attempt->install;
+    if (!attempt->install)
+        execute(attempt);
+}
+
 static void on_booted(void *arg, const struct err *err)
 {
     struct attempt *attempt = arg;
@@ -256,7 +285,7 @@ static void on_booted(void *arg, const struct err *err)
     else if (attempt->stopped != REASON_NONE)
         finish(attempt, attempt->stopped, "%s", "");
     else
-        execute(attempt);
+        begin(attempt);
 }
 
 /* No such commit, a tree we refuse: trying again would not help. */
@@ -334,7 +363,7 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
     if (attempt->fetch && !fetch_is_inside(attempt->fetch)) {
         fetch_free(STEAL(attempt->fetch));
         finish(attempt, reason, "%s", message);
-    } else if (attempt->executing || attempt->fetch) {
+    } else if (attempt->executing || attempt->fetch || attempt->looking) {
         machine_driver(machine)->kill_all(machine_sandbox(machine),
                                           again ? SIGKILL : SIGTERM);
         if (!attempt->grace && !again)
@@ -362,5 +391,6 @@ void attempt_free(struct attempt *attempt)
     stop_timers(attempt);
     loop_remove(attempt->finish);
     fetch_free(attempt->fetch);
+    install_free(attempt->install);
     free(attempt);
 }

@@ -449,6 +449,8 @@ static int tear_down(struct job *job, struct err *err)
         return 0;
     machine_usage(job->machine, &job->result->usage);
     job->result->has_usage = true;
+    if (!job->orphaned && !job->killed)
+        machine_settle(job->machine, job->output);
     keep_workspace(job);
     job->kept = machine_kept(job->machine);
     if (machine_destroy(STEAL(job->machine), err) == 0)

@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "worker/cache/settings.h"
 #include "worker/checkout/client.h"
+#include "worker/job/save.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define COPY_TIMEOUT_MS 120000
+#define SAVE_TIMEOUT_MS 60000 /* of all together */
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -27,6 +29,8 @@ struct machine {
     bool kept;
     struct cache_entry *held; /* owned */
     size_t held_count;
+    struct save **saves; /* owned, and each of them */
+    size_t save_count;
     bool booted;
     bool running;
     struct err refused; /* why it did not start */
@@ -213,6 +217,33 @@ void machine_hold(struct machine *machine, struct cache_entry *entry)
     *entry = (struct cache_entry)CACHE_ENTRY_INIT;
 }
 
+void machine_add_save(struct machine *machine, struct save *save)
+{
+    machine->saves = xreallocarray(machine->saves, machine->save_count + 1,
+                                   sizeof(struct save *));
+    machine->saves[machine->save_count++] = save;
+    machine->kept = true;
+}
+
+void machine_settle(struct machine *machine, struct output *output)
+{
+    int64_t until = clock_mono_ms() + SAVE_TIMEOUT_MS;
+
+    for (size_t i = 0; i < machine->save_count; i++) {
+        int64_t left = until - clock_mono_ms();
+        struct err err = {0};
+
+        if (save_finish(machine->saves[i], left > 0 ? left : 0, &err) == 0)
+            continue;
+        if (err.kind == ERR_USER && output)
+            output_note(output, "the install is not kept for others: %s",
+                        err.msg);
+        else
+            log_info("nothing was kept: %s", err.msg);
+    }
+    machine->save_count = 0;
+}
+
 void machine_note_kept(struct machine *machine)
 {
     machine->kept = true;
@@ -250,6 +281,9 @@ int machine_destroy(struct machine *machine, struct err *err)
 
     if (!machine)
         return 0;
+    for (size_t i = 0; i < machine->save_count; i++)
+        (void)save_finish(machine->saves[i], 0, NULL);
+    free(machine->saves);
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);
     for (size_t i = 0; i < machine->held_count; i++)

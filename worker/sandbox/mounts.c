@@ -117,28 +117,6 @@ int mounts_tmpfs(const char *target, uint64_t bytes, uint64_t inodes,
     return 0;
 }
 
-static int bind_as(const char *source, const char *target,
-                   struct mount_attr *attr, struct err *err)
-{
-    CLEANUP(fd)
-    int fd = open_tree(AT_FDCWD, source,
-                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-
-    if (fd < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot take '%s' for a mount",
-                       source);
-    if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, attr,
-                      sizeof(*attr)) < 0)
-        return err_sys(err, ERR_TRANSIENT,
-                       "cannot protect the mount of '%s' (Linux 5.12 or later "
-                       "is needed)",
-                       source);
-    if (move_mount(fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot mount '%s' at '%s'", source,
-                       target);
-    return 0;
-}
-
 int mounts_bind(const char *source, const char *target, bool readonly,
                 struct err *err)
 {
@@ -147,15 +125,23 @@ int mounts_bind(const char *source, const char *target, bool readonly,
                     (readonly ? (uint64_t)MOUNT_ATTR_RDONLY : 0),
         .propagation = MS_PRIVATE,
     };
+    CLEANUP(fd)
+    int fd = open_tree(AT_FDCWD, source,
+                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
-    return bind_as(source, target, &attr, err);
-}
-
-int mounts_bind_live(const char *source, const char *target, struct err *err)
-{
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-
-    return bind_as(source, target, &attr, err);
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot take '%s' for a mount",
+                       source);
+    if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+                      sizeof(attr)) < 0)
+        return err_sys(err, ERR_TRANSIENT,
+                       "cannot protect the mount of '%s' (Linux 5.12 or later "
+                       "is needed)",
+                       source);
+    if (move_mount(fd, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot mount '%s' at '%s'", source,
+                       target);
+    return 0;
 }
 
 int mounts_share(const char *target, struct err *err)

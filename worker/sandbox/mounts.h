@@ -35,13 +35,6 @@ MUST_USE int mounts_tmpfs(const char *target, uint64_t bytes, uint64_t inodes,
 MUST_USE int mounts_bind(const char *source, const char *target, bool readonly,
                          struct err *err);
 
-/**
- * The same, writable, of a directory on a mount of mounts_share(): what is
- * mounted on the directory or below it later appears at `target` too, and in
- * the mount namespaces that get `target` from us.
- */
-MUST_USE int mounts_bind_live(const char *source, const char *target,
-                              struct err *err);
 /** Let others see what is mounted below the mount at `target` from now on. */
 MUST_USE int mounts_share(const char *target, struct err *err);
 

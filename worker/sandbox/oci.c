@@ -374,8 +374,11 @@ static void complete(void *arg)
 static void on_ready(void *arg)
 {
     struct sandbox *sb = arg;
+    struct err err;
 
-    if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
+    if (dirs_show(sb->dirs, &err) < 0)
+        fail(sb, &err);
+    else if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
         succeed(sb);
     else
         set_timer(sb, 0, complete);
@@ -403,12 +406,13 @@ static int write_bundle(struct sandbox *sb, struct err *err)
         .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
     };
 
-    /* The plain directories are bound, so that each later mount on them
-     * appears inside as well. */
+    /* The runtime has to take the plain directories: what is mounted on them
+     * later appears inside as well. */
     dirs_hide(sb->dirs);
-    if (rootfs_build(&tree, &root, err) < 0 || dirs_show(sb->dirs, err) < 0)
+    if (rootfs_build(&tree, &root, err) < 0)
         return -1;
     bundle.root = root;
+    bundle.disk_dir = sb->disk;
     return bundle_write(&bundle, config, err);
 }
 

@@ -23,13 +23,15 @@ static const char *const own_dirs[] = {
     "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
     "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
 
-/* Where the disk's directories appear. */
+/* Where the disk's directories appear; those that can have layers are mounted
+ * by the runtime (bundle.c), which alone can let later mounts through. */
 static const struct {
     const char *name, *inside;
-} disk_dirs[] = {{"workspace", "workspace"},
-                 {"home", "home/berth"},
-                 {"tmp", "tmp"},
-                 {"vartmp", "var/tmp"}};
+    bool by_runtime;
+} disk_dirs[] = {{"workspace", "workspace", true},
+                 {"home", "home/berth", true},
+                 {"tmp", "tmp", false},
+                 {"vartmp", "var/tmp", false}};
 
 /* ---- checking --------------------------------------------------------- */
 
@@ -244,25 +246,37 @@ static int bind_below(const char *root, const char *source, const char *inside,
     return mounts_bind(source, target, true, err);
 }
 
+static int bind_given(const struct rootfs_spec *spec, const char *root,
+                      struct err *err)
+{
+    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2) {
+        CLEANUP(mem)
+        char *to = target_of(spec, root, spec->binds->items[i + 1]);
+
+        if (mounts_bind(spec->binds->items[i], to, true, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int bind_all(const struct rootfs_spec *spec, const char *root,
                     const struct hostenv *env, struct err *err)
 {
+    /* Those below a directory of the disk first: they go along with it. */
+    if (bind_given(spec, root, err) < 0)
+        return -1;
     for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
         CLEANUP(mem)
         char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
         CLEANUP(mem) char *to = xasprintf("%s/%s", root, disk_dirs[i].inside);
 
-        if (mounts_bind_live(from, to, err) < 0)
+        if (!disk_dirs[i].by_runtime && mounts_bind(from, to, false, err) < 0)
             return -1;
     }
     if (bind_below(root, spec->agent, ".berth/agent", err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++)
         if (bind_below(root, env->sources.items[i], env->targets.items[i],
-                       err) < 0)
-            return -1;
-    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2)
-        if (bind_below(root, spec->binds->items[i], spec->binds->items[i + 1],
                        err) < 0)
             return -1;
     return 0;
