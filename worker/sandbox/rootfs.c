@@ -46,9 +46,9 @@ int rootfs_check(const char *image, const char *state_dir, struct err *err)
 
 int rootfs_check_target(const char *inside, struct err *err)
 {
-    static const char *const taken[] = {"/usr",  "/etc",   "/bin",   "/sbin",
-                                        "/lib",  "/lib32", "/lib64", "/libx32",
-                                        "/proc", "/dev",   "/sys",   "/.berth"};
+    static const char *const taken[] = {
+        "/usr",    "/etc",  "/bin", "/sbin", "/lib",    "/lib32",     "/lib64",
+        "/libx32", "/proc", "/dev", "/sys",  "/.berth", "/workspace", "/home"};
     size_t len = strlen(inside);
 
     if (inside[0] != '/' || len < 2 || inside[len - 1] == '/' ||
@@ -246,25 +246,9 @@ static int bind_below(const char *root, const char *source, const char *inside,
     return mounts_bind(source, target, true, err);
 }
 
-static int bind_given(const struct rootfs_spec *spec, const char *root,
-                      struct err *err)
-{
-    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2) {
-        CLEANUP(mem)
-        char *to = target_of(spec, root, spec->binds->items[i + 1]);
-
-        if (mounts_bind(spec->binds->items[i], to, true, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int bind_all(const struct rootfs_spec *spec, const char *root,
                     const struct hostenv *env, struct err *err)
 {
-    /* Those below a directory of the disk first: they go along with it. */
-    if (bind_given(spec, root, err) < 0)
-        return -1;
     for (size_t i = 0; i < ARRAY_LEN(disk_dirs); i++) {
         CLEANUP(mem)
         char *from = xasprintf("%s/%s", spec->disk_dir, disk_dirs[i].name);
@@ -277,6 +261,10 @@ static int bind_all(const struct rootfs_spec *spec, const char *root,
         return -1;
     for (size_t i = 0; i < env->sources.count; i++)
         if (bind_below(root, env->sources.items[i], env->targets.items[i],
+                       err) < 0)
+            return -1;
+    for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2)
+        if (bind_below(root, spec->binds->items[i], spec->binds->items[i + 1],
                        err) < 0)
             return -1;
     return 0;
