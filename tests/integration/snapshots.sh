@@ -31,9 +31,8 @@ name: clean
 steps:
   - checkout:
   - run: |
-      git diff-files --ignore-submodules | tee /dev/stderr | cmp - /dev/null
-      git status --porcelain --ignore-submodules | tee /dev/stderr |
-          cmp - /dev/null
+      test -z "$(git diff-files --ignore-submodules)"
+      test -z "$(git status --porcelain --ignore-submodules)"
 END
 
 # What a tree is: kinds, modes, targets, content; and what git makes of it
@@ -57,7 +56,7 @@ kept() {
     [ "$job_status" = 0 ] || cat job.err
 }
 plain() {
-    BERTH_CACHE_BYTES=0 kept "$@"
+    BERTH_CACHE_BYTES=0B kept "$@"
 }
 said() {
     sed -n 's/.*• [0-9a-f]\{12\} .*(\(.*\)).*/\1/p' job.err
@@ -168,6 +167,16 @@ is "$(git -C kept rev-parse -q origin/other)" "$third" \
 job only.yml --commit "$second"
 like "$(said)" "from the cache" "which is kept anew"
 
+# What attributes say of files that do not change.
+printf 'a\nb\n' >work/x.txt
+job only.yml --commit "$(commit text)"
+echo '*.txt text eol=crlf' >work/.gitattributes
+kept only.yml --commit "$(commit attributes)"
+is "$(head -1 kept/x.txt)" $'a\r' "new attributes change files that did not"
+printf 'c\nd\n' >work/y.txt
+kept only.yml --commit "$(commit more)"
+is "$(head -1 kept/y.txt)" $'c\r' "and hold for those that come later"
+
 # ---- damage ----------------------------------------------------------------
 # shellcheck disable=SC2317 # called through ok
 good() {
@@ -194,13 +203,13 @@ echo >"$BERTH_STATE_DIR/cache"
 ok "no cache at all is a miss" good
 rm -f "$BERTH_STATE_DIR/cache"
 ok "a tree larger than may be kept is checked out" \
-    env BERTH_CACHE_BYTES=0 "$BERTH_BIN" run --repo "$repo" clean.yml
+    env BERTH_CACHE_BYTES=0B "$BERTH_BIN" run --repo "$repo" clean.yml
 
 # ---- eviction --------------------------------------------------------------
 job only.yml --commit "$first"
 job only.yml --commit "$second"
 is "$(entries f) $(entries d)" "1 1" "two are kept"
-BERTH_CACHE_BYTES=1 job only.yml --ref other
+BERTH_CACHE_BYTES=1B job only.yml --ref other
 is "$(entries f) $(entries d)" "0 0" "not more than the configured bytes"
 job only.yml --commit "$first"
 find "$BERTH_STATE_DIR/cache/trees" -name 'f-*' -exec touch -d '9 days ago' {} +

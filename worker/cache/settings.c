@@ -3,28 +3,21 @@
 #include "worker/cache/settings.h"
 
 #include "base/state.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-static int64_t number_of(const char *name, int64_t otherwise)
-{
-    const char *text = getenv(name);
-    char *end;
-    long long value;
-
-    if (!text || !*text)
-        return otherwise;
-    value = strtoll(text, &end, 10);
-    return *end || value < 0 ? otherwise : value;
-}
-
 void cache_settings_read(struct cache_settings *out_settings)
 {
-    out_settings->bytes =
-        (uint64_t)number_of(CACHE_BYTES_VARIABLE, (int64_t)CACHE_BYTES_DEFAULT);
-    out_settings->keep_ms =
-        number_of(CACHE_KEEP_VARIABLE, CACHE_KEEP_DEFAULT_MS);
+    const char *bytes = getenv(CACHE_BYTES_VARIABLE);
+    const char *keep = getenv(CACHE_KEEP_VARIABLE);
+    struct err ignored;
+
+    if (!bytes || size_parse(bytes, &out_settings->bytes, &ignored) < 0)
+        out_settings->bytes = CACHE_BYTES_DEFAULT;
+    if (!keep || duration_parse(keep, &out_settings->keep_ms, &ignored) < 0)
+        out_settings->keep_ms = CACHE_KEEP_DEFAULT_MS;
 }
 
 struct cache *cache_open_ours(const struct cache_settings *settings,

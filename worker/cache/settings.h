@@ -7,11 +7,12 @@
 
 /*
  * A worker tells its run-jobs by their environment what its configuration has
- * (cache.dir, cache.bytes, cache.keep); what is missing has the default.
+ * (cache.dir, cache.bytes, cache.keep), in the words of a configuration; what
+ * is missing or makes no sense has the default.
  */
 #define CACHE_DIR_VARIABLE   "BERTH_CACHE_DIR"
 #define CACHE_BYTES_VARIABLE "BERTH_CACHE_BYTES"
-#define CACHE_KEEP_VARIABLE  "BERTH_CACHE_KEEP_MS"
+#define CACHE_KEEP_VARIABLE  "BERTH_CACHE_KEEP"
 
 #define CACHE_BYTES_DEFAULT   ((uint64_t)10 << 30)
 #define CACHE_KEEP_DEFAULT_MS ((int64_t)7 * 86400000)

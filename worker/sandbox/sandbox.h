@@ -156,7 +156,8 @@ struct sandbox_driver {
     /**
      * Bind a directory or file of the host read-only at `inside`, a plain
      * absolute path outside /usr, /etc, /proc, /dev and their like, and the
-     * directories that can have layers; only before start. ERR_USER for another path.
+     * directories that can have layers; only before start. ERR_USER for another
+     * path.
      */
     int (*bind_readonly)(struct sandbox *sandbox, const char *host_path,
                          const char *inside, struct err *err);
