@@ -59,7 +59,8 @@ static int next(struct reader *r, struct err *err)
     if (room <= FIXED_SIZE)
         return err_set(err, ERR_TRANSIENT, "an index is cut off");
     len = strnlen(r->at + FIXED_SIZE, room - FIXED_SIZE);
-    if (entry_size(len) > room || (((uint8_t)r->at[FLAGS_AT] << 8) & FLAGS_ODD))
+    if (entry_size(len) > room ||
+        ((uint32_t)(uint8_t)r->at[FLAGS_AT] << 8 & FLAGS_ODD))
         return err_set(err, ERR_TRANSIENT, "an index is malformed");
     r->left--;
     r->entry = r->at;
