@@ -48,6 +48,10 @@ struct settings {
         int64_t keep_ms, keep_bytes;
     } log;
     struct {
+        char *dir;
+        int64_t bytes, keep_ms;
+    } cache;
+    struct {
         int64_t tick_ms;
     } scheduler;
     struct {

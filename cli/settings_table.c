@@ -129,6 +129,14 @@ static char *default_log_store(const void *values)
                                 : xstrdup("");
 }
 
+static char *default_cache(const void *values)
+{
+    const struct settings *settings = values;
+
+    return *settings->state_dir ? xasprintf("%s/cache", settings->state_dir)
+                                : xstrdup("");
+}
+
 /* ---- the table ---------------------------------------------------------- */
 
 #define AT(member)    .offset = offsetof(struct settings, member)
@@ -445,6 +453,31 @@ static const struct config_key keys[] = {
      .initial = "10GiB",
      RANGE(MIB, 1024 * TIB),
      .help = "How much they take at most; the oldest go first."},
+
+    {.name = "cache.dir",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(cache.dir),
+     .initial = "`cache` in `state_dir`",
+     .derive = default_cache,
+     .help = "Where trees and installs are kept for the next jobs: on a disk "
+             "of this host that is not overlayfs. Only root's sandboxes use "
+             "it."},
+    {.name = "cache.bytes",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_SIZE,
+     AT(cache.bytes),
+     .initial = "10GiB",
+     RANGE(0, 1024 * TIB),
+     .help = "How much they take at most; what was not used for longest goes "
+             "first. `0B` for no cache."},
+    {.name = "cache.keep",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_DURATION,
+     AT(cache.keep_ms),
+     .initial = "7d",
+     RANGE(MINUTE, 365 * DAY),
+     .help = "How long one that nobody uses is kept."},
 
     {.name = "scheduler.tick",
      .parts = SETTINGS_SCHEDULER,

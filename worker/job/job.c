@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "worker/cache/settings.h"
 #include "worker/job/attempt.h"
 #include "worker/job/events.h"
 #include "worker/job/expand.h"
@@ -37,10 +38,11 @@ struct job {
     struct loop_source *deadline; /* the supervisor's: die then */
     struct loop_source *timeout;  /* the pipeline's, then the clean-up's */
     bool over;         /* cancelled or out of time: only clean-up steps run */
+    bool cancelled;    /* asked once */
     bool killed;       /* asked twice: nothing runs any more */
     bool lost;         /* the sandbox is dead */
-    bool cancelled;    /* asked once */
     bool orphaned;     /* nobody is above us any more */
+    bool kept;         /* something is new in the cache */
     bool winding_down; /* only what ran in the background is still to end */
     struct loop_source *last_grace;
 };
@@ -495,11 +497,9 @@ static void keep_workspace(struct job *job)
     if (!job->start->keep || job->orphaned)
         return;
     /* What still runs inside could lead the copy out of the workspace. */
-    if (job->killed || job->lost) {
+    if (job->killed || job->lost)
         output_note(job->output, "the workspace of a killed job is not kept");
-        return;
-    }
-    if (machine_keep(job->machine, &path, &err) < 0)
+    else if (machine_keep(job->machine, &path, &err) < 0)
         output_note(job->output, "warning: %s", err.msg);
     else
         output_note(job->output, "the workspace is kept at %s", path);
@@ -519,7 +519,10 @@ static int tear_down(struct job *job, struct err *err)
         return 0;
     machine_usage(job->machine, &job->result->usage);
     job->result->has_usage = true;
+    if (!job->orphaned && !job->killed)
+        machine_finish_saves(job->machine, job->output);
     keep_workspace(job);
+    job->kept = machine_kept(job->machine);
     if (machine_destroy(STEAL(job->machine), err) == 0)
         return 0;
     output_note(job->output,
@@ -590,5 +593,7 @@ int job_run(int fd, struct err *err)
     }
 out:
     release(&job);
+    if (job.kept)
+        cache_tidy(); /* nobody waits for us any more */
     return rc;
 }

@@ -4,10 +4,13 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/state.h"
+#include "worker/cache/settings.h"
 #include "worker/checkout/client.h"
 #include "worker/job/egress.h"
+#include "worker/job/save.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
 
@@ -18,6 +21,7 @@
 
 #define COPY_TIMEOUT_MS 120000
 #define MAX_FORWARDS    16
+#define SAVE_TIMEOUT_MS 60000 /* of all together */
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -26,6 +30,12 @@ struct machine {
     struct sandbox *sandbox; /* owned */
     struct egress *egress;   /* owned; NULL without */
     char *mirror;            /* owned, or NULL */
+    struct cache *cache;     /* owned, or NULL */
+    bool kept;
+    struct cache_entry *held; /* owned */
+    size_t held_count;
+    struct save **saves; /* owned, and each of them */
+    size_t save_count;
     bool booted;
     bool running;
     struct err refused; /* why it did not start */
@@ -99,6 +109,20 @@ static int create_sandbox(struct machine *machine, struct err *err)
                                    err);
 }
 
+/* Without it all works as well; what is kept is shown as layers. */
+static void open_cache(struct machine *machine)
+{
+    struct cache_settings settings;
+    struct err err = {0};
+
+    if (!machine->driver->push_layers)
+        return;
+    cache_settings_read(&settings);
+    machine->cache = cache_open_ours(&settings, &err);
+    if (err.kind != ERR_NONE)
+        log_warn("%s", err.msg);
+}
+
 int machine_new(struct loop *loop, const struct job_start *start,
                 const struct machine_events *events,
                 struct machine **out_machine, struct err *err)
@@ -117,6 +141,7 @@ int machine_new(struct loop *loop, const struct job_start *start,
         (void)machine_destroy(machine, &ignored);
         return -1;
     }
+    open_cache(machine);
     *out_machine = machine;
     return 0;
 }
@@ -230,6 +255,58 @@ const char *machine_mirror(const struct machine *machine)
     return machine->mirror;
 }
 
+struct cache *machine_cache(const struct machine *machine)
+{
+    return machine->cache;
+}
+
+void machine_hold(struct machine *machine, struct cache_entry *entry)
+{
+    if (!entry->path)
+        return;
+    machine->held = xreallocarray(machine->held, machine->held_count + 1,
+                                  sizeof(*machine->held));
+    machine->held[machine->held_count++] = *entry;
+    *entry = (struct cache_entry)CACHE_ENTRY_INIT;
+}
+
+void machine_add_save(struct machine *machine, struct save *save)
+{
+    machine->saves = xreallocarray(machine->saves, machine->save_count + 1,
+                                   sizeof(struct save *));
+    machine->saves[machine->save_count++] = save;
+    machine->kept = true;
+}
+
+void machine_finish_saves(struct machine *machine, struct output *output)
+{
+    int64_t until = clock_mono_ms() + SAVE_TIMEOUT_MS;
+
+    for (size_t i = 0; i < machine->save_count; i++) {
+        int64_t left = until - clock_mono_ms();
+        struct err err = {0};
+
+        if (save_finish(machine->saves[i], left > 0 ? left : 0, &err) == 0)
+            continue;
+        if (err.kind == ERR_USER && output)
+            output_note(output, "the install is not kept for others: %s",
+                        err.msg);
+        else
+            log_info("nothing was kept: %s", err.msg);
+    }
+    machine->save_count = 0;
+}
+
+void machine_note_kept(struct machine *machine)
+{
+    machine->kept = true;
+}
+
+bool machine_kept(const struct machine *machine)
+{
+    return machine->kept;
+}
+
 void machine_usage(struct machine *machine, struct sandbox_usage *out_usage)
 {
     machine->driver->usage(machine->sandbox, out_usage);
@@ -282,8 +359,15 @@ int machine_destroy(struct machine *machine, struct err *err)
     egress_free(machine->egress);
     for (size_t i = 0; i < machine->forward_count; i++)
         forward_free(machine->forwards[i].forward);
+    for (size_t i = 0; i < machine->save_count; i++)
+        (void)save_finish(machine->saves[i], 0, NULL);
+    free(machine->saves);
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);
+    for (size_t i = 0; i < machine->held_count; i++)
+        cache_entry_release(&machine->held[i]);
+    free(machine->held);
+    cache_free(machine->cache);
     free(machine->mirror);
     free(machine);
     return rc;

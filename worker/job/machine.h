@@ -3,6 +3,8 @@
 #ifndef WORKER_JOB_MACHINE_H
 #define WORKER_JOB_MACHINE_H
 
+#include "worker/cache/store.h"
+#include "worker/job/output.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -34,6 +36,21 @@ MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
 /** Where the repository's mirror is inside. */
 #define MACHINE_MIRROR      "/run/berth/mirror"
 #define MACHINE_MIRROR_REPO "repo.git"
+
+/** The host's cache, borrowed; NULL: this host, its driver, or an ordinary user
+ * has none. */
+struct cache *machine_cache(const struct machine *machine);
+/** Hold an entry (it is taken) until the sandbox is destroyed. */
+void machine_hold(struct machine *machine, struct cache_entry *entry);
+/** Something is on its way into the cache, taken: machine_destroy ends it. */
+struct save;
+void machine_add_save(struct machine *machine, struct save *save);
+/** What is on its way arrives, within a minute; else it does not. Blocks. */
+void machine_finish_saves(struct machine *machine, struct output *output);
+/** Something comes into the cache: see machine_kept(). */
+void machine_note_kept(struct machine *machine);
+/** Whether the cache is to be tidied up (cache_tidy). */
+bool machine_kept(const struct machine *machine);
 
 /** Boot it, or answer at once (from the loop) when it runs already. */
 void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
 #include "worker/sandbox/mounts.h"
+#include "worker/sandbox/rootfs.h"
 #include "worker/sandbox/seccomp.h"
 
 #include <jansson.h>
@@ -85,11 +86,27 @@ static json_t *mount_entry(const char *target, const char *type,
                      type, "source", type, "options", list);
 }
 
+/* What we mount on it later appears inside. */
+static json_t *live_entry(const char *disk_dir, const struct rootfs_dir *dir)
+{
+    CLEANUP(mem) char *source = xasprintf("%s/%s", disk_dir, dir->name);
+    CLEANUP(mem) char *target = xasprintf("/%s", dir->inside);
+
+    return json_pack("{s:s, s:s, s:s, s:[s, s, s, s]}", "destination", target,
+                     "type", "bind", "source", source, "options", "rbind",
+                     "rslave", "nosuid", "nodev");
+}
+
 /* All else is mounted in the tree already, before the runtime starts. */
-static json_t *mounts(bool rootless)
+static json_t *mounts(const struct bundle_spec *spec)
 {
     json_t *all = json_array();
+    bool rootless = spec->rootless;
 
+    for (size_t i = 0; i < ROOTFS_DIRS; i++)
+        if (rootfs_dirs[i].by_runtime)
+            json_array_append_new(all,
+                                  live_entry(spec->disk_dir, &rootfs_dirs[i]));
     json_array_append_new(all,
                           mount_entry("/proc", "proc", "nosuid noexec nodev"));
     json_array_append_new(
@@ -141,6 +158,7 @@ static json_t *linux_part(const struct bundle_spec *spec)
         "/proc/interrupts", "readonlyPaths", "/proc/bus", "/proc/fs",
         "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
+    json_object_set_new(part, "rootfsPropagation", json_string("rslave"));
     if (spec->cgroups_path)
         json_object_set_new(part, "cgroupsPath",
                             json_string(spec->cgroups_path));
@@ -154,7 +172,7 @@ int bundle_write(const struct bundle_spec *spec, const char *path,
         json_pack("{s:s, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion",
                   "1.0.2", "root", "path", spec->root, "readonly", 1,
                   "hostname", "berth", "process", process(spec), "mounts",
-                  mounts(spec->rootless), "linux", linux_part(spec));
+                  mounts(spec), "linux", linux_part(spec));
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     int rc;
 

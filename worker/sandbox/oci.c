@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
+#include "worker/sandbox/dirs.h"
 #include "worker/sandbox/disk.h"
 #include "worker/sandbox/fetched.h"
 #include "worker/sandbox/mounts.h"
@@ -97,29 +98,26 @@ static int find_runtime(struct sandbox *sb, const struct sandbox_spec *spec,
     return 0;
 }
 
+static unsigned host_uid(const struct sandbox *sb)
+{
+    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+}
+
 static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
 {
-    static const struct {
-        const char *name;
-        mode_t mode;
-    } dirs[] = {
-        {"workspace", 0755}, {"home", 0755}, {"tmp", 01777}, {"vartmp", 01777}};
     enum disk_kind kind;
     struct err why = {0};
-    uid_t uid = SANDBOX_UID_BASE + USER_INSIDE;
 
     if (mkdir(sb->disk, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
     if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
         0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-        CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
-
-        if (mkdir(dir, dirs[i].mode) < 0 || chmod(dir, dirs[i].mode) < 0 ||
-            (!sb->rootless && chown(dir, uid, uid) < 0))
-            return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
-    }
+    if (mounts_share(sb->disk, err) < 0 ||
+        dirs_make(sb->disk, host_uid(sb),
+                  !sb->rootless && sb->backend == &backend_oci, &sb->dirs,
+                  err) < 0)
+        return -1;
     if (kind == DISK_TMPFS && !sb->rootless)
         sb->unenforced = xasprintf(
             "disk apart from memory (it is a tmpfs, which counts as memory: "
@@ -225,7 +223,7 @@ static const char *oci_host_workspace(const struct sandbox *sb)
 
 static unsigned oci_host_uid(const struct sandbox *sb)
 {
-    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+    return host_uid(sb);
 }
 
 static const char *oci_unenforced(const struct sandbox *sb)
@@ -243,6 +241,26 @@ static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
     strv_add(&sb->binds, host_path);
     strv_add(&sb->binds, inside);
     return 0;
+}
+
+static int oci_push_layers(struct sandbox *sb, enum sandbox_dir dir,
+                           const char *const *lowers, size_t count,
+                           struct err *err)
+{
+    return dirs_push(sb->dirs, dir, lowers, count, err);
+}
+
+static int oci_frozen(const struct sandbox *sb, enum sandbox_dir dir)
+{
+    return dirs_frozen(sb->dirs, dir);
+}
+
+static int oci_reset_dir(struct sandbox *sb, enum sandbox_dir dir,
+                         struct err *err)
+{
+    if (sb->begun)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    return dirs_clear(sb->dirs, dir, err);
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -363,8 +381,11 @@ static void complete(void *arg)
 static void on_ready(void *arg)
 {
     struct sandbox *sb = arg;
+    struct err err;
 
-    if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
+    if (dirs_show(sb->dirs, &err) < 0)
+        fail(sb, &err);
+    else if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
         succeed(sb);
     else
         set_timer(sb, 0, complete);
@@ -394,9 +415,13 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
         .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
     };
 
+    /* The runtime has to take the plain directories: what is mounted on them
+     * later appears inside as well. */
+    dirs_hide(sb->dirs);
     if (rootfs_build(&tree, &root, err) < 0)
         return -1;
     bundle.root = root;
+    bundle.disk_dir = sb->disk;
     return bundle_write(&bundle, config, err);
 }
 
@@ -488,6 +513,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     session_free(sb->session);
     network_free(sb->network);
     runtime_stop(sb->runtime, sb->backend->stop_ms);
+    dirs_free(sb->dirs); /* it keeps the disk busy */
     /* Without the lock the directory is another's. */
     if (sb->lock >= 0)
         rc = place_clear(sb->dir, err);
@@ -535,9 +561,10 @@ static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
 
 #define COMMON                                                                 \
     .host_workspace = oci_host_workspace, .host_uid = oci_host_uid,            \
-    .unenforced = oci_unenforced, .bind_readonly = oci_bind_readonly,          \
-    .start = oci_start, .listen = oci_listen, .exec = oci_exec,                \
-    .kill = oci_kill, .commands = oci_commands, .kill_all = oci_kill_all,      \
+    .unenforced = oci_unenforced, .reset_dir = oci_reset_dir,                  \
+    .bind_readonly = oci_bind_readonly, .start = oci_start,                    \
+    .listen = oci_listen, .exec = oci_exec, .kill = oci_kill,                  \
+    .commands = oci_commands, .kill_all = oci_kill_all,                        \
     .pause_output = oci_pause_output, .write_file = oci_write_file,            \
     .read_file = oci_read_file, .put_tree = oci_put_tree,                      \
     .get_tree = oci_get_tree, .list = oci_list, .clear = oci_clear,            \
@@ -545,8 +572,12 @@ static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
     .taken = oci_taken, .disconnect = oci_disconnect, .pause = oci_pause,      \
     .usage = oci_usage, .destroy = oci_destroy
 
-const struct sandbox_driver sandbox_oci = {
-    .name = "oci", .create = oci_create, .sweep = place_sweep, COMMON};
+const struct sandbox_driver sandbox_oci = {.name = "oci",
+                                           .create = oci_create,
+                                           .push_layers = oci_push_layers,
+                                           .frozen = oci_frozen,
+                                           .sweep = place_sweep,
+                                           COMMON};
 
 const struct sandbox_driver sandbox_docker = {
     .name = "docker", .create = docker_create, .sweep = docker_sweep, COMMON};

@@ -59,6 +59,7 @@ struct sandbox {
     unsigned cpu_millis;
     uint64_t memory_bytes;
     struct strv binds;         /* host path, path inside, … */
+    struct dirs *dirs;         /* owned */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
     struct fetching *fetching; /* owned; NULL but for such images */
     struct runtime *runtime;   /* owned; NULL before start */

@@ -32,10 +32,14 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
 
-/** The directories of the disk: their names there, and where they are inside
- * (without the first '/'). */
+/**
+ * The directories of the disk: their names there, and where they are inside
+ * (without the first '/'). Those that can have layers are mounted by the OCI
+ * runtime (bundle.c), which alone can let later mounts through.
+ */
 struct rootfs_dir {
     const char *name, *inside;
+    bool by_runtime;
 };
 #define ROOTFS_DIRS 4
 extern const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS];

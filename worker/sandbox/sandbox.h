@@ -155,6 +155,13 @@ struct sandbox_usage {
     bool disk_full; /* fewer than 1 % of the blocks or inodes are left */
 };
 
+/** The directories that can be made of layers. */
+enum sandbox_dir {
+    SANDBOX_WORKSPACE, /* /workspace */
+    SANDBOX_HOME       /* the home directory of its user */
+};
+#define SANDBOX_DIRS 2
+
 struct sandbox_driver {
     const char *name;
 
@@ -186,9 +193,33 @@ struct sandbox_driver {
     const char *(*unenforced)(const struct sandbox *sandbox);
 
     /**
+     * Put `count` directories of the host, the topmost first, over what a
+     * directory of the sandbox shows, and over them a new one that takes what
+     * is written from now on: the layers stay as they are, must not change or
+     * go away before destroy, and belong to host_uid(). With none, what was
+     * written before is frozen. Before start, or while nothing runs inside.
+     * ERR_TRANSIENT: this host cannot (an ordinary user, no overlayfs); all is
+     * as it was. Some milliseconds. NULL here, and frozen, too: the driver has
+     * no layers.
+     */
+    int (*push_layers)(struct sandbox *sandbox, enum sandbox_dir dir,
+                       const char *const *lowers, size_t count,
+                       struct err *err);
+    /**
+     * What was written between the last two pushes, or before the only one:
+     * an O_PATH descriptor of a directory that does not change, borrowed; -1
+     * before the first.
+     */
+    int (*frozen)(const struct sandbox *sandbox, enum sandbox_dir dir);
+    /** Without layers again, and empty; only before start. ERR_TRANSIENT. */
+    int (*reset_dir)(struct sandbox *sandbox, enum sandbox_dir dir,
+                     struct err *err);
+
+    /**
      * Bind a directory or file of the host read-only at `inside`, a plain
-     * absolute path outside /usr, /etc, /proc, /dev and their like; only
-     * before start. ERR_USER for another path.
+     * absolute path outside /usr, /etc, /proc, /dev and their like, and the
+     * directories that can have layers; only before start. ERR_USER for another
+     * path.
      */
     int (*bind_readonly)(struct sandbox *sandbox, const char *host_path,
                          const char *inside, struct err *err);
