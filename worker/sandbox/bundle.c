@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
 #include "worker/sandbox/mounts.h"
+#include "worker/sandbox/sandbox.h"
 #include "worker/sandbox/seccomp.h"
 
 #include <jansson.h>
@@ -79,11 +80,21 @@ static json_t *mount_entry(const char *target, const char *type,
                      type, "source", type, "options", list);
 }
 
+/* What is mounted on a directory of the host appears inside, at once. */
+static json_t *live_entry(const char *target, const char *source)
+{
+    json_t *entry = mount_entry(target, "bind", "rbind rslave ro nosuid nodev");
+
+    json_object_set_new(entry, "source", json_string(source));
+    return entry;
+}
+
 /* All else is mounted in the tree already, before the runtime starts. */
-static json_t *mounts(bool rootless)
+static json_t *mounts(bool rootless, const char *late)
 {
     json_t *all = json_array();
 
+    json_array_append_new(all, live_entry(SANDBOX_LATE, late));
     json_array_append_new(all,
                           mount_entry("/proc", "proc", "nosuid noexec nodev"));
     json_array_append_new(
@@ -135,6 +146,8 @@ static json_t *linux_part(const struct bundle_spec *spec)
         "/proc/interrupts", "readonlyPaths", "/proc/bus", "/proc/fs",
         "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
+    /* Else no mount of ours that comes later would appear inside. */
+    json_object_set_new(part, "rootfsPropagation", json_string("rslave"));
     if (spec->cgroups_path)
         json_object_set_new(part, "cgroupsPath",
                             json_string(spec->cgroups_path));
@@ -144,11 +157,11 @@ static json_t *linux_part(const struct bundle_spec *spec)
 int bundle_write(const struct bundle_spec *spec, const char *path,
                  struct err *err)
 {
-    json_t *config =
-        json_pack("{s:s, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion",
-                  "1.0.2", "root", "path", spec->root, "readonly", 1,
-                  "hostname", "berth", "process", process(spec), "mounts",
-                  mounts(spec->rootless), "linux", linux_part(spec));
+    json_t *config = json_pack(
+        "{s:s, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion", "1.0.2",
+        "root", "path", spec->root, "readonly", 1, "hostname", "berth",
+        "process", process(spec), "mounts", mounts(spec->rootless, spec->late),
+        "linux", linux_part(spec));
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     int rc;
 

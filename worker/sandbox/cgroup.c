@@ -250,12 +250,29 @@ static int make_group(struct cgroup *cg, const struct hierarchy *h,
     return 0;
 }
 
+int cgroup_limit_cpu(const struct cgroup *cg, unsigned cpu_millis,
+                     struct err *err)
+{
+    const char *dir = cg->dirs[CPU];
+    uint64_t quota = (uint64_t)cpu_millis * CPU_PERIOD_US / 1000;
+    char text[64];
+
+    if (!dir || !cpu_millis)
+        return 0;
+    if (cg->v2[CPU]) {
+        (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
+                       CPU_PERIOD_US);
+        return set(dir, "cpu.max", text, false, err);
+    }
+    return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
+               ? -1
+               : set_number(dir, "cpu.cfs_quota_us", quota, false, err);
+}
+
 static int limit(const struct cgroup *cg, int controller, struct err *err)
 {
     const struct cgroup_limits *limits = &cg->spec->limits;
     const char *dir = cg->dirs[controller];
-    uint64_t quota = (uint64_t)limits->cpu_millis * CPU_PERIOD_US / 1000;
-    char text[64];
 
     if (controller == PIDS)
         return set_number(dir, "pids.max", limits->pids, false, err);
@@ -270,14 +287,7 @@ static int limit(const struct cgroup *cg, int controller, struct err *err)
                    ? -1
                    : set_number(dir, "memory.memsw.limit_in_bytes",
                                 limits->memory_bytes, true, err);
-    if (cg->v2[CPU]) {
-        (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
-                       CPU_PERIOD_US);
-        return set(dir, "cpu.max", text, false, err);
-    }
-    return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
-               ? -1
-               : set_number(dir, "cpu.cfs_quota_us", quota, false, err);
+    return cgroup_limit_cpu(cg, limits->cpu_millis, err);
 }
 
 static int add_controller(struct cgroup *cg, const struct hierarchies *all,

@@ -43,9 +43,11 @@ struct sandbox {
     char *unenforced;
     int lock; /* on dir */
     bool rootless;
+    bool up; /* the agent answers */
     enum sandbox_network wants;
-    unsigned pids;
+    unsigned pids, cpu_millis;
     struct strv binds;         /* host path, path inside, … */
+    struct strv late;          /* the same, below SANDBOX_LATE */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
     struct runtime *runtime;   /* owned; NULL before start */
     struct session *session;   /* the same */
@@ -132,9 +134,7 @@ static int make_limits(struct sandbox *sb, const struct sandbox_spec *spec,
     CLEANUP(mem) char *disk = sb->unenforced;
     struct cgroup_spec limits = {
         .id = sb->id,
-        .limits = {.memory_bytes = spec->memory_bytes,
-                   .cpu_millis = spec->cpu_millis,
-                   .pids = spec->pids},
+        .limits = {.memory_bytes = spec->memory_bytes, .pids = spec->pids},
         .subgroup = !runtime_leaves_cgroups(sb->program),
         .record_path = record,
     };
@@ -167,6 +167,7 @@ static struct sandbox *sandbox_new(const struct sandbox_spec *spec,
     sb->state_dir = xstrdup(spec->state_dir);
     sb->wants = spec->network;
     sb->pids = spec->pids;
+    sb->cpu_millis = spec->cpu_millis;
     return sb;
 }
 
@@ -190,6 +191,7 @@ static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
     if (mkdir(sb->run, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->run);
     if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
+        rootfs_make_late(sb->run, err) < 0 ||
         make_disk(sb, spec->disk_bytes, err) < 0)
         return -1;
     return make_limits(sb, spec, err);
@@ -233,12 +235,17 @@ static const char *oci_unenforced(const struct sandbox *sb)
 static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
                              const char *inside, struct err *err)
 {
-    if (sb->runtime)
-        return err_set(err, ERR_BUG, "the sandbox was started already");
+    struct strv *list;
+
     if (rootfs_check_target(inside, err) < 0)
         return -1;
-    strv_add(&sb->binds, host_path);
-    strv_add(&sb->binds, inside);
+    if (rootfs_is_late(inside) && sb->up)
+        return rootfs_bind_late(sb->run, host_path, inside, err);
+    if (sb->runtime)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    list = rootfs_is_late(inside) ? &sb->late : &sb->binds;
+    strv_add(list, host_path);
+    strv_add(list, inside);
     return 0;
 }
 
@@ -303,10 +310,29 @@ static void on_runtime_end(void *arg, const struct err *err)
     fail(arg, err);
 }
 
+/* What had to wait: crun would not show mounts below a mount that it is given,
+ * and a small share of the CPU would hold the start itself back. */
+static int finish_start(struct sandbox *sb, struct err *err)
+{
+    for (size_t i = 0; i + 1 < sb->late.count; i += 2)
+        if (rootfs_bind_late(sb->run, sb->late.items[i], sb->late.items[i + 1],
+                             err) < 0)
+            return -1;
+    if (sb->cgroup && cgroup_limit_cpu(sb->cgroup, sb->cpu_millis, err) < 0)
+        return -1;
+    sb->up = true;
+    return 0;
+}
+
 static void succeed(struct sandbox *sb)
 {
     sandbox_started_fn *started = sb->started;
+    struct err err;
 
+    if (finish_start(sb, &err) < 0) {
+        fail(sb, &err);
+        return;
+    }
     set_timer(sb, 0, NULL);
     sb->started = NULL;
     if (started)
@@ -369,6 +395,7 @@ static int write_bundle(struct sandbox *sb, struct err *err)
 {
     CLEANUP(mem) char *agent = proc_libexec("agent");
     CLEANUP(mem) char *config = xasprintf("%s/config.json", sb->run);
+    CLEANUP(mem) char *late = xasprintf("%s/late", sb->run);
     CLEANUP(mem) char *root = NULL;
     struct rootfs_spec tree = {
         .image = sb->image,
@@ -380,6 +407,7 @@ static int write_bundle(struct sandbox *sb, struct err *err)
         .network = sb->wants,
     };
     struct bundle_spec bundle = {
+        .late = late,
         .rootless = sb->rootless,
         .host_uid = geteuid(),
         .host_gid = getegid(),
@@ -517,6 +545,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     fd_close(&sb->lock);
     cgroup_free(sb->cgroup);
     strv_clear(&sb->binds);
+    strv_clear(&sb->late);
     free(sb->id);
     free(sb->image);
     free(sb->program);

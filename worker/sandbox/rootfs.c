@@ -20,8 +20,8 @@
 
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
-    "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
-    "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
+    "dev",        "proc",      "tmp", "run",    "var",       "var/tmp",  "home",
+    "home/berth", "workspace", "etc", ".berth", ".berth/ca", "run/berth"};
 
 /* Where the disk's directories appear. */
 static const struct {
@@ -137,8 +137,6 @@ static int put_etc(const char *skel, const struct rootfs_spec *spec, int image,
                full ? "nameserver 10.0.2.3\noptions timeout:5\n" : "", err);
 }
 
-/* ---- assembling ------------------------------------------------------- */
-
 static int touch(const char *path, struct err *err)
 {
     CLEANUP(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
@@ -209,6 +207,39 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
     }
     return 0;
 }
+
+/* ---- what comes late -------------------------------------------------- */
+
+int rootfs_make_late(const char *run_dir, struct err *err)
+{
+    CLEANUP(mem) char *late = xasprintf("%s/late", run_dir);
+
+    if (mkdir(late, 0755) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", late);
+    return mounts_bind(late, late, false, err) < 0 ? -1
+                                                   : mounts_share(late, err);
+}
+
+bool rootfs_is_late(const char *inside)
+{
+    size_t len = strlen(SANDBOX_LATE);
+
+    return strncmp(inside, SANDBOX_LATE, len) == 0 && inside[len] == '/';
+}
+
+int rootfs_bind_late(const char *run_dir, const char *host_path,
+                     const char *inside, struct err *err)
+{
+    CLEANUP(mem)
+    char *target =
+        xasprintf("%s/late%s", run_dir, inside + strlen(SANDBOX_LATE));
+
+    if (make_target(host_path, target, err) < 0)
+        return -1;
+    return mounts_bind(host_path, target, true, err);
+}
+
+/* ---- assembling ------------------------------------------------------- */
 
 /* Our skeleton over the image, both read-only: the image stays as it is. Both
  * by descriptor: nobody can swap what was checked for something else, and no

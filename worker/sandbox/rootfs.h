@@ -31,6 +31,16 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
 
+/**
+ * What is bound below SANDBOX_LATE lies in a directory of `run_dir`, which
+ * the runtime binds there: so it may come after the sandbox's start.
+ */
+MUST_USE int rootfs_make_late(const char *run_dir, struct err *err);
+bool rootfs_is_late(const char *inside);
+/** `inside` passed both rootfs_is_late() and rootfs_check_target(). */
+MUST_USE int rootfs_bind_late(const char *run_dir, const char *host_path,
+                              const char *inside, struct err *err);
+
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);
 /** Hide those configuration files of npm, pip and git below /usr, at eight

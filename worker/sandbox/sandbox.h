@@ -94,6 +94,9 @@ struct sandbox_usage {
     bool disk_full; /* fewer than 1 % of the blocks or inodes are left */
 };
 
+/** Inside: what is bound below it may be bound while the sandbox runs. */
+#define SANDBOX_LATE "/run/berth"
+
 struct sandbox_driver {
     const char *name;
 
@@ -126,8 +129,8 @@ struct sandbox_driver {
 
     /**
      * Bind a directory or file of the host read-only at `inside`, a plain
-     * absolute path outside /usr, /etc, /proc, /dev and their like; only
-     * before start. ERR_USER for another path.
+     * absolute path outside /usr, /etc, /proc, /dev and their like. After
+     * start only below SANDBOX_LATE. ERR_USER for another path.
      */
     int (*bind_readonly)(struct sandbox *sandbox, const char *host_path,
                          const char *inside, struct err *err);

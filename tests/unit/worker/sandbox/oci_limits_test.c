@@ -232,6 +232,23 @@ static void test_cpu_limit_and_time(void **state UNUSED)
     box_close(&b);
 }
 
+/* The runtime takes some 20 ms of CPU: a hundredth of one would be 2 s. */
+static void test_small_cpu_starts_fast(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("small-cpu");
+    struct box b;
+    int64_t took_ms;
+
+    NEED_ROOT();
+    spec.cpu_millis = 10;
+    took_ms = clock_mono_ms();
+    box_open(&b, &spec);
+    took_ms = clock_mono_ms() - took_ms;
+    if (took_ms > 1000)
+        fail_msg("it took %lld ms", (long long)took_ms);
+    box_close(&b);
+}
+
 static void test_flood_of_output(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("flood");
@@ -410,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_inodes),
         cmocka_unit_test(test_cpu_limit_and_time),
+        cmocka_unit_test(test_small_cpu_starts_fast),
         cmocka_unit_test(test_flood_of_output),
         cmocka_unit_test(test_paused_output),
         cmocka_unit_test(test_starved_reader),
