@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
 #include "worker/sandbox/mounts.h"
-#include "worker/sandbox/sandbox.h"
+#include "worker/sandbox/rootfs.h"
 #include "worker/sandbox/seccomp.h"
 
 #include <jansson.h>
@@ -81,20 +81,24 @@ static json_t *mount_entry(const char *target, const char *type,
 }
 
 /* What is mounted on a directory of the host appears inside, at once. */
-static json_t *live_entry(const char *target, const char *source)
+static json_t *live_entry(const struct rootfs_live *live, const char *run_dir)
 {
-    json_t *entry = mount_entry(target, "bind", "rbind rslave ro nosuid nodev");
+    json_t *entry = mount_entry(live->inside, "bind",
+                                live->readonly ? "bind rslave nosuid nodev ro"
+                                               : "bind rslave nosuid nodev");
+    CLEANUP(mem) char *source = xasprintf("%s/%s", run_dir, live->dir);
 
     json_object_set_new(entry, "source", json_string(source));
     return entry;
 }
 
 /* All else is mounted in the tree already, before the runtime starts. */
-static json_t *mounts(bool rootless, const char *late)
+static json_t *mounts(bool rootless, const char *run_dir)
 {
     json_t *all = json_array();
 
-    json_array_append_new(all, live_entry(SANDBOX_LATE, late));
+    for (size_t i = 0; i < ROOTFS_LIVE; i++)
+        json_array_append_new(all, live_entry(&rootfs_live[i], run_dir));
     json_array_append_new(all,
                           mount_entry("/proc", "proc", "nosuid noexec nodev"));
     json_array_append_new(
@@ -160,8 +164,8 @@ int bundle_write(const struct bundle_spec *spec, const char *path,
     json_t *config = json_pack(
         "{s:s, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion", "1.0.2",
         "root", "path", spec->root, "readonly", 1, "hostname", "berth",
-        "process", process(spec), "mounts", mounts(spec->rootless, spec->late),
-        "linux", linux_part(spec));
+        "process", process(spec), "mounts",
+        mounts(spec->rootless, spec->run_dir), "linux", linux_part(spec));
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     int rc;
 

@@ -250,6 +250,7 @@ static int make_group(struct cgroup *cg, const struct hierarchy *h,
     return 0;
 }
 
+/* No limit is written, too: the group may be one that was left. */
 int cgroup_limit_cpu(const struct cgroup *cg, unsigned cpu_millis,
                      struct err *err)
 {
@@ -257,16 +258,16 @@ int cgroup_limit_cpu(const struct cgroup *cg, unsigned cpu_millis,
     uint64_t quota = (uint64_t)cpu_millis * CPU_PERIOD_US / 1000;
     char text[64];
 
-    if (!dir || !cpu_millis)
+    if (!dir)
         return 0;
-    if (cg->v2[CPU]) {
-        (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
-                       CPU_PERIOD_US);
-        return set(dir, "cpu.max", text, false, err);
-    }
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota, CPU_PERIOD_US);
+    if (cg->v2[CPU])
+        return set(dir, "cpu.max", cpu_millis ? text : "max", false, err);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, quota);
     return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
                ? -1
-               : set_number(dir, "cpu.cfs_quota_us", quota, false, err);
+               : set(dir, "cpu.cfs_quota_us", cpu_millis ? text : "-1", false,
+                     err);
 }
 
 static int limit(const struct cgroup *cg, int controller, struct err *err)

@@ -26,7 +26,7 @@ struct cgroup_host {
 
 struct cgroup_limits {
     uint64_t memory_bytes; /* memory and swap together */
-    unsigned cpu_millis;   /* 1000: one CPU; 0: see cgroup_limit_cpu() */
+    unsigned cpu_millis;   /* 1000: one CPU; 0: no limit */
     unsigned pids;
 };
 
@@ -55,8 +55,8 @@ struct cgroup_usage {
 MUST_USE int cgroup_create(const struct cgroup_spec *spec,
                            struct cgroup **out_cgroup, struct err *err);
 /**
- * Set the limit of the CPU, 0 in cgroup_create(), when the runtime has started:
- * a small one would hold the start itself back by some hundred milliseconds.
+ * Set another limit of the CPU, once the runtime has started: during the start
+ * a small one would cost some hundred milliseconds.
  */
 MUST_USE int cgroup_limit_cpu(const struct cgroup *cgroup, unsigned cpu_millis,
                               struct err *err);

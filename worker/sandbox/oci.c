@@ -47,7 +47,7 @@ struct sandbox {
     enum sandbox_network wants;
     unsigned pids, cpu_millis;
     struct strv binds;         /* host path, path inside, … */
-    struct strv late;          /* the same, below SANDBOX_LATE */
+    struct strv late;          /* the same, for rootfs_bind_late() */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
     struct runtime *runtime;   /* owned; NULL before start */
     struct session *session;   /* the same */
@@ -111,6 +111,8 @@ static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
     if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
         0)
+        return -1;
+    if (mounts_share(sb->disk, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
@@ -239,7 +241,8 @@ static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
 
     if (rootfs_check_target(inside, err) < 0)
         return -1;
-    if (rootfs_is_late(inside) && sb->up)
+    /* Elsewhere a stranger may have put links by now. */
+    if (sb->up && strncmp(inside, SANDBOX_LATE "/", sizeof(SANDBOX_LATE)) == 0)
         return rootfs_bind_late(sb->run, host_path, inside, err);
     if (sb->runtime)
         return err_set(err, ERR_BUG, "the sandbox was started already");
@@ -395,7 +398,6 @@ static int write_bundle(struct sandbox *sb, struct err *err)
 {
     CLEANUP(mem) char *agent = proc_libexec("agent");
     CLEANUP(mem) char *config = xasprintf("%s/config.json", sb->run);
-    CLEANUP(mem) char *late = xasprintf("%s/late", sb->run);
     CLEANUP(mem) char *root = NULL;
     struct rootfs_spec tree = {
         .image = sb->image,
@@ -407,7 +409,7 @@ static int write_bundle(struct sandbox *sb, struct err *err)
         .network = sb->wants,
     };
     struct bundle_spec bundle = {
-        .late = late,
+        .run_dir = sb->run,
         .rootless = sb->rootless,
         .host_uid = geteuid(),
         .host_gid = getegid(),

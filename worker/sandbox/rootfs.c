@@ -20,16 +20,19 @@
 
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
-    "dev",        "proc",      "tmp", "run",    "var",       "var/tmp",  "home",
-    "home/berth", "workspace", "etc", ".berth", ".berth/ca", "run/berth"};
+    "dev", "proc",    "tmp",      "run",        "run/berth",
+    "var", "var/tmp", "home",     "home/berth", "workspace",
+    "etc", ".berth",  ".berth/ca"};
 
-/* Where the disk's directories appear. */
+/* Where the disk's other directories appear. */
 static const struct {
     const char *name, *inside;
-} disk_dirs[] = {{"workspace", "workspace"},
-                 {"home", "home/berth"},
-                 {"tmp", "tmp"},
-                 {"vartmp", "var/tmp"}};
+} disk_dirs[] = {{"tmp", "tmp"}, {"vartmp", "var/tmp"}};
+
+const struct rootfs_live rootfs_live[ROOTFS_LIVE] = {
+    {SANDBOX_LATE, "late", true},
+    {"/workspace", "disk/workspace", false},
+    {SANDBOX_HOME, "disk/home", false}};
 
 /* ---- checking --------------------------------------------------------- */
 
@@ -220,19 +223,30 @@ int rootfs_make_late(const char *run_dir, struct err *err)
                                                    : mounts_share(late, err);
 }
 
+static const struct rootfs_live *live_of(const char *inside)
+{
+    for (size_t i = 0; i < ROOTFS_LIVE; i++) {
+        size_t len = strlen(rootfs_live[i].inside);
+
+        if (strncmp(inside, rootfs_live[i].inside, len) == 0 &&
+            inside[len] == '/')
+            return &rootfs_live[i];
+    }
+    return NULL;
+}
+
 bool rootfs_is_late(const char *inside)
 {
-    size_t len = strlen(SANDBOX_LATE);
-
-    return strncmp(inside, SANDBOX_LATE, len) == 0 && inside[len] == '/';
+    return live_of(inside) != NULL;
 }
 
 int rootfs_bind_late(const char *run_dir, const char *host_path,
                      const char *inside, struct err *err)
 {
+    const struct rootfs_live *live = live_of(inside);
     CLEANUP(mem)
     char *target =
-        xasprintf("%s/late%s", run_dir, inside + strlen(SANDBOX_LATE));
+        xasprintf("%s/%s%s", run_dir, live->dir, inside + strlen(live->inside));
 
     if (make_target(host_path, target, err) < 0)
         return -1;

@@ -31,13 +31,22 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
 
-/**
- * What is bound below SANDBOX_LATE lies in a directory of `run_dir`, which
- * the runtime binds there: so it may come after the sandbox's start.
+/*
+ * Directories below `run_dir` that the runtime binds as a slave (bundle.c):
+ * whatever is mounted on them or below later appears inside as well.
  */
+struct rootfs_live {
+    const char *inside, *dir;
+    bool readonly;
+};
+#define ROOTFS_LIVE 3
+extern const struct rootfs_live rootfs_live[ROOTFS_LIVE];
+
+/** Make the one of SANDBOX_LATE; that of the disk is there already. */
 MUST_USE int rootfs_make_late(const char *run_dir, struct err *err);
+/** Whether `inside` is below one of them: it is bound after the start. */
 bool rootfs_is_late(const char *inside);
-/** `inside` passed both rootfs_is_late() and rootfs_check_target(). */
+/** Bind it, read-only. `inside` passed rootfs_check_target(), too. */
 MUST_USE int rootfs_bind_late(const char *run_dir, const char *host_path,
                               const char *inside, struct err *err);
 

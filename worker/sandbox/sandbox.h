@@ -94,7 +94,7 @@ struct sandbox_usage {
     bool disk_full; /* fewer than 1 % of the blocks or inodes are left */
 };
 
-/** Inside: what is bound below it may be bound while the sandbox runs. */
+/** A directory inside for what is ours, and may come when it runs already. */
 #define SANDBOX_LATE "/run/berth"
 
 struct sandbox_driver {
@@ -114,8 +114,9 @@ struct sandbox_driver {
                   struct sandbox **out_sandbox, struct err *err);
 
     /**
-     * The workspace as a path on the host, owned by host_uid(), until start;
-     * what is written there is /workspace inside. Borrowed.
+     * The workspace as a path on the host, owned by host_uid(), until the first
+     * command; what is written there, or mounted on it, is /workspace inside.
+     * Borrowed.
      */
     const char *(*host_workspace)(const struct sandbox *sandbox);
     /**

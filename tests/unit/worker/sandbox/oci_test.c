@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
+#include <sys/mount.h>
+
 #include <fcntl.h>
 
 static struct box shared; /* most tests only look around */
@@ -351,6 +353,8 @@ static void test_workspace_and_binds(void **state UNUSED)
 static void test_late_bind(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("late");
+    CLEANUP(mem) char *file = NULL;
+    const char *workspace;
     struct err err = {0};
     struct box b;
 
@@ -374,6 +378,14 @@ static void test_late_bind(void **state UNUSED)
                                      "/run/berth/mirror/doc && grep -q ID "
                                      "/run/berth/a/file && echo yes"),
                         "yes");
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+                                               "/workspace/late", &err),
+                     -1);
+    workspace = sandbox_oci.host_workspace(b.sandbox);
+    assert_int_equal(mount("tmpfs", workspace, "tmpfs", 0, "size=1m"), 0);
+    file = xasprintf("%s/tree", workspace);
+    assert_int_equal(file_write(file, "of the job", 10, 0644, &err), 0);
+    assert_string_equal(box_says(&b, "cat /workspace/tree"), "of the job");
     /* Whoever owns them. */
     assert_int_not_equal(box_run(&b, "> /run/berth/mirror/x"), 0);
     assert_string_equal(
