@@ -92,6 +92,7 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .min_disk_bytes = (uint64_t)settings->worker.min_disk_bytes,
         .min_memory_bytes = (uint64_t)settings->worker.min_memory_bytes,
         .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
+        .warm_pool = &settings->worker.warm_pool,
     };
 }
 

@@ -8,8 +8,8 @@ const net = require('net');
 const path = require('path');
 
 const FRAME = {
-    START: 1, DEADLINE: 2, CANCEL: 3, STEP_START: 16, STDOUT: 17, STDERR: 18,
-    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22,
+    START: 1, DEADLINE: 2, CANCEL: 3, PREPARE: 4, STEP_START: 16, STDOUT: 17, STDERR: 18,
+    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22, READY: 23,
 };
 
 if (process.argv[2] === '--sweep') {
@@ -147,8 +147,20 @@ const behaviours = {
     sleep() { setTimeout(() => behaviours.pass(), 1500); },
 };
 
+// A sandbox to wait for a job: said to be there at once, unless the directory of
+// the programs says otherwise. Each writes its pid, so that tests know who ran.
+function prepare(json) {
+    if (job || !json.job_id.startsWith('warm-') || !json.pipeline.sandbox)
+        process.exit(96);
+    if (fs.existsSync(path.join(process.env.BERTH_LIBEXEC, 'warm-fails')))
+        process.exit(1);
+    send(FRAME.READY, '');
+}
+
 function take(type, body) {
     const json = JSON.parse(body.toString('utf8'));
+    if (type === FRAME.PREPARE)
+        return prepare(json);
     if (type === FRAME.START) {
         if (job || !json.job_id || !(json.epoch >= 1) || !json.pipeline)
             process.exit(99);

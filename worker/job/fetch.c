@@ -125,9 +125,7 @@ static void on_done(void *arg, const struct checkout_result *result,
         end(fetch, err);
 }
 
-/* A second try of the step finds what the first one left. Nothing of a
- * stranger's runs in the sandbox yet. */
-static int empty_dir(const char *path, unsigned uid, struct err *err)
+static int make_dir(const char *path, unsigned uid, struct err *err)
 {
     if (tree_remove(path, err) < 0)
         return -1;
@@ -136,7 +134,9 @@ static int empty_dir(const char *path, unsigned uid, struct err *err)
     return 0;
 }
 
-/* The workspace itself is bound into the sandbox: only its entries go. */
+/* A second try of the step finds what the first one left. The workspace itself
+ * is bound into the sandbox: only its entries go. As long as no command was
+ * run inside, nothing of a stranger's gets in the way. */
 static int prepare_tree(struct fetch *fetch, const char **out_tree,
                         struct err *err)
 {
@@ -145,10 +145,10 @@ static int prepare_tree(struct fetch *fetch, const char **out_tree,
 
     *out_tree = workspace;
     if (!machine_is_booted(fetch->spec.machine))
-        return empty_dir(workspace, uid, err);
+        return tree_empty(workspace, err);
     fetch->beside = xasprintf("%s.checkout", workspace);
     *out_tree = fetch->beside;
-    return empty_dir(fetch->beside, uid, err);
+    return make_dir(fetch->beside, uid, err);
 }
 
 static int start_checkout(struct fetch *fetch, struct err *err)

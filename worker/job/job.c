@@ -7,6 +7,7 @@
 #include "worker/job/attempt.h"
 #include "worker/job/events.h"
 #include "worker/job/scope.h"
+#include "worker/job/warm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct job {
     struct job_start *start;   /* owned; NULL until its frame came */
     struct job_result *result; /* owned, as are the following */
     struct output *output;
+    struct warm *warm; /* until the start frame came */
     struct machine *machine;
     struct attempt *attempt;
     struct err why_lost;
@@ -367,8 +369,8 @@ static void begin(struct job *job)
     job->timeout = loop_add_timer(
         job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
         on_job_timeout, job);
-    if (machine_new(job->loop, job->start, on_lost, job, &job->machine, &err) <
-        0) {
+    if (warm_give(STEAL(job->warm), job->loop, job->start, on_lost, job,
+                  &job->machine, &err) < 0) {
         job_result_fail(job->result,
                         err.kind == ERR_USER ? REASON_PIPELINE_INVALID
                                              : REASON_SANDBOX_FAILED,
@@ -384,6 +386,28 @@ static void begin(struct job *job)
                     "warning: these limits are not enforced here: %s",
                     job->result->unenforced);
     (void)loop_add_timer(job->loop, 0, next_step, job);
+}
+
+static void on_warm(void *arg, const struct err *err)
+{
+    struct job *job = arg;
+
+    if (!err) {
+        channel_send(job->up, JOB_FRAME_READY, 0, NULL, 0);
+        return;
+    }
+    job->why_lost = *err;
+    finish(job);
+}
+
+/* As long as it takes: end-of-file from above is the end of it. */
+static void prepare(struct job *job, const struct frame *frame)
+{
+    loop_remove(job->timeout);
+    job->timeout = NULL;
+    if (warm_new(job->loop, frame->data, frame->len, on_warm, job, &job->warm,
+                 &job->why_lost) < 0)
+        finish(job);
 }
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -403,6 +427,8 @@ static void on_frame(void *arg, const struct frame *frame)
         }
         loop_remove(job->timeout);
         begin(job);
+    } else if (frame->type == JOB_FRAME_PREPARE && !job->start && !job->warm) {
+        prepare(job, frame);
     }
 }
 
@@ -444,7 +470,7 @@ static int tear_down(struct job *job, struct err *err)
 {
     attempt_free(STEAL(job->attempt));
     if (!job->machine)
-        return 0;
+        return warm_end(STEAL(job->warm), err);
     machine_usage(job->machine, &job->result->usage);
     job->result->has_usage = true;
     keep_workspace(job);
@@ -456,10 +482,22 @@ static int tear_down(struct job *job, struct err *err)
     return err_wrap(err, "not all of the sandbox could be removed");
 }
 
+/* For who waited, none is an end like another. */
+static int no_job(const struct job *job, struct err *err)
+{
+    if (job->why_lost.kind != ERR_NONE) {
+        *err = job->why_lost;
+        return err_wrap(err, "no sandbox waits for a job");
+    }
+    if (job->orphaned)
+        return 0;
+    return err_set(err, ERR_TRANSIENT, "no job came");
+}
+
 static int deliver(struct job *job, struct err *err)
 {
     if (!job->start)
-        return err_set(err, ERR_TRANSIENT, "no job came");
+        return no_job(job, err);
     if (may_pass(job))
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
                         "the job ended before its last step");

@@ -21,7 +21,8 @@ struct machine {
     const struct sandbox_driver *driver;
     struct sandbox *sandbox; /* owned */
     char *mirror;            /* owned, or NULL */
-    bool booted;
+    bool booted;             /* it was started */
+    bool wanted;             /* by a step */
     bool running;
     struct err refused; /* why it did not start */
     machine_ready_fn *ready;
@@ -145,23 +146,60 @@ static void on_refused(void *arg)
     answer(machine, &machine->refused);
 }
 
-void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
 {
     machine->ready = ready;
     machine->ready_arg = arg;
-    if (machine->running) {
-        (void)loop_add_timer(machine->loop, 0, on_running, machine);
-    } else if (machine->booted ||
-               machine->driver->start(machine->sandbox, on_started, on_lost,
-                                      machine, &machine->refused) < 0) {
+    if (machine->driver->start(machine->sandbox, on_started, on_lost, machine,
+                               &machine->refused) < 0)
         (void)loop_add_timer(machine->loop, 0, on_refused, machine);
-    }
     machine->booted = true;
+}
+
+void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+{
+    machine->wanted = true;
+    if (!machine->booted) {
+        machine_warm(machine, ready, arg);
+        return;
+    }
+    machine->ready = ready;
+    machine->ready_arg = arg;
+    (void)loop_add_timer(machine->loop, 0,
+                         machine->running ? on_running : on_refused, machine);
 }
 
 bool machine_is_booted(const struct machine *machine)
 {
-    return machine->booted;
+    return machine->wanted;
+}
+
+static bool fits(const struct job_start *a, const struct job_start *b)
+{
+    const struct pipeline *p = a->pipeline;
+    const struct pipeline *q = b->pipeline;
+    const struct instance_type *t = p->instance_type;
+    const struct instance_type *u = q->instance_type;
+
+    return !strcmp(a->runtime, b->runtime) && !strcmp(p->image, q->image) &&
+           p->network == q->network && t->cpu_millis == u->cpu_millis &&
+           t->memory_bytes == u->memory_bytes &&
+           t->disk_bytes == u->disk_bytes && t->pids == u->pids;
+}
+
+int machine_adopt(struct machine *machine, const struct job_start *start,
+                  machine_lost_fn *lost, void *arg, struct err *err)
+{
+    bool fit = fits(machine->start, start);
+
+    machine->start = start;
+    machine->lost = lost;
+    machine->lost_arg = arg;
+    if (!fit)
+        return err_set(err, ERR_USER, "the job asks for another sandbox");
+    if (!machine->running)
+        return err_set(err, ERR_TRANSIENT, "it does not run yet");
+    return has_checkout(start->pipeline) ? prepare_mirror(machine, err) : 0;
 }
 
 const struct sandbox_driver *machine_driver(const struct machine *machine)

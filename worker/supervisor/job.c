@@ -332,6 +332,7 @@ static void start_runner(struct job *job)
                                      .lease = job->lease,
                                      .state_dir = options->state_dir,
                                      .secrets = options->secrets,
+                                     .warm = job->spec.warm,
                                      .events = {.on_frame = on_frame,
                                                 .on_over = on_runner_over,
                                                 .arg = job}};

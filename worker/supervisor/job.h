@@ -6,6 +6,7 @@
 #include "worker/supervisor/supervisor.h"
 
 struct job;
+struct warm_pool;
 
 /** All borrowed; they must outlive the job. */
 struct job_spec {
@@ -13,6 +14,7 @@ struct job_spec {
     const struct supervisor_options *options;
     struct queue *queue;
     const struct supervisor_events *events;
+    struct warm_pool *warm; /* NULL: none */
     /**
      * Something of the job runs in its sandbox (`failure` NULL, once), or it
      * ended without: why. Before on_store.

@@ -167,6 +167,8 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
     case JOB_FRAME_START:
     case JOB_FRAME_DEADLINE:
     case JOB_FRAME_CANCEL:
+    case JOB_FRAME_PREPARE:
+    case JOB_FRAME_READY:
         break;
     }
     return false;
@@ -313,23 +315,36 @@ static void maybe_ended(struct runner *runner)
 
 /* ---- starting ------------------------------------------------------------ */
 
-static int start(struct runner *runner, struct err *err)
+static int get_run_job(struct runner *runner, struct err *err)
 {
     struct channel_spec channel = {
         .on_frame = on_frame, .on_closed = on_closed, .arg = runner};
-    CLEANUP(mem) char *json = NULL;
     int fd;
 
-    if (run_job_message(runner->spec.lease, runner->spec.secrets,
-                        &runner->start, &json, err) < 0 ||
-        run_job_spawn(&runner->pid, &fd, err) < 0)
+    if (runner->spec.warm && warm_pool_take(runner->spec.warm, runner->start,
+                                            &runner->pid, &runner->channel)) {
+        channel_hand_over(runner->channel, on_frame, on_closed, runner);
+        return 0;
+    }
+    if (run_job_spawn(&runner->pid, &fd, err) < 0)
         return -1;
     channel.in_fd = channel.out_fd = fd;
-    if (channel_new(runner->spec.loop, &channel, &runner->channel, err) < 0 ||
+    return channel_new(runner->spec.loop, &channel, &runner->channel, err);
+}
+
+static int start(struct runner *runner, struct err *err)
+{
+    CLEANUP(mem) char *json = NULL;
+
+    if (run_job_message(runner->spec.lease, runner->spec.secrets,
+                        &runner->start, &json, err) < 0)
+        return -1;
+    if (get_run_job(runner, err) < 0 ||
         loop_add_child(runner->spec.loop, runner->pid, on_job_exit, runner,
                        &runner->child, err) < 0) {
         channel_free(STEAL(runner->channel));
-        run_job_reap(runner->pid, 0);
+        if (runner->pid > 0)
+            (void)run_job_reap(runner->pid, 0);
         return -1;
     }
     channel_send(runner->channel, JOB_FRAME_START, 0, json, strlen(json));

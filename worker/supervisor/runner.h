@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "scheduler/queue/lease.h"
 #include "worker/supervisor/result.h"
+#include "worker/supervisor/warm_pool.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -30,8 +31,9 @@ struct runner_events {
 struct runner_spec {
     struct loop *loop;
     struct lease *lease;
-    const char *state_dir; /* sandboxes are in <state_dir>/sandboxes */
-    const json_t *secrets; /* supervisor_options.secrets */
+    const char *state_dir;  /* sandboxes are in <state_dir>/sandboxes */
+    const json_t *secrets;  /* supervisor_options.secrets */
+    struct warm_pool *warm; /* NULL: each run-job is a new one */
     struct runner_events events;
 };
 

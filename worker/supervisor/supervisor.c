@@ -38,6 +38,16 @@ static void take_limits(struct supervisor *s,
     if (!s->options.limits.log_budget_bytes)
         s->options.limits.log_budget_bytes = (uint64_t)256 << 20;
     s->health.looked_mono_ms = 0;
+    warm_pool_set(s->warm, limits->warm_pool);
+    s->options.limits.warm_pool = NULL;
+}
+
+/* Whatever keeps us from taking jobs is a reason to let these go. */
+static bool may_warm(void *arg)
+{
+    struct supervisor *s = arg;
+
+    return s->introduced && !supervisor_is_draining(s) && take_has_room(s);
 }
 
 int supervisor_new(struct loop *loop, struct queue *queue,
@@ -55,6 +65,7 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->options = *options;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
+    s->warm = warm_pool_new(loop, s->state_dir, may_warm, s);
     take_limits(s, &options->limits);
     if (!s->options.renew_ms)
         s->options.renew_ms = 20000;
@@ -116,6 +127,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
                                   .options = &s->options,
                                   .queue = s->queue,
                                   .events = &s->events,
+                                  .warm = s->warm,
                                   .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
                                   .on_over = on_over,
@@ -149,6 +161,7 @@ static bool is_away(const struct supervisor *s)
 static void begin(struct supervisor *s)
 {
     s->up = true;
+    warm_pool_look(s->warm);
     renew_now(s); /* its answer says whether jobs are to be taken */
     take_listen(s);
 }
@@ -258,6 +271,7 @@ int supervisor_set_limits(struct supervisor *s,
     if (s->up) {
         renew_now(s);
         take_jobs(s);
+        warm_pool_look(s->warm);
     }
     return 0;
 }
@@ -268,6 +282,7 @@ static void set_draining(struct supervisor *s, bool draining)
     if (s->up) {
         renew_now(s);
         take_jobs(s);
+        warm_pool_look(s->warm);
     }
 }
 
@@ -328,6 +343,7 @@ static bool end_jobs(struct supervisor *s)
 
     TAILQ_FOREACH (slot, &s->slots, link)
         job_close(slot->job);
+    warm_pool_close(s->warm);
     while ((slot = TAILQ_FIRST(&s->slots))) {
         TAILQ_REMOVE(&s->slots, slot, link);
         if (job_wait(slot->job, until))
@@ -335,6 +351,8 @@ static bool end_jobs(struct supervisor *s)
         job_free(slot->job);
         free(slot);
     }
+    if (warm_pool_wait(s->warm, until))
+        killed = true;
     return killed;
 }
 
@@ -355,6 +373,7 @@ void supervisor_free(struct supervisor *s)
         (void)run_job_reap(s->sweep_pid, FREE_WAIT_MS);
     if (end_jobs(s) && run_job_spawn_sweep(s->state_dir, &pid, NULL) == 0)
         (void)run_job_reap(pid, FREE_WAIT_MS);
+    warm_pool_free(s->warm);
     fd_close(&s->lock_fd);
     free(s->worker);
     free(s->state_dir);
