@@ -46,7 +46,7 @@ struct bench {
     struct queue *queue;
     const char *state_dir; /* absolute */
     const char *docker[3]; /* socket, image, container; NULL: none */
-    char *sandboxes;
+    char *sandboxes, *disks;
     const struct instance_type *type;
     struct sandbox *running;
     struct peers peers;
@@ -159,7 +159,8 @@ static struct sandbox *start_sandbox(struct bench *b, const char *id)
                                       .cpu_millis = b->type->cpu_millis,
                                       .memory_bytes = b->type->memory_bytes,
                                       .disk_bytes = b->type->disk_bytes,
-                                      .pids = b->type->pids};
+                                      .pids = b->type->pids,
+                                      .disk_templates = b->disks};
     struct sandbox *sandbox = NULL;
     struct err err;
 
@@ -429,7 +430,8 @@ static void open_all(struct bench *b, char **argv)
     b->state_dir = argv[2];
     b->sandboxes = xasprintf("%s/sandboxes", b->state_dir);
     b->type = instance_type_find(TYPE);
-    if (loop_new(&b->loop, &err) < 0 ||
+    b->disks = xasprintf("%s/disks", b->state_dir);
+    if (dir_make(b->disks, 0700, &err) < 0 || loop_new(&b->loop, &err) < 0 ||
         queue_open(b->loop, &options, &b->queue, &err) < 0)
         die(&err);
     b->peers.dir = b->state_dir;
@@ -453,6 +455,7 @@ static void close_all(struct bench *b)
         die(&err);
     end_peers(&b->peers);
     free(b->sandboxes);
+    free(b->disks);
     queue_free(b->queue);
     loop_free(b->loop);
 }

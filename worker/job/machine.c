@@ -64,6 +64,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
     const struct job_start *start = machine->start;
     const struct pipeline *pipeline = start->pipeline;
     CLEANUP(mem) char *dir = NULL;
+    CLEANUP(mem) char *disks = NULL;
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
@@ -79,9 +80,13 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .pids = pipeline->instance_type->pids,
     };
 
-    if (state_subdir("sandboxes", 0711, &dir, err) < 0)
+    if (state_subdir("sandboxes", 0711, &dir, err) < 0 ||
+        state_subdir("disks", 0700, &disks, err) < 0)
         return -1;
     spec.state_dir = dir;
+    /* A stranger must not fill the directory with sizes of his own. */
+    if (instance_type_find(pipeline->instance_type->name))
+        spec.disk_templates = disks;
     return machine->driver->create(&spec, machine->loop, &machine->sandbox,
                                    err);
 }

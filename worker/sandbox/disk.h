@@ -13,15 +13,24 @@ enum disk_kind {
     DISK_TMPFS /* in memory: what is written counts as memory */
 };
 
+/** All borrowed, for the duration of the call. */
+struct disk_spec {
+    const char *target;    /* where it is mounted */
+    const char *image_dir; /* where the image of a loop device is made */
+    const char *templates; /* a directory of ours alone that is there; NULL */
+    uint64_t bytes;
+    bool rootless;
+};
+
 /**
  * Mount a file system of at most `bytes` at `target`. The image of a loop
- * device is made in `image_dir` and has no name when this returns: with the
- * mount, the device and the space are gone. DISK_TMPFS where `rootless` or
+ * device has no name when this returns: with the mount, the device and the
+ * space are gone. An empty one of each size is kept in `templates` (some
+ * 100 KiB), so that mkfs.ext4 is run once. DISK_TMPFS where `rootless` or
  * where the host has no loop devices or no mkfs.ext4: `*out_why` tells then.
  * ERR_TRANSIENT when neither works.
  */
-MUST_USE int disk_mount(const char *target, const char *image_dir,
-                        uint64_t bytes, bool rootless, enum disk_kind *out_kind,
+MUST_USE int disk_mount(const struct disk_spec *spec, enum disk_kind *out_kind,
                         struct err *out_why, struct err *err);
 
 /** Fewer than 1 % of the blocks or of the inodes are left. */

@@ -96,8 +96,14 @@ static int check_spec(const struct sandbox_spec *spec, struct err *err)
     return rootfs_check(spec->image, spec->state_dir, err);
 }
 
-static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
+static int make_disk(struct sandbox *sb, const struct sandbox_spec *spec,
+                     struct err *err)
 {
+    const struct disk_spec disk = {.target = sb->disk,
+                                   .image_dir = sb->dir,
+                                   .templates = spec->disk_templates,
+                                   .bytes = spec->disk_bytes,
+                                   .rootless = sb->rootless};
     static const struct {
         const char *name;
         mode_t mode;
@@ -109,10 +115,8 @@ static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
 
     if (mkdir(sb->disk, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
-    if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
-        0)
-        return -1;
-    if (mounts_share(sb->disk, err) < 0)
+    if (disk_mount(&disk, &kind, &why, err) < 0 ||
+        mounts_share(sb->disk, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
@@ -193,8 +197,7 @@ static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
     if (mkdir(sb->run, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->run);
     if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
-        rootfs_make_late(sb->run, err) < 0 ||
-        make_disk(sb, spec->disk_bytes, err) < 0)
+        rootfs_make_late(sb->run, err) < 0 || make_disk(sb, spec, err) < 0)
         return -1;
     return make_limits(sb, spec, err);
 }
