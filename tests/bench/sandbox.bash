@@ -1,42 +1,41 @@
-#!/bin/bash
-# tests/bench/sandbox.bash - `true` in a sandbox, against bwrap, crun and Docker.
-# SPDX-License-Identifier: Apache-2.0
+#!/ bin / bash
+#tests / bench / sandbox.bash - `true` in a sandbox, against bwrap,            \
+    crun and Docker.
+#SPDX - License - Identifier : Apache - 2.0
 #
-# BENCH_ROUNDS (50), BENCH_SANDBOX: the program tests/bench/sandbox.c. Docker is
-# a dockerd of our own with an image made by debootstrap, which stays in
-# build/bench. As root.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-if [ "$(id -u)" != 0 ]; then
-    echo "bench-sandbox: run it as root: it makes cgroups and starts dockerd" >&2
-    exit 1
-fi
-PATH=$PATH:/usr/sbin:/sbin
-rounds=${BENCH_ROUNDS:-50}
-image=build/bench/rootfs.tar
-tmp=$(mktemp -d)
-chmod 711 "$tmp"
-mkdir "$tmp/state"
-daemon=
-server=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$tmp"
-}
-trap finish EXIT
+#BENCH_ROUNDS(50),                                                             \
+    BENCH_SANDBOX : the program tests / bench / sandbox.c.Docker is
+#a dockerd of our own with an image made by debootstrap, which stays in
+#build / bench.As root.
+set - euo pipefail cd "$(dirname " $0 ")/../.." if["$(id -u)" != 0];
+then echo "bench-sandbox: run it as root: it makes cgroups and starts dockerd" >
+        & 2 exit 1 fi PATH = $PATH : / usr / sbin : / sbin rounds =
+${BENCH_ROUNDS : -50} image =
+    build / bench / rootfs.tar tmp =
+        $(mktemp - d) chmod 711 "$tmp" mkdir "$tmp/state" daemon = server =
+            finish(){[-z "$daemon"] || kill "$daemon" 2 > / dev / null ||
+                     true[-z "$server"] || kill "$server" 2 > / dev / null ||
+                     true wait 2 > / dev / null ||
+                     true rm -
+                             rf "$tmp"
+#The parents of what crun and Docker made.
+                                 find /
+                                 sys / fs / cgroup -
+                             depth - type d - path '*/berth-bench*' -
+                             exec rmdir{} + 2 >
+                         / dev / null ||
+                     true} trap finish EXIT
 
-# wait_for WHAT COMMAND…
-wait_for() {
+#wait_for WHAT COMMAND…
+            wait_for()
+{
     local what=$1
     shift
-    for _ in $(seq 300); do
-        "$@" >/dev/null 2>&1 && return
-        sleep 0.1
-    done
-    echo "bench-sandbox: $what does not start" >&2
-    tail -n 5 "$tmp"/*.log >&2
+    for _ in $(seq 300);
+    do
+    "$@" > / dev / null 2 > &1 && return sleep 0.1 done echo
+                                         "bench-sandbox: $what does not start" >
+                                         &2 tail - n 5 "$tmp"/*.log >&2
     return 1
 }
 
@@ -59,7 +58,7 @@ fi
 dockerd --host "unix://$tmp/docker.sock" --data-root "$tmp/docker" \
     --exec-root "$tmp/exec" --pidfile "$tmp/docker.pid" --bridge none \
     --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
-    --log-level warn >"$tmp/docker.log" 2>&1 &
+    --cgroup-parent /berth-bench-docker --log-level warn >"$tmp/docker.log" 2>&1 &
 daemon=$!
 client() {
     docker -H "unix://$tmp/docker.sock" "$@"

@@ -418,6 +418,7 @@ static bool always(void *arg UNUSED)
 static void open_all(struct bench *b, char **argv)
 {
     static char name[] = TYPE;
+    struct warm_pool_options warm = {.may = always};
     struct config_number kind = {name, 1};
     const struct config_numbers kinds = {&kind, 1};
     const struct queue_options options = {.url = argv[1],
@@ -439,7 +440,9 @@ static void open_all(struct bench *b, char **argv)
     prepare_crun(&b->peers);
     prepare_bwrap(&b->peers);
     b->running = start_sandbox(b, "bench-running");
-    b->pool = warm_pool_new(b->loop, b->state_dir, always, b);
+    warm.loop = b->loop;
+    warm.state_dir = b->state_dir;
+    b->pool = warm_pool_new(&warm);
     warm_pool_set(b->pool, &kinds);
     warm_pool_look(b->pool);
 }

@@ -27,6 +27,7 @@ const socket = new net.Socket({ fd: 3 });
 const started = Date.now();
 let job = null;
 let cancels = 0;
+let warm = false;
 let inbox = Buffer.alloc(0);
 
 function send(type, body, id = 0) {
@@ -78,6 +79,7 @@ function step(text) {
 }
 
 const behaviours = {
+    who() { step(`${warm ? 'warm' : 'cold'} ${process.pid}\n`); end('passed', null); },
     pass() { step('hello\n'); end('passed', null); },
     fail() { step('oh\n'); end('failed', 'step_failed'); },
     no_sandbox() { end('failed', 'sandbox_failed', { message: 'no runtime' }); },
@@ -147,13 +149,18 @@ const behaviours = {
     sleep() { setTimeout(() => behaviours.pass(), 1500); },
 };
 
-// A sandbox to wait for a job: said to be there at once, unless the directory of
-// the programs says otherwise. Each writes its pid, so that tests know who ran.
+// Ready at once, unless there is a file `warm-fails` beside us. The others leave
+// their pids in `warm-pids`.
 function prepare(json) {
-    if (job || !json.job_id.startsWith('warm-') || !json.pipeline.sandbox)
+    if (job || warm || !json.job_id.startsWith('warm-') || !json.pipeline.sandbox)
         process.exit(96);
-    if (fs.existsSync(path.join(process.env.BERTH_LIBEXEC, 'warm-fails')))
+    warm = true;
+    const beside = process.env.BERTH_LIBEXEC;
+    if (fs.existsSync(path.join(beside, 'warm-fails'))) {
+        fs.appendFileSync(path.join(beside, 'warm-fails'), 'x');
         process.exit(1);
+    }
+    fs.appendFileSync(path.join(beside, 'warm-pids'), `${process.pid}\n`);
     send(FRAME.READY, '');
 }
 

@@ -55,6 +55,7 @@ int supervisor_new(struct loop *loop, struct queue *queue,
                    const struct supervisor_events *events,
                    struct supervisor **out_supervisor, struct err *err)
 {
+    struct warm_pool_options warm = {.loop = loop, .may = may_warm};
     struct supervisor *s;
 
     if (check_limits(&options->limits, err) < 0)
@@ -65,7 +66,9 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->options = *options;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
-    s->warm = warm_pool_new(loop, s->state_dir, may_warm, s);
+    warm.state_dir = s->state_dir;
+    warm.arg = s;
+    s->warm = warm_pool_new(&warm);
     take_limits(s, &options->limits);
     if (!s->options.renew_ms)
         s->options.renew_ms = 20000;

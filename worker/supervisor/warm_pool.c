@@ -47,10 +47,7 @@ struct standby {
 };
 
 struct warm_pool {
-    struct loop *loop;     /* borrowed */
-    const char *state_dir; /* borrowed */
-    bool (*may)(void *arg);
-    void *arg;
+    struct warm_pool_options options;
     struct config_numbers kinds; /* owned */
     TAILQ_HEAD(, standby) list;
     struct loop_source *look; /* borrowed; the next one */
@@ -225,8 +222,9 @@ static int start(struct warm_pool *pool, const char *kind, struct err *err)
         return -1;
     }
     spec.in_fd = spec.out_fd = fd;
-    if (channel_new(pool->loop, &spec, &s->channel, err) < 0 ||
-        loop_add_child(pool->loop, s->pid, on_exit_of, s, &s->child, err) < 0) {
+    if (channel_new(pool->options.loop, &spec, &s->channel, err) < 0 ||
+        loop_add_child(pool->options.loop, s->pid, on_exit_of, s, &s->child,
+                       err) < 0) {
         channel_free(STEAL(s->channel));
         (void)run_job_reap(s->pid, 0);
         standby_free(s);
@@ -255,11 +253,12 @@ static void sweep(struct warm_pool *pool)
     if (!pool->sweep || pool->sweep_pid > 0)
         return;
     pool->sweep = false;
-    if (run_job_spawn_sweep(pool->state_dir, &pool->sweep_pid, &err) < 0) {
+    if (run_job_spawn_sweep(pool->options.state_dir, &pool->sweep_pid, &err) <
+        0) {
         pool->sweep_pid = -1;
         return;
     }
-    if (loop_add_child(pool->loop, pool->sweep_pid, on_swept, pool,
+    if (loop_add_child(pool->options.loop, pool->sweep_pid, on_swept, pool,
                        &pool->sweeper, &err) < 0) {
         (void)run_job_reap(pool->sweep_pid, END_MS);
         pool->sweep_pid = -1;
@@ -268,15 +267,13 @@ static void sweep(struct warm_pool *pool)
 
 /* ---- all ----------------------------------------------------------------- */
 
-struct warm_pool *warm_pool_new(struct loop *loop, const char *state_dir,
-                                bool (*may)(void *arg), void *arg)
+struct warm_pool *warm_pool_new(const struct warm_pool_options *options)
 {
     struct warm_pool *pool = xcalloc(1, sizeof(*pool));
 
-    pool->loop = loop;
-    pool->state_dir = state_dir;
-    pool->may = may;
-    pool->arg = arg;
+    pool->options = *options;
+    if (!pool->options.max_age_ms)
+        pool->options.max_age_ms = WARM_MAX_AGE_MS;
     pool->sweep_pid = -1;
     TAILQ_INIT(&pool->list);
     return pool;
@@ -324,9 +321,9 @@ static void end_surplus(struct warm_pool *pool, bool may, int64_t now)
 
         if (!s->channel && age_ms > END_MS)
             run_job_kill(s->pid);
-        else if (s->channel &&
-                 (count_of(pool, s->kind) > wanted ||
-                  age_ms > WARM_MAX_AGE_MS || (!s->ready && age_ms > START_MS)))
+        else if (s->channel && (count_of(pool, s->kind) > wanted ||
+                                age_ms > pool->options.max_age_ms ||
+                                (!s->ready && age_ms > START_MS)))
             end(s);
     }
 }
@@ -369,14 +366,14 @@ static void on_look(void *arg)
 static void look_in(struct warm_pool *pool, int64_t wait_ms)
 {
     loop_remove(pool->look);
-    pool->look =
-        loop_add_timer(pool->loop, clock_mono_ms() + wait_ms, on_look, pool);
+    pool->look = loop_add_timer(pool->options.loop, clock_mono_ms() + wait_ms,
+                                on_look, pool);
 }
 
 void warm_pool_look(struct warm_pool *pool)
 {
     int64_t now = clock_mono_ms();
-    bool may = pool->kinds.count && pool->may(pool->arg);
+    bool may = pool->kinds.count && pool->options.may(pool->options.arg);
 
     end_surplus(pool, may, now);
     if (may && now >= pool->not_before_ms && !is_starting(pool))

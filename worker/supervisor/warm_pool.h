@@ -32,13 +32,19 @@ struct warm_pool;
  */
 MUST_USE int warm_kind_check(const char *name, struct err *err);
 
-/**
- * Empty. `may` is asked whether any are to be kept just now (the host has room,
- * jobs are taken); `arg` is for it. `loop` and `state_dir` are borrowed.
- */
-MUST_USE struct warm_pool *warm_pool_new(struct loop *loop,
-                                         const char *state_dir,
-                                         bool (*may)(void *arg), void *arg);
+/** All borrowed; they must outlive the pool. */
+struct warm_pool_options {
+    struct loop *loop;
+    const char *state_dir;
+    int64_t max_age_ms; /* 0: WARM_MAX_AGE_MS */
+    /** Whether any are to be kept just now: jobs are taken, there is room. */
+    bool (*may)(void *arg);
+    void *arg;
+};
+
+/** Empty. */
+MUST_USE struct warm_pool *
+warm_pool_new(const struct warm_pool_options *options);
 /** How many of which kinds; copied. Not begun before warm_pool_look(). */
 void warm_pool_set(struct warm_pool *pool, const struct config_numbers *kinds);
 /** Start or end what has to be, now, and from then on by itself. */
