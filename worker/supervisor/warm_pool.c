@@ -1,5 +1,4 @@
-/* worker/supervisor/warm_pool.c - run-jobs with a sandbox that wait for jobs.
- */
+/* worker/supervisor/warm_pool.c - sandboxes that wait for their job. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/supervisor/warm_pool.h"
 

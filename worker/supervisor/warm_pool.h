@@ -1,5 +1,4 @@
-/* worker/supervisor/warm_pool.h - run-jobs with a sandbox that wait for jobs.
- */
+/* worker/supervisor/warm_pool.h - sandboxes that wait for their job. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_SUPERVISOR_WARM_POOL_H
 #define WORKER_SUPERVISOR_WARM_POOL_H

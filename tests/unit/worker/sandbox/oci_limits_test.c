@@ -246,10 +246,10 @@ static void test_disk_template(void **state UNUSED)
         struct stat after;
         struct box b;
 
-        if (i == 3)
+        if (i == 3) {
             assert_int_equal(truncate(path, 0), 0);
-        if (i == 3)
             assert_int_equal(truncate(path, 512 << 20), 0);
+        }
         if (path)
             assert_int_equal(stat(path, &before), 0);
         box_open(&b, &spec);
