@@ -280,10 +280,11 @@ static void submit(struct bench *b)
 static void run_job(struct bench *b, struct warm_pool *pool)
 {
     const struct lease_wish wish = {.worker = "bench", .labels = ""};
-    struct runner_spec spec = {.loop = b->loop,
-                               .state_dir = b->state_dir,
-                               .warm = pool,
-                               .events = {on_frame, on_over, b}};
+    struct runner_spec spec = {
+        .loop = b->loop,
+        .state_dir = b->state_dir,
+        .warm = pool,
+        .events = {.on_frame = on_frame, .on_over = on_over, .arg = b}};
     struct job_verdict *verdict = NULL;
 
     submit(b);

@@ -325,6 +325,11 @@ static void hold(struct job *job)
         job->held = true;
 }
 
+static void on_restarted(void *arg)
+{
+    hold(arg);
+}
+
 static void start_runner(struct job *job)
 {
     const struct supervisor_options *options = job->spec.options;
@@ -334,6 +339,7 @@ static void start_runner(struct job *job)
                                      .secrets = options->secrets,
                                      .warm = job->spec.warm,
                                      .events = {.on_frame = on_frame,
+                                                .on_restarted = on_restarted,
                                                 .on_over = on_runner_over,
                                                 .arg = job}};
     struct job_log_spec log = {.loop = job->spec.loop,

@@ -19,6 +19,11 @@ struct runner_events {
     /** Output, steps and such; only what is well-formed is passed on. */
     void (*on_frame)(void *arg, const struct frame *frame);
     /**
+     * The run-job from the warm pool had died; another has the job now
+     * (runner_pid). May be NULL.
+     */
+    void (*on_restarted)(void *arg);
+    /**
      * The process is over and its sandbox gone, or swept: once, and last;
      * runner_free() is allowed in it. `verdict` is owned by the callee, or
      * NULL after runner_abandon().

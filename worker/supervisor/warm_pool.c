@@ -309,24 +309,6 @@ static int64_t count_of(const struct warm_pool *pool, const char *kind)
     return count;
 }
 
-/* The first that is too old, or of which there are too many. */
-static void end_surplus(struct warm_pool *pool, bool may, int64_t now)
-{
-    struct standby *s;
-
-    TAILQ_FOREACH (s, &pool->list, link) {
-        int64_t age_ms = now - s->since_ms;
-        int64_t wanted = may ? config_numbers_get(&pool->kinds, s->kind, 0) : 0;
-
-        if (!s->channel && age_ms > END_MS)
-            run_job_kill(s->pid);
-        else if (s->channel && (count_of(pool, s->kind) > wanted ||
-                                age_ms > pool->options.max_age_ms ||
-                                (!s->ready && age_ms > START_MS)))
-            end(s);
-    }
-}
-
 static bool is_starting(const struct warm_pool *pool)
 {
     const struct standby *s;
@@ -335,6 +317,27 @@ static bool is_starting(const struct warm_pool *pool)
         if (s->channel && !s->ready)
             return true;
     return false;
+}
+
+/* Those of which there are too many; of the old ones one at a time, so that
+ * never all have to be replaced. */
+static void end_surplus(struct warm_pool *pool, bool may, int64_t now)
+{
+    bool replacing = is_starting(pool);
+    struct standby *s;
+
+    TAILQ_FOREACH (s, &pool->list, link) {
+        int64_t age_ms = now - s->since_ms;
+        int64_t wanted = may ? config_numbers_get(&pool->kinds, s->kind, 0) : 0;
+        bool old = s->ready ? !replacing && age_ms > pool->options.max_age_ms
+                            : age_ms > START_MS;
+
+        if (!s->channel && age_ms > END_MS)
+            run_job_kill(s->pid);
+        else if (s->channel && (old || count_of(pool, s->kind) > wanted))
+            end(s);
+        replacing |= old;
+    }
 }
 
 static void start_one(struct warm_pool *pool)

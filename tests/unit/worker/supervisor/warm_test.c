@@ -68,6 +68,10 @@ static const char *who(struct fixture *f, const char *sandbox, const char *more)
 #define FITS                                                                   \
     "\"image\":\"host\",\"instance_type\":\"standard-1\",\"network\":\"none\""
 
+#define FITTING                                                                \
+    "{\"pipeline\":{\"name\":\"p\",\"sandbox\":{" FITS                         \
+    "}},\"inputs\":{\"fake\":\"pass\"}}"
+
 static void assert_runs(const char *log, const char *how, pid_t pid)
 {
     CLEANUP(mem) char *wanted = xasprintf("%s %d\n", how, (int)pid);
@@ -146,6 +150,34 @@ static void a_dead_one_is_replaced(void **state)
     assert_true(last_warm() != first);
     run_for(f, 1500);
     assert_int_equal(sweeps(f), 2);
+}
+
+/* It stands still, and dies when it has the job. */
+static void one_that_dies_at_once(void **state)
+{
+    struct fixture *f = *state;
+    pid_t first;
+
+    start_warm(f, &one);
+    wait_ready(f, 1);
+    first = last_warm();
+    assert_int_equal(kill(first, SIGSTOP), 0);
+    submit_payload(f, "a", FITTING);
+    run_until(f, &f->seen.started, 1);
+    assert_int_equal(kill(first, SIGKILL), 0);
+    run_until(f, &f->seen.ended, 1);
+    expect(f, "a", "passed", "");
+    assert_int_equal(sweeps(f), 2);
+    /* One that was cancelled meanwhile is not begun anew. */
+    wait_ready(f, 1);
+    first = last_warm();
+    assert_int_equal(kill(first, SIGSTOP), 0);
+    submit_payload(f, "b", FITTING);
+    run_until(f, &f->seen.started, 2);
+    supervisor_cancel(f->supervisor, "cancelled");
+    assert_int_equal(kill(first, SIGKILL), 0);
+    run_until(f, &f->seen.ended, 2);
+    expect(f, "b", "cancelled", "cancelled");
 }
 
 static void pauses_grow(void **state)
@@ -248,9 +280,13 @@ static void names_of_kinds(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_RIG(a_job_gets_it_once),     WITH_RIG(only_a_job_that_fits),
-        WITH_RIG(a_dead_one_is_replaced), WITH_RIG(pauses_grow),
-        WITH_RIG(it_gives_way),           WITH_RIG(an_old_one_is_replaced),
+        WITH_RIG(a_job_gets_it_once),
+        WITH_RIG(only_a_job_that_fits),
+        WITH_RIG(a_dead_one_is_replaced),
+        WITH_RIG(one_that_dies_at_once),
+        WITH_RIG(pauses_grow),
+        WITH_RIG(it_gives_way),
+        WITH_RIG(an_old_one_is_replaced),
         cmocka_unit_test(names_of_kinds),
     };
 
