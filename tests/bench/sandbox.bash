@@ -1,41 +1,45 @@
-#!/ bin / bash
-#tests / bench / sandbox.bash - `true` in a sandbox, against bwrap,            \
-    crun and Docker.
-#SPDX - License - Identifier : Apache - 2.0
+#!/bin/bash
+# tests/bench/sandbox.bash - `true` in a sandbox, against bwrap, crun and Docker.
+# SPDX-License-Identifier: Apache-2.0
 #
-#BENCH_ROUNDS(50),                                                             \
-    BENCH_SANDBOX : the program tests / bench / sandbox.c.Docker is
-#a dockerd of our own with an image made by debootstrap, which stays in
-#build / bench.As root.
-set - euo pipefail cd "$(dirname " $0 ")/../.." if["$(id -u)" != 0];
-then echo "bench-sandbox: run it as root: it makes cgroups and starts dockerd" >
-        & 2 exit 1 fi PATH = $PATH : / usr / sbin : / sbin rounds =
-${BENCH_ROUNDS : -50} image =
-    build / bench / rootfs.tar tmp =
-        $(mktemp - d) chmod 711 "$tmp" mkdir "$tmp/state" daemon = server =
-            finish(){[-z "$daemon"] || kill "$daemon" 2 > / dev / null ||
-                     true[-z "$server"] || kill "$server" 2 > / dev / null ||
-                     true wait 2 > / dev / null ||
-                     true rm -
-                             rf "$tmp"
-#The parents of what crun and Docker made.
-                                 find /
-                                 sys / fs / cgroup -
-                             depth - type d - path '*/berth-bench*' -
-                             exec rmdir{} + 2 >
-                         / dev / null ||
-                     true} trap finish EXIT
+# BENCH_ROUNDS (50), BENCH_SANDBOX: the program tests/bench/sandbox.c. Docker is
+# a dockerd of our own with an image made by debootstrap, which stays in
+# build/bench. As root.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if [ "$(id -u)" != 0 ]; then
+    echo "bench-sandbox: run it as root: it makes cgroups and starts dockerd" >&2
+    exit 1
+fi
+PATH=$PATH:/usr/sbin:/sbin
+rounds=${BENCH_ROUNDS:-50}
+image=build/bench/rootfs.tar
+tmp=$(mktemp -d)
+chmod 711 "$tmp"
+mkdir "$tmp/state"
+daemon=
+server=
+finish() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$tmp"
+    # The parents of what crun and Docker made.
+    find /sys/fs/cgroup -depth -type d -path '*/berth-bench*' \
+        -exec rmdir {} + 2>/dev/null || true
+}
+trap finish EXIT
 
-#wait_for WHAT COMMAND…
-            wait_for()
-{
+# wait_for WHAT COMMAND…
+wait_for() {
     local what=$1
     shift
-    for _ in $(seq 300);
-    do
-    "$@" > / dev / null 2 > &1 && return sleep 0.1 done echo
-                                         "bench-sandbox: $what does not start" >
-                                         &2 tail - n 5 "$tmp"/*.log >&2
+    for _ in $(seq 300); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    echo "bench-sandbox: $what does not start" >&2
+    tail -n 5 "$tmp"/*.log >&2
     return 1
 }
 
@@ -46,6 +50,7 @@ wait_for Redis redis-cli -s "$tmp/redis.sock" ping
 
 if [ ! -s "$image" ]; then
     mkdir -p build/bench
+    # shellcheck source=/dev/null
     debootstrap --variant=minbase "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
         "$tmp/rootfs" >"$tmp/debootstrap.log" 2>&1 ||
         { tail "$tmp/debootstrap.log" >&2 && exit 1; }

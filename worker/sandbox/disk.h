@@ -37,9 +37,9 @@ MUST_USE int disk_mount(const struct disk_spec *spec, enum disk_kind *out_kind,
 bool disk_is_full(const char *target);
 
 /**
- * Unmount, throwing away what was not written yet: nobody will read it.
- * Nothing mounted is fine.
+ * Throw away what was not written yet, and have nothing written any more: the
+ * file system is about to be unmounted for good. Nothing mounted is fine.
  */
-void disk_unmount(const char *target);
+void disk_drop(const char *target);
 
 #endif
