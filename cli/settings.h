@@ -35,6 +35,7 @@ struct settings {
         int64_t capacity, poll_ms, min_disk_bytes, min_memory_bytes;
         int64_t drain_timeout_ms;
         struct strv labels, registries;
+        struct config_numbers warm_pool;
         size_t driver; /* of settings_drivers */
         char *docker_socket;
         char *docker_image; /* "": none */

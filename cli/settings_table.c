@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 #include "pipelines/load.h"
 #include "worker/gateway/address.h"
+#include "worker/supervisor/warm_pool.h"
 
 #include <sched.h>
 #include <string.h>
@@ -383,6 +384,18 @@ static const struct config_key keys[] = {
      .initial = "512MiB",
      RANGE(0, 1024 * TIB),
      .help = "With less memory available it takes none."},
+    {.name = "worker.warm_pool",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_NUMBERS,
+     AT(worker.warm_pool),
+     LIVE,
+     .initial = "",
+     RANGE(0, WARM_MAX_COUNT),
+     .check = warm_kind_check,
+     .help =
+         "How many started sandboxes wait for jobs: a number for each "
+         "instance type; `TYPE/full` is one with network, `TYPE@/DIRECTORY` "
+         "one of another image. They go when memory or disk is short."},
     {.name = "worker.drain_timeout",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,

@@ -101,6 +101,10 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
         .retention = {.max_age_ms = settings->log.keep_ms,
                       .max_bytes = (uint64_t)settings->log.keep_bytes},
+        .warm_pool =
+            strcmp(settings_drivers[settings->worker.driver], "oci") == 0
+                ? &settings->worker.warm_pool
+                : NULL,
     };
 }
 

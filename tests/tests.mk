@@ -200,6 +200,14 @@ bench-queue: ## the queue against BullMQ; BENCH_JOBS= BENCH_ROUNDS=
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/queue.bash
 
+.PHONY: bench-sandbox
+bench-sandbox: ## a command in a sandbox against bwrap, crun, Docker; BENCH_ROUNDS=
+	@deploy/deps.sh build run bench
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs build/release/tests/bench/sandbox
+	@BENCH_SANDBOX='$(CURDIR)/build/release/tests/bench/sandbox' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/sandbox.bash
+
 .PHONY: bench-scale
 bench-scale: ## a hundred thousand waiting jobs, ten thousand running
 	@deploy/deps.sh build run

@@ -43,6 +43,10 @@ static void on_end(void *arg, const struct err *err)
     loop_stop(bench->loop);
 }
 
+static void on_note(void *arg UNUSED, const char *text UNUSED)
+{
+}
+
 static void on_lost(void *arg, const struct err *err)
 {
     struct bench *bench = arg;
@@ -101,6 +105,7 @@ static int run_step(struct bench *bench, const struct job_start *start,
 static int measure(const char *repo, const char *commit, struct err *err)
 {
     struct bench bench = {0};
+    const struct machine_events events = {on_lost, on_note, &bench};
     struct machine *machine = NULL;
     struct job_start *start = start_of(repo, commit, err);
     double us = 0;
@@ -109,7 +114,7 @@ static int measure(const char *repo, const char *commit, struct err *err)
 
     if (!start || loop_new(&bench.loop, err) < 0)
         return -1;
-    if (machine_new(bench.loop, start, on_lost, &bench, &machine, err) == 0)
+    if (machine_new(bench.loop, start, &events, &machine, err) == 0)
         rc = run_step(&bench, start, machine, &us, err);
     if (rc == 0 && bench.err.kind != ERR_NONE) {
         *err = bench.err;

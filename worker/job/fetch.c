@@ -156,8 +156,8 @@ static int empty_dir(const char *path, unsigned uid, struct err *err)
     return 0;
 }
 
-/* A second try of the step finds what the first one left; before the start
- * nothing of a stranger's runs in the sandbox. */
+/* A second try of the step finds what the first one left. As long as no command
+ * was run inside, nothing of a stranger's gets in the way. */
 static int prepare_tree(struct fetch *fetch, const char **out_tree,
                         struct err *err)
 {

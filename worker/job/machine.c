@@ -36,7 +36,8 @@ struct machine {
     size_t held_count;
     struct save **saves; /* owned, and each of them */
     size_t save_count;
-    bool booted;
+    bool booted; /* it was started */
+    bool wanted; /* by a step */
     bool running;
     struct err refused; /* why it did not start */
     machine_ready_fn *ready;
@@ -83,6 +84,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
     const struct pipeline *pipeline = start->pipeline;
     CLEANUP(mem) char *dir = NULL;
     CLEANUP(mem) char *images = NULL;
+    CLEANUP(mem) char *disks = NULL;
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
@@ -101,10 +103,14 @@ static int create_sandbox(struct machine *machine, struct err *err)
     };
 
     if (state_subdir("sandboxes", 0711, &dir, err) < 0 ||
-        state_subdir("images", 0711, &images, err) < 0)
+        state_subdir("images", 0711, &images, err) < 0 ||
+        state_subdir("disks", 0700, &disks, err) < 0)
         return -1;
     spec.state_dir = dir;
     spec.image_dir = images;
+    /* A stranger must not fill the directory with sizes of his own. */
+    if (instance_type_find(pipeline->instance_type->name))
+        spec.disk_templates = disks;
     return machine->driver->create(&spec, machine->loop, &machine->sandbox,
                                    err);
 }
@@ -213,18 +219,27 @@ static void on_refused(void *arg)
     answer(machine, &machine->refused);
 }
 
-void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
 {
     machine->ready = ready;
     machine->ready_arg = arg;
-    if (machine->running) {
-        (void)loop_add_timer(machine->loop, 0, on_booted, machine);
-    } else if (machine->booted ||
-               machine->driver->start(machine->sandbox, on_started, on_lost,
-                                      machine, &machine->refused) < 0) {
+    if (machine->driver->start(machine->sandbox, on_started, on_lost, machine,
+                               &machine->refused) < 0)
         (void)loop_add_timer(machine->loop, 0, on_refused, machine);
-    }
     machine->booted = true;
+}
+
+void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+{
+    machine->wanted = true;
+    if (!machine->booted) {
+        machine_warm(machine, ready, arg);
+        return;
+    }
+    machine->ready = ready;
+    machine->ready_arg = arg;
+    (void)loop_add_timer(machine->loop, 0,
+                         machine->running ? on_booted : on_refused, machine);
 }
 
 void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
@@ -237,7 +252,34 @@ void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
 
 bool machine_is_booted(const struct machine *machine)
 {
-    return machine->booted;
+    return machine->wanted;
+}
+
+static bool fits(const struct job_start *a, const struct job_start *b)
+{
+    const struct pipeline *p = a->pipeline;
+    const struct pipeline *q = b->pipeline;
+    const struct instance_type *t = p->instance_type;
+    const struct instance_type *u = q->instance_type;
+
+    return !strcmp(a->runtime, b->runtime) && !strcmp(p->image, q->image) &&
+           p->network == q->network && t->cpu_millis == u->cpu_millis &&
+           t->memory_bytes == u->memory_bytes &&
+           t->disk_bytes == u->disk_bytes && t->pids == u->pids;
+}
+
+int machine_adopt(struct machine *machine, const struct job_start *start,
+                  const struct machine_events *events, struct err *err)
+{
+    bool fit = fits(machine->start, start);
+
+    machine->start = start;
+    machine->events = *events;
+    if (!fit)
+        return err_set(err, ERR_USER, "the job asks for another sandbox");
+    if (!machine->running)
+        return err_set(err, ERR_TRANSIENT, "it does not run yet");
+    return has_checkout(start->pipeline) ? prepare_mirror(machine, err) : 0;
 }
 
 const struct sandbox_driver *machine_driver(const struct machine *machine)

@@ -33,6 +33,21 @@ MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
                          const struct machine_events *events,
                          struct machine **out_machine, struct err *err);
 
+/**
+ * Start it before any step asks, for a job to come; `start` is of no job then.
+ */
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg);
+/**
+ * Make it the sandbox of a job, when it is ready. ERR_USER: it is not what the
+ * job asks for; other errors as machine_new(). Nothing but machine_destroy() is
+ * to be done with it then. Borrows `start` in place of the former one; the
+ * events are copied.
+ */
+MUST_USE int machine_adopt(struct machine *machine,
+                           const struct job_start *start,
+                           const struct machine_events *events,
+                           struct err *err);
+
 /** Where the repository's mirror is inside. */
 #define MACHINE_MIRROR      "/run/berth/mirror"
 #define MACHINE_MIRROR_REPO "repo.git"
@@ -60,7 +75,7 @@ void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);
  */
 void machine_settle(struct machine *machine, void (*done)(void *arg),
                     void *arg);
-/** Whether machine_boot() has been asked for. */
+/** Whether machine_boot() has been asked for: a step may have run inside. */
 bool machine_is_booted(const struct machine *machine);
 
 /** The driver, and what its functions want. Borrowed. */

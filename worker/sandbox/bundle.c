@@ -87,14 +87,29 @@ static json_t *mount_entry(const char *target, const char *type,
 }
 
 /* What we mount on it later appears inside. */
-static json_t *live_entry(const char *disk_dir, const struct rootfs_dir *dir)
+static json_t *live_entry(const char *run_dir, const char *below,
+                          const char *inside, const char *options)
 {
-    CLEANUP(mem) char *source = xasprintf("%s/%s", disk_dir, dir->name);
-    CLEANUP(mem) char *target = xasprintf("/%s", dir->inside);
+    CLEANUP(mem) char *source = xasprintf("%s/%s", run_dir, below);
+    json_t *entry = mount_entry(inside, "bind", options);
 
-    return json_pack("{s:s, s:s, s:s, s:[s, s, s, s]}", "destination", target,
-                     "type", "bind", "source", source, "options", "rbind",
-                     "rslave", "nosuid", "nodev");
+    json_object_set_new(entry, "source", json_string(source));
+    return entry;
+}
+
+static void add_live(const char *run_dir, json_t *all)
+{
+    json_array_append_new(all,
+                          live_entry(run_dir, ROOTFS_LATE_DIR, SANDBOX_LATE,
+                                     "rbind rslave nosuid nodev ro"));
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
+        CLEANUP(mem) char *below = xasprintf("disk/%s", rootfs_dirs[i].name);
+        CLEANUP(mem) char *inside = xasprintf("/%s", rootfs_dirs[i].inside);
+
+        if (rootfs_dirs[i].by_runtime)
+            json_array_append_new(all, live_entry(run_dir, below, inside,
+                                                  "rbind rslave nosuid nodev"));
+    }
 }
 
 /* All else is mounted in the tree already, before the runtime starts. */
@@ -103,10 +118,7 @@ static json_t *mounts(const struct bundle_spec *spec)
     json_t *all = json_array();
     bool rootless = spec->rootless;
 
-    for (size_t i = 0; i < ROOTFS_DIRS; i++)
-        if (rootfs_dirs[i].by_runtime)
-            json_array_append_new(all,
-                                  live_entry(spec->disk_dir, &rootfs_dirs[i]));
+    add_live(spec->run_dir, all);
     json_array_append_new(all,
                           mount_entry("/proc", "proc", "nosuid noexec nodev"));
     json_array_append_new(
@@ -158,6 +170,7 @@ static json_t *linux_part(const struct bundle_spec *spec)
         "/proc/interrupts", "readonlyPaths", "/proc/bus", "/proc/fs",
         "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
+    /* Else no mount of ours that comes later would appear inside. */
     json_object_set_new(part, "rootfsPropagation", json_string("rslave"));
     if (spec->cgroups_path)
         json_object_set_new(part, "cgroupsPath",

@@ -82,7 +82,8 @@ int dirs_clear(struct dirs *dirs, enum sandbox_dir dir, struct err *err)
 
     if (dirs->layers[dir] && layers_clear(dirs->layers[dir], err) < 0)
         return -1;
-    if (tree_remove(path, err) < 0)
+    /* It may be bound already: only its entries go. */
+    if (tree_empty(path, err) < 0)
         return -1;
     return make_one(path, 0755, dirs->uid, err);
 }

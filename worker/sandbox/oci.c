@@ -103,18 +103,23 @@ static unsigned host_uid(const struct sandbox *sb)
     return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
 }
 
-static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
+static int make_disk(struct sandbox *sb, const struct sandbox_spec *spec,
+                     struct err *err)
 {
+    const struct disk_spec disk = {.target = sb->disk,
+                                   .image_dir = sb->dir,
+                                   .templates = spec->disk_templates,
+                                   .bytes = spec->disk_bytes,
+                                   .rootless = sb->rootless};
     enum disk_kind kind;
     struct err why = {0};
 
     if (mkdir(sb->disk, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
-    if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
-        0)
+    if (disk_mount(&disk, &kind, &why, err) < 0 ||
+        mounts_share(sb->disk, err) < 0)
         return -1;
-    if (mounts_share(sb->disk, err) < 0 ||
-        dirs_make(sb->disk, host_uid(sb),
+    if (dirs_make(sb->disk, host_uid(sb),
                   !sb->rootless && sb->backend == &backend_oci, &sb->dirs,
                   err) < 0)
         return -1;
@@ -133,9 +138,7 @@ static int make_cgroups(struct sandbox *sb, const struct sandbox_spec *spec,
     CLEANUP(mem) char *disk = sb->unenforced;
     struct cgroup_spec limits = {
         .id = sb->id,
-        .limits = {.memory_bytes = spec->memory_bytes,
-                   .cpu_millis = spec->cpu_millis,
-                   .pids = spec->pids},
+        .limits = {.memory_bytes = spec->memory_bytes, .pids = spec->pids},
         .subgroup = !runtime_leaves_cgroups(sb->program),
         .record_path = record,
     };
@@ -189,7 +192,7 @@ static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
     if (mkdir(sb->run, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->run);
     if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
-        make_disk(sb, spec->disk_bytes, err) < 0)
+        rootfs_make_late(sb->run, err) < 0 || make_disk(sb, spec, err) < 0)
         return -1;
     return sb->backend->limit(sb, spec, err);
 }
@@ -234,33 +237,21 @@ static const char *oci_unenforced(const struct sandbox *sb)
 static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
                              const char *inside, struct err *err)
 {
-    if (sb->begun)
-        return err_set(err, ERR_BUG, "the sandbox was started already");
+    struct strv *list;
+    bool late;
+
     if (rootfs_check_target(inside, err) < 0)
         return -1;
-    strv_add(&sb->binds, host_path);
-    strv_add(&sb->binds, inside);
-    return 0;
-}
-
-static int oci_push_layers(struct sandbox *sb, enum sandbox_dir dir,
-                           const char *const *lowers, size_t count,
-                           struct err *err)
-{
-    return dirs_push(sb->dirs, dir, lowers, count, err);
-}
-
-static int oci_frozen(const struct sandbox *sb, enum sandbox_dir dir)
-{
-    return dirs_frozen(sb->dirs, dir);
-}
-
-static int oci_reset_dir(struct sandbox *sb, enum sandbox_dir dir,
-                         struct err *err)
-{
+    late = sb->backend == &backend_oci && rootfs_is_late(inside);
+    /* Elsewhere a stranger may have put links by now. */
+    if (sb->up && late)
+        return rootfs_bind_late(sb->run, host_path, inside, err);
     if (sb->begun)
         return err_set(err, ERR_BUG, "the sandbox was started already");
-    return dirs_clear(sb->dirs, dir, err);
+    list = late ? &sb->late : &sb->binds;
+    strv_add(list, host_path);
+    strv_add(list, inside);
+    return 0;
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -324,10 +315,32 @@ static void on_runtime_end(void *arg, const struct err *err)
     fail(arg, err);
 }
 
+/* What had to wait: crun would not show mounts below a mount that it is given,
+ * and a small share of the CPU would hold the start itself back. */
+static int finish_start(struct sandbox *sb, struct err *err)
+{
+    for (size_t i = 0; i + 1 < sb->late.count; i += 2)
+        if (rootfs_bind_late(sb->run, sb->late.items[i], sb->late.items[i + 1],
+                             err) < 0)
+            return -1;
+    if (dirs_show(sb->dirs, err) < 0)
+        return -1;
+    if (sb->backend == &backend_oci && sb->cgroup &&
+        cgroup_limit_cpu(sb->cgroup, sb->cpu_millis, err) < 0)
+        return -1;
+    sb->up = true;
+    return 0;
+}
+
 static void succeed(struct sandbox *sb)
 {
     sandbox_started_fn *started = sb->started;
+    struct err err;
 
+    if (finish_start(sb, &err) < 0) {
+        fail(sb, &err);
+        return;
+    }
     set_timer(sb, 0, NULL);
     sb->started = NULL;
     if (started)
@@ -381,11 +394,8 @@ static void complete(void *arg)
 static void on_ready(void *arg)
 {
     struct sandbox *sb = arg;
-    struct err err;
 
-    if (dirs_show(sb->dirs, &err) < 0)
-        fail(sb, &err);
-    else if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
+    if (sb->wants == SANDBOX_NETWORK_NONE && sb->rootless)
         succeed(sb);
     else
         set_timer(sb, 0, complete);
@@ -408,6 +418,7 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
         .network = sb->wants,
     };
     struct bundle_spec bundle = {
+        .run_dir = sb->run,
         .rootless = sb->rootless,
         .host_uid = geteuid(),
         .host_gid = getegid(),
@@ -421,7 +432,6 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
     if (rootfs_build(&tree, &root, err) < 0)
         return -1;
     bundle.root = root;
-    bundle.disk_dir = sb->disk;
     return bundle_write(&bundle, config, err);
 }
 
@@ -520,6 +530,7 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     fd_close(&sb->lock);
     cgroup_free(sb->cgroup);
     strv_clear(&sb->binds);
+    strv_clear(&sb->late);
     free(sb->id);
     free(sb->image);
     free(sb->program);

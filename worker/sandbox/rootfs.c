@@ -19,8 +19,9 @@
 
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
-    "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
-    "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
+    "dev", "proc",    "tmp",      "run",        "run/berth",
+    "var", "var/tmp", "home",     "home/berth", "workspace",
+    "etc", ".berth",  ".berth/ca"};
 
 const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS] = {
     {"workspace", "workspace", true},
@@ -60,8 +61,6 @@ int rootfs_check_target(const char *inside, struct err *err)
     }
     return 0;
 }
-
-/* ---- assembling ------------------------------------------------------- */
 
 static int touch(const char *path, struct err *err)
 {
@@ -136,6 +135,37 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
     }
     return 0;
 }
+
+/* ---- what comes late -------------------------------------------------- */
+
+int rootfs_make_late(const char *run_dir, struct err *err)
+{
+    CLEANUP(mem) char *late = xasprintf("%s/" ROOTFS_LATE_DIR, run_dir);
+
+    if (mkdir(late, 0755) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", late);
+    return mounts_bind(late, late, false, err) < 0 ? -1
+                                                   : mounts_share(late, err);
+}
+
+bool rootfs_is_late(const char *inside)
+{
+    return strncmp(inside, SANDBOX_LATE "/", sizeof(SANDBOX_LATE)) == 0;
+}
+
+int rootfs_bind_late(const char *run_dir, const char *host_path,
+                     const char *inside, struct err *err)
+{
+    CLEANUP(mem)
+    char *target = xasprintf("%s/" ROOTFS_LATE_DIR "%s", run_dir,
+                             inside + strlen(SANDBOX_LATE));
+
+    if (rootfs_make_target(host_path, target, err) < 0)
+        return -1;
+    return mounts_bind(host_path, target, true, err);
+}
+
+/* ---- assembling ------------------------------------------------------- */
 
 /* Our skeleton over the image, both read-only: the image stays as it is. Both
  * by descriptor: nobody can swap what was checked for something else, and no

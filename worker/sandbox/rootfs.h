@@ -54,6 +54,17 @@ MUST_USE char *rootfs_target(const char *disk_dir, const char *top,
 MUST_USE int rootfs_make_target(const char *source, const char *target,
                                 struct err *err);
 
+/* The directory below `run_dir` that is SANDBOX_LATE inside. */
+#define ROOTFS_LATE_DIR "late"
+/** Make it; the runtime binds it as a slave (bundle.c), so that whatever is
+ * mounted below later appears inside as well. */
+MUST_USE int rootfs_make_late(const char *run_dir, struct err *err);
+/** Whether `inside` is below SANDBOX_LATE: it is bound after the start. */
+bool rootfs_is_late(const char *inside);
+/** Bind it, read-only. `inside` passed rootfs_check_target(), too. */
+MUST_USE int rootfs_bind_late(const char *run_dir, const char *host_path,
+                              const char *inside, struct err *err);
+
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);
 /** Hide those configuration files of npm, pip and git below /usr, at eight

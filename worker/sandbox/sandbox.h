@@ -42,6 +42,9 @@ struct sandbox_spec {
     uint64_t memory_bytes;
     uint64_t disk_bytes;
     unsigned pids;
+    /* A directory of ours alone, for empty disks of this size to copy, which is
+     * faster than to make one; NULL: for a size that is seldom used. */
+    const char *disk_templates;
 };
 
 /**
@@ -162,6 +165,9 @@ enum sandbox_dir {
 };
 #define SANDBOX_DIRS 2
 
+/** A directory inside for what is ours, and may come when it runs already. */
+#define SANDBOX_LATE "/run/berth"
+
 struct sandbox_driver {
     const char *name;
 
@@ -179,8 +185,9 @@ struct sandbox_driver {
                   struct sandbox **out_sandbox, struct err *err);
 
     /**
-     * The workspace as a path on the host, owned by host_uid(), until start;
-     * what is written there is /workspace inside. Borrowed.
+     * The workspace as a path on the host, owned by host_uid(), until the first
+     * command; what is written there, or mounted on it, is /workspace inside.
+     * Borrowed.
      */
     const char *(*host_workspace)(const struct sandbox *sandbox);
     /**
@@ -211,15 +218,17 @@ struct sandbox_driver {
      * before the first.
      */
     int (*frozen)(const struct sandbox *sandbox, enum sandbox_dir dir);
-    /** Without layers again, and empty; only before start. ERR_TRANSIENT. */
+    /** Without layers again, and empty; before the first command.
+     * ERR_TRANSIENT.
+     */
     int (*reset_dir)(struct sandbox *sandbox, enum sandbox_dir dir,
                      struct err *err);
 
     /**
      * Bind a directory or file of the host read-only at `inside`, a plain
      * absolute path outside /usr, /etc, /proc, /dev and their like, and the
-     * directories that can have layers; only before start. ERR_USER for another
-     * path.
+     * directories that can have layers. After start only below SANDBOX_LATE
+     * (not with docker). ERR_USER for another path.
      */
     int (*bind_readonly)(struct sandbox *sandbox, const char *host_path,
                          const char *inside, struct err *err);
