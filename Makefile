@@ -40,8 +40,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
          worker/logs worker/artifacts worker/supervisor worker/job \
-         worker/checkout worker/gateway worker/sandbox worker/sandbox/launch \
-         worker/sandbox/docker worker/sandbox/fetch cli
+         worker/checkout worker/cache worker/gateway worker/sandbox \
+         worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -51,20 +51,23 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout gateway launch log-store docker-client \
-            image-fetch
+PROGRAMS := berth run-job checkout cache gateway launch log-store \
+            docker-client image-fetch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/artifacts worker/logs worker/gateway scheduler/queue \
                pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
-ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/gateway \
-                 worker/sandbox pipelines base
+ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
+                 worker/gateway worker/sandbox pipelines base
 PKGS_run-job := yaml-0.1 jansson libseccomp
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
 PKGS_checkout := libgit2 jansson
+MAIN_cache := worker/cache
+ROOMS_cache := worker/cache base
+PKGS_cache := jansson
 MAIN_gateway := worker/gateway
 ROOMS_gateway := worker/gateway base
 PKGS_gateway := jansson libcares openssl

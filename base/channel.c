@@ -61,6 +61,14 @@ int channel_new(struct loop *loop, const struct channel_spec *spec,
     return 0;
 }
 
+void channel_hand_over(struct channel *ch, channel_frame_fn *on_frame,
+                       channel_closed_fn *on_closed, void *arg)
+{
+    ch->spec.on_frame = on_frame;
+    ch->spec.on_closed = on_closed;
+    ch->spec.arg = arg;
+}
+
 void channel_free(struct channel *ch)
 {
     if (!ch)

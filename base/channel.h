@@ -27,6 +27,12 @@ struct channel_spec {
 /** Watch both descriptors in `loop`, which must outlive the channel. */
 MUST_USE int channel_new(struct loop *loop, const struct channel_spec *spec,
                          struct channel **out_channel, struct err *err);
+/**
+ * Give it to somebody else: from now on he is called instead. Frames that were
+ * not delivered yet are his.
+ */
+void channel_hand_over(struct channel *channel, channel_frame_fn *on_frame,
+                       channel_closed_fn *on_closed, void *arg);
 /** Closes both descriptors; unsent frames are lost. NULL is fine. */
 void channel_free(struct channel *channel);
 OWNER(channel)

@@ -218,6 +218,21 @@ int tree_remove(const char *path, struct err *err)
     return 0;
 }
 
+int tree_empty(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        (void)err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+        fd_close(&fd);
+        return -1;
+    }
+    if (remove_children(fd, st.st_dev, err) < 0)
+        return err_wrap(err, "'%s'", path);
+    return 0;
+}
+
 int file_lock(const char *path, int64_t timeout_ms, int *out_fd,
               struct err *err)
 {

@@ -48,6 +48,8 @@ MUST_USE int dir_make(const char *path, mode_t mode, struct err *err);
  * and crossing into no other file system. What is missing is fine.
  */
 MUST_USE int tree_remove(const char *path, struct err *err);
+/** The same of what is in a directory, which has to be there and stays. */
+MUST_USE int tree_empty(const char *path, struct err *err);
 
 /**
  * Take an exclusive flock on `path` (created 0600), polling each 100 ms.

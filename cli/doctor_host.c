@@ -218,6 +218,52 @@ static void check_loop(struct doctor *d, struct finding *out)
         finding_ok(out, "ext4 on a loop device works");
 }
 
+/* Root's sandboxes show trees and installs as layers below what they write. */
+static int try_layers(const char *dir, struct err *err)
+{
+    static const char script[] =
+        "mkdir \"$1/low\" \"$1/up\" \"$1/root\" && unshare --mount sh -c '"
+        "mount -t tmpfs tmpfs \"$1/up\" && mkdir \"$1/up/u\" \"$1/up/w\" && "
+        "mount -t overlay overlay -o \"lowerdir=$1/low,upperdir=$1/up/u,"
+        "workdir=$1/up/w,redirect_dir=on,volatile\" \"$1/root\"' sh \"$1\"";
+    const char *const argv[] = {"sh", "-c", script, "sh", dir, NULL};
+
+    return proc_run(argv, TRY_MS, NULL, err);
+}
+
+static void check_cache(struct doctor *d, struct finding *out)
+{
+    CLEANUP(mem) char *top = existing(d->settings->cache.dir);
+    CLEANUP(mem) char *dir = xasprintf("%s/doctor-XXXXXX", top);
+    char size[FORMAT_SIZE];
+    struct err err = {0};
+    int rc;
+
+    if (geteuid() != 0 || !d->settings->cache.bytes) {
+        finding_warn(out,
+                     geteuid() ? "run the worker as root" : "set cache.bytes",
+                     "trees and installs are not kept for the next jobs");
+        return;
+    }
+    if (!mkdtemp(dir)) {
+        finding_warn(out, "free some space, or move cache.dir",
+                     "cannot make a directory in '%s'", top);
+        return;
+    }
+    rc = try_layers(dir, &err);
+    if (tree_remove(dir, rc < 0 ? NULL : &err) < 0)
+        rc = -1;
+    (void)format_bytes((uint64_t)d->settings->cache.bytes, size);
+    if (rc < 0)
+        finding_warn(out, "modprobe overlay, or move cache.dir to a disk",
+                     "no overlay can be mounted over '%s', so nothing is kept: "
+                     "%s",
+                     top, err.msg);
+    else
+        finding_ok(out, "up to %s of trees and installs in '%s'", size,
+                   d->settings->cache.dir);
+}
+
 /* ---- the kernel --------------------------------------------------------- */
 
 /* A number in a file of /proc; -1: there is none. */
@@ -299,13 +345,10 @@ static void check_zones(struct doctor *d UNUSED, struct finding *out)
 }
 
 static const struct doctor_check checks[] = {
-    {"cgroups", check_cgroups, false},
-    {"disk", check_disk, false},
-    {"loop", check_loop, false},
-    {"memory", check_memory, false},
-    {"user-namespaces", check_userns, false},
-    {"inotify", check_inotify, false},
-    {"tzdata", check_zones, false},
+    {"cgroups", check_cgroups, false}, {"disk", check_disk, false},
+    {"loop", check_loop, false},       {"cache", check_cache, false},
+    {"memory", check_memory, false},   {"user-namespaces", check_userns, false},
+    {"inotify", check_inotify, false}, {"tzdata", check_zones, false},
 };
 
 const struct doctor_checks doctor_host_checks = {checks, ARRAY_LEN(checks)};

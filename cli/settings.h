@@ -35,6 +35,7 @@ struct settings {
         int64_t capacity, poll_ms, min_disk_bytes, min_memory_bytes;
         int64_t drain_timeout_ms;
         struct strv labels, registries;
+        struct config_numbers warm_pool;
         size_t driver; /* of settings_drivers */
         char *docker_socket;
         char *docker_image; /* "": none */
@@ -47,6 +48,10 @@ struct settings {
         char *store;
         int64_t keep_ms, keep_bytes;
     } log;
+    struct {
+        char *dir;
+        int64_t bytes, keep_ms;
+    } cache;
     struct {
         int64_t tick_ms;
     } scheduler;

@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 #include "pipelines/load.h"
 #include "worker/gateway/address.h"
+#include "worker/supervisor/warm_pool.h"
 
 #include <sched.h>
 #include <string.h>
@@ -126,6 +127,14 @@ static char *default_log_store(const void *values)
     const struct settings *settings = values;
 
     return *settings->state_dir ? xasprintf("%s/logs", settings->state_dir)
+                                : xstrdup("");
+}
+
+static char *default_cache(const void *values)
+{
+    const struct settings *settings = values;
+
+    return *settings->state_dir ? xasprintf("%s/cache", settings->state_dir)
                                 : xstrdup("");
 }
 
@@ -375,6 +384,18 @@ static const struct config_key keys[] = {
      .initial = "512MiB",
      RANGE(0, 1024 * TIB),
      .help = "With less memory available it takes none."},
+    {.name = "worker.warm_pool",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_NUMBERS,
+     AT(worker.warm_pool),
+     LIVE,
+     .initial = "",
+     RANGE(0, WARM_MAX_COUNT),
+     .check = warm_kind_check,
+     .help =
+         "How many started sandboxes wait for jobs: a number for each "
+         "instance type; `TYPE/full` is one with network, `TYPE@/DIRECTORY` "
+         "one of another image. They go when memory or disk is short."},
     {.name = "worker.drain_timeout",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,
@@ -445,6 +466,31 @@ static const struct config_key keys[] = {
      .initial = "10GiB",
      RANGE(MIB, 1024 * TIB),
      .help = "How much they take at most; the oldest go first."},
+
+    {.name = "cache.dir",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(cache.dir),
+     .initial = "`cache` in `state_dir`",
+     .derive = default_cache,
+     .help = "Where trees and installs are kept for the next jobs: on a disk "
+             "of this host that is not overlayfs. Only root's sandboxes use "
+             "it."},
+    {.name = "cache.bytes",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_SIZE,
+     AT(cache.bytes),
+     .initial = "10GiB",
+     RANGE(0, 1024 * TIB),
+     .help = "How much they take at most; what was not used for longest goes "
+             "first. `0B` for no cache."},
+    {.name = "cache.keep",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_DURATION,
+     AT(cache.keep_ms),
+     .initial = "7d",
+     RANGE(MINUTE, 365 * DAY),
+     .help = "How long one that nobody uses is kept."},
 
     {.name = "scheduler.tick",
      .parts = SETTINGS_SCHEDULER,

@@ -8,6 +8,7 @@
 #include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
+#include "worker/cache/settings.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/image.h"
 #include "worker/supervisor/supervisor.h"
@@ -100,6 +101,10 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
         .retention = {.max_age_ms = settings->log.keep_ms,
                       .max_bytes = (uint64_t)settings->log.keep_bytes},
+        .warm_pool =
+            strcmp(settings_drivers[settings->worker.driver], "oci") == 0
+                ? &settings->worker.warm_pool
+                : NULL,
     };
 }
 
@@ -355,6 +360,22 @@ static int open_logs(struct worker *worker, struct err *err)
     return log_store_open(address, &worker->logs, err);
 }
 
+/* run-job finds the cache as we have it (worker/cache/settings.h). */
+static int make_cache(const struct settings *settings, struct err *err)
+{
+    CLEANUP(mem)
+    char *bytes = xasprintf("%lldB", (long long)settings->cache.bytes);
+    CLEANUP(mem)
+    char *keep =
+        xasprintf("%llds", (long long)(settings->cache.keep_ms / 1000));
+
+    if (setenv(CACHE_DIR_VARIABLE, settings->cache.dir, 1) < 0 ||
+        setenv(CACHE_BYTES_VARIABLE, bytes, 1) < 0 ||
+        setenv(CACHE_KEEP_VARIABLE, keep, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set " CACHE_DIR_VARIABLE);
+    return 0;
+}
+
 /* run-job finds the state where we have it, and uses what we are to use. */
 static int make_state(const struct settings *settings, struct err *err)
 {
@@ -372,7 +393,7 @@ static int make_state(const struct settings *settings, struct err *err)
         setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
         setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
-    return 0;
+    return make_cache(settings, err);
 }
 
 static int start(struct worker *worker, struct err *err)

@@ -2,7 +2,7 @@
 # deploy/deps.sh - install the Debian packages that a purpose lacks.
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: deploy/deps.sh build|run|test|check…
+# usage: deploy/deps.sh build|run|test|check|bench…
 #
 # Says which packages are missing and why, installs them (as root or through
 # sudo), and is silent and quick when nothing is. What counts is that the
@@ -57,6 +57,9 @@ docker|skopeo|copies images|command skopeo
 docker|umoci|unpacks them|command umoci
 docker|docker-registry|serves them|command docker-registry
 docker|busybox-static|is in them|file /bin/busybox
+bench|bubblewrap|a sandbox to compare with|command bwrap
+bench|docker.io|containers to compare with|command dockerd
+bench|debootstrap|makes their image|command debootstrap
 vm|qemu-system-x86|emulates a machine with cgroup v2|command qemu-system-x86_64
 vm|debootstrap|makes its system|command debootstrap
 vm|e2fsprogs|makes its disk|command mkfs.ext4

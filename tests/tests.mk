@@ -200,8 +200,32 @@ bench-queue: ## the queue against BullMQ; BENCH_JOBS= BENCH_ROUNDS=
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/queue.bash
 
+.PHONY: bench-sandbox
+bench-sandbox: ## a command in a sandbox against bwrap, crun, Docker; BENCH_ROUNDS=
+	@deploy/deps.sh build run bench
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs build/release/tests/bench/sandbox
+	@BENCH_SANDBOX='$(CURDIR)/build/release/tests/bench/sandbox' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/sandbox.bash
+
 .PHONY: bench-scale
 bench-scale: ## a hundred thousand waiting jobs, ten thousand running
 	@deploy/deps.sh build run
 	@$(MAKE) --no-print-directory $(JOBS) MODE=release build/release/tests/bench/queue_scale
 	@build/release/tests/bench/queue_scale
+
+.PHONY: bench-checkout
+bench-checkout: ## the checkout step against git; BENCH_FILES= BENCH_ROUNDS=
+	@deploy/deps.sh build run
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs build/release/tests/bench/checkout
+	@BENCH_CHECKOUT='$(CURDIR)/build/release/tests/bench/checkout' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/checkout.bash
+
+.PHONY: bench-install
+bench-install: ## install: npm against npm ci; BENCH_PACKAGES= BENCH_ROUNDS=
+	@deploy/deps.sh build run
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/install.bash

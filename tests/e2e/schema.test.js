@@ -160,6 +160,12 @@ function testLibrary(schemas) {
      `${known} and ${names}`);
 }
 
+// As `berth config` writes a value.
+function asText(value) {
+  return typeof value !== 'object' ? String(value)
+    : Object.entries(value).map(([k, v]) => `${k}=${v}`).join(',');
+}
+
 // The table of settings, its schema and its page are one.
 function testSettings(schema) {
   const got = JSON.parse(execFileSync(berth, ['config', '--json'], {
@@ -180,7 +186,7 @@ function testSettings(schema) {
     const same = [];
     if (name !== 'schedules')
       same.push(key.description === help.replace(/`/g, ''));
-    if ('default' in key) same.push(String(key.default) === row.default);
+    if ('default' in key) same.push(asText(key.default) === row.default);
     const range = /^whole number, (\d+) to (\d+)$/.exec(type);
     if (range)
       same.push(key.minimum === +range[1] && key.maximum === +range[2]);

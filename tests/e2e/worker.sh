@@ -75,7 +75,7 @@ cat >berth.yml <<Y
 redis: { url: "unix://$socket" }
 pool: { max_instances: 10 }
 lease: { duration: 60s, renew: 1s, kill_after: 4s }
-worker: { name: w1, capacity: 2, min_disk: 1KiB, min_memory: 1KiB }
+worker: { name: w1, capacity: 2, min_disk: 1KiB, min_memory: 1KiB, warm_pool: {} }
 Y
 start_worker() {
     "$BERTH_BIN" worker --config berth.yml >worker.log 2>&1 &

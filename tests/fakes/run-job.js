@@ -8,8 +8,8 @@ const net = require('net');
 const path = require('path');
 
 const FRAME = {
-    START: 1, DEADLINE: 2, CANCEL: 3, STEP_START: 16, STDOUT: 17, STDERR: 18,
-    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22,
+    START: 1, DEADLINE: 2, CANCEL: 3, PREPARE: 4, STEP_START: 16, STDOUT: 17, STDERR: 18,
+    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22, READY: 23,
 };
 
 if (process.argv[2] === '--sweep') {
@@ -27,6 +27,7 @@ const socket = new net.Socket({ fd: 3 });
 const started = Date.now();
 let job = null;
 let cancels = 0;
+let warm = false;
 let inbox = Buffer.alloc(0);
 
 function send(type, body, id = 0) {
@@ -78,6 +79,7 @@ function step(text) {
 }
 
 const behaviours = {
+    who() { step(`${warm ? 'warm' : 'cold'} ${process.pid}\n`); end('passed', null); },
     pass() { step('hello\n'); end('passed', null); },
     fail() { step('oh\n'); end('failed', 'step_failed'); },
     no_sandbox() { end('failed', 'sandbox_failed', { message: 'no runtime' }); },
@@ -151,8 +153,25 @@ const behaviours = {
     sleep() { setTimeout(() => behaviours.pass(), 1500); },
 };
 
+// Ready at once, unless there is a file `warm-fails` beside us. The others leave
+// their pids in `warm-pids`.
+function prepare(json) {
+    if (job || warm || !json.job_id.startsWith('warm-') || !json.pipeline.sandbox)
+        process.exit(96);
+    warm = true;
+    const beside = process.env.BERTH_LIBEXEC;
+    if (fs.existsSync(path.join(beside, 'warm-fails'))) {
+        fs.appendFileSync(path.join(beside, 'warm-fails'), 'x');
+        process.exit(1);
+    }
+    fs.appendFileSync(path.join(beside, 'warm-pids'), `${process.pid}\n`);
+    send(FRAME.READY, '');
+}
+
 function take(type, body) {
     const json = JSON.parse(body.toString('utf8'));
+    if (type === FRAME.PREPARE)
+        return prepare(json);
     if (type === FRAME.START) {
         if (job || !json.job_id || !(json.epoch >= 1) || !json.pipeline)
             process.exit(99);

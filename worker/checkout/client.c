@@ -65,7 +65,11 @@ struct checkout {
     bool fetched;
     unsigned files;
     unsigned submodules;
-    size_t to_show; /* files */
+    bool layered;
+    struct layer layer;
+    char *layer_refs; /* owned */
+    char *layer_why;  /* owned */
+    size_t to_show;   /* files */
     struct shown shown;
 };
 
@@ -119,6 +123,8 @@ static void checkout_free(struct checkout *c)
     shown_clear(&c->shown);
     free(c->branch);
     free(c->subject);
+    free(c->layer_refs);
+    free(c->layer_why);
     free(c);
 }
 OWNER(checkout)
@@ -142,6 +148,9 @@ static void finish(struct checkout *c)
         .fetched = c->fetched,
         .files = c->files,
         .submodules = c->submodules,
+        .layer = c->layer,
+        .layer_refs = c->layer_refs ? c->layer_refs : "",
+        .layer_why = c->layer_why ? c->layer_why : "",
         .shown = c->shown.files,
         .shown_count = c->shown.count,
     };
@@ -233,6 +242,12 @@ static void keep_result(struct checkout *c, const struct reply *reply)
     text_clean(c->subject);
     c->fetched = reply->fetched;
     c->files = reply->files;
+    c->layer = reply->layer;
+    free(c->layer_refs);
+    free(c->layer_why);
+    c->layer_refs = xstrdup(reply->refs);
+    c->layer_why = xstrdup(reply->why);
+    text_clean(c->layer_why);
 }
 
 static void progress(struct checkout *c, const char *line)
@@ -275,6 +290,8 @@ static int obey(struct checkout *c, const struct reply *reply, struct err *err)
     case REPLY_DONE:
         if (c->shown.count != c->to_show)
             return err_set(err, ERR_BUG, "checkout told too few files");
+        if (reply->layered != (c->layered && !c->step->depth))
+            return err_set(err, ERR_BUG, "checkout told of another layer");
         keep_result(c, reply);
         return 0;
     case REPLY_ERROR:
@@ -527,6 +544,7 @@ int checkout_start(struct loop *loop, const struct checkout_request *request,
     for (size_t i = 0; i < CONNECTION_COUNT; i++)
         c->transports[i] = (struct transport){.fd = -1, .pid = -1};
     c->to_show = request->path_count;
+    c->layered = request->layer;
     c->line = (struct strbuf)STRBUF_MAX(REPLY_MAX_BYTES * 2);
     c->diag = (struct strbuf)STRBUF_MAX(DIAG_MAX_BYTES);
     if (fetch_plan_new(request, &c->plan, err) < 0)

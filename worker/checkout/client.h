@@ -4,6 +4,7 @@
 #define WORKER_CHECKOUT_CLIENT_H
 
 #include "base/loop.h"
+#include "worker/checkout/layer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,13 @@
  * Not thread-safe. Links with jansson, never with libgit2.
  */
 struct checkout;
+
+/** What a layer may be made from; see worker/checkout/layer.h. All borrowed. */
+struct checkout_layer {
+    struct layer_base bases[LAYER_MAX_BASES];
+    size_t base_count;
+    uint64_t max_bytes; /* what it may take on disk, about */
+};
 
 /** All borrowed, for the duration of checkout_start; NULL strings are "". */
 struct checkout_request {
@@ -42,6 +50,11 @@ struct checkout_request {
     bool show;
     const char *const *paths; /* relative to the top of the tree */
     size_t path_count;        /* 0: only find the commit */
+    /*
+     * Not NULL: `tree` is to be shared below overlays: what is written there
+     * may be what differs from one of its bases.
+     */
+    const struct checkout_layer *layer;
     bool submodules;
     unsigned uid; /* (and gid) that does the work and owns files; 0: ours */
     /*
@@ -61,12 +74,17 @@ struct checkout_file {
 
 /** All borrowed, for the duration of on_done. */
 struct checkout_result {
-    const char *commit;  /* 40 hexadecimal digits */
-    const char *branch;  /* "main"; "" when HEAD is detached */
-    const char *subject; /* first line of its message, valid UTF-8 */
-    bool fetched;        /* false: the mirror had it, nobody was asked */
-    unsigned files;      /* entries of its tree, submodules' not counted */
-    unsigned submodules; /* checked out */
+    const char *commit;     /* 40 hexadecimal digits */
+    const char *branch;     /* "main"; "" when HEAD is detached */
+    const char *subject;    /* first line of its message, valid UTF-8 */
+    bool fetched;           /* false: the mirror had it, nobody was asked */
+    unsigned files;         /* entries of its tree, submodules' not counted */
+    unsigned submodules;    /* checked out */
+    struct layer layer;     /* what was written, where one was asked for: of
+                               LAYER_NONE nothing, and only a checkout without
+                               a layer tells if that can be done */
+    const char *layer_refs; /* refs_state() of the tree's references */
+    const char *layer_why;  /* why there is none */
     const struct checkout_file *shown; /* one a path, in their order */
     size_t shown_count;
 };
@@ -104,6 +122,16 @@ MUST_USE int checkout_start(struct loop *loop,
  * after. `tree` is left half-made; the mirror stays good. NULL is fine.
  */
 void checkout_kill(struct checkout *checkout);
+
+/** Which repository this is, and who reads it: a mirror is of one such. */
+struct checkout_identity {
+    char *url;           /* owned: the address without a credential */
+    char credential[17]; /* stands for the one of an http(s) address, or "" */
+};
+/** As in checkout_request; NULL is "". ERR_USER: malformed; no mirror.key. */
+MUST_USE int checkout_identify(const char *url, const char *username,
+                               const char *password,
+                               struct checkout_identity *out, struct err *err);
 
 /**
  * The directory name for a repository's mirror: readable, one per URL and, for

@@ -33,7 +33,7 @@ static void on_done(void *arg, const struct checkout_result *result,
                     result->shown[i].why);
     report_done(&(struct report_done){result->commit, result->branch,
                                       result->subject, result->fetched,
-                                      result->files});
+                                      result->files, NULL, "", ""});
 }
 
 static int take_paths(const json_t *list, const char *paths[SHOW_MAX_FILES],

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "worker/checkout/confine.h"
+#include "worker/checkout/delta.h"
 #include "worker/checkout/front.h"
 #include "worker/checkout/gitdir.h"
 #include "worker/checkout/giterr.h"
@@ -116,25 +117,77 @@ static int report_modules(const struct request *request,
     return 0;
 }
 
-static int write_tree(struct mirror *mirror, const struct request *request,
-                      const struct target *target, struct tree_facts *facts,
+/* Find a base to make a layer from, all checked then; else there is no delta
+ * and nothing is. */
+static int choose_base(git_repository *mirror, const struct request *request,
+                       const git_oid *oid, struct layer *layer,
+                       struct delta **out_delta, struct tree_facts *facts,
+                       struct err *err)
+{
+    for (size_t i = 0; i < request->base_count; i++) {
+        const struct layer_base *base = &request->bases[i];
+        git_oid known;
+        int rc;
+
+        tree_facts_clear(facts);
+        if (git_oid_fromstr(&known, base->commit) < 0 ||
+            tree_check(mirror, oid, request->submodules ? NULL : &known, facts,
+                       err) < 0)
+            return -1;
+        /* No base has the trees of submodules in it. */
+        if (request->submodules && facts->link_count)
+            return 0;
+        rc = delta_open(mirror, oid, base, out_delta, facts, err);
+        layer->base = i;
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
+    }
+    return 0;
+}
+
+/* Look at all of it, before anything is written. */
+static int check_tree(git_repository *mirror, const struct request *request,
+                      const git_oid *oid, struct layer *layer,
+                      struct delta **out_delta, struct tree_facts *facts,
                       struct err *err)
+{
+    if (choose_base(mirror, request, oid, layer, out_delta, facts, err) < 0)
+        return -1;
+    layer->kind = *out_delta ? LAYER_DELTA : LAYER_FULL;
+    if (*out_delta)
+        return 0;
+    layer->base = 0;
+    tree_facts_clear(facts);
+    if (tree_check(mirror, oid, NULL, facts, err) < 0)
+        return -1;
+    if (!request->layered)
+        return 0;
+    return tree_measure(mirror, oid, request->max_bytes, &layer->bytes, err);
+}
+
+static int write_tree(struct mirror *mirror, const struct request *request,
+                      const struct target *target, struct layer *layer,
+                      struct tree_facts *facts, struct err *err)
 {
     CLEANUP(modules) struct modules modules = {0};
     CLEANUP(mem) char *head = mirror_head(mirror);
+    CLEANUP(delta) struct delta *delta = NULL;
     git_repository *repo = NULL;
     git_oid oid;
     int rc;
 
     if (git_oid_fromstr(&oid, target->commit) < 0 ||
-        tree_check(mirror_repository(mirror), &oid, facts, err) < 0)
+        check_tree(mirror_repository(mirror), request, &oid, layer, &delta,
+                   facts, err) < 0)
         return -1;
     if (request->submodules &&
         read_modules(mirror_repository(mirror), facts, &modules, err) < 0)
         return -1;
     if (gitdir_make(mirror, &repo, err) < 0)
         return -1;
-    rc = tree_write(repo, &oid, request->inside_uid, facts, err);
+    rc = delta
+             ? delta_write(delta, repo, request->inside_uid, layer, facts, err)
+             : tree_write(repo, &oid, request->inside_uid, facts, err);
     if (rc == 0)
         rc = gitdir_finish(repo, request, target, head, &modules, err);
     git_repository_free(repo);
@@ -164,6 +217,8 @@ static int run(const struct request *request, struct err *err)
     CLEANUP(target) struct target target = {0};
     CLEANUP(tree_facts) struct tree_facts facts = {0};
     CLEANUP(mem) char *subject = NULL;
+    struct layer layer = {.max_bytes = request->max_bytes};
+    struct err why = {0};
     int rc;
 
     if (set_up_libgit2(request, err) < 0 ||
@@ -173,16 +228,20 @@ static int run(const struct request *request, struct err *err)
         return -1;
     rc = request->show
              ? show_files(mirror, request, target.commit, &facts.damaged, err)
-             : write_tree(mirror, request, &target, &facts, err);
-    if (rc < 0) {
-        if (facts.damaged)
-            mirror_condemn(mirror);
+             : write_tree(mirror, request, &target, &layer, &facts, err);
+    if (rc < 0 && facts.damaged)
+        mirror_condemn(mirror);
+    if (rc < 0 && request->layered) {
+        why = *err;
+        layer.kind = LAYER_NONE;
+    } else if (rc < 0) {
         return err_wrap(err, "commit %.12s of '%s'", target.commit,
                         request->url);
     }
     subject = subject_of(mirror, target.commit);
-    report_done(&(struct report_done){target.commit, target.branch, subject,
-                                      target.fetched, facts.files});
+    report_done(&(struct report_done){
+        target.commit, target.branch, subject, target.fetched, facts.files,
+        request->layered ? &layer : NULL, target.state, why.msg});
     return 0;
 }
 

@@ -20,7 +20,8 @@ struct fetch_plan {
     char *ref, *base, *mirror, *tree, *alternates; /* owned */
     char *username, *password;                     /* owned */
     char credential[SECRET_DIGEST_SIZE];           /* whose the mirror is */
-    json_t *show; /* owned; the paths to show, or null */
+    json_t *show;  /* owned; the paths to show, or null */
+    json_t *layer; /* owned; how the main step writes, or null */
     bool submodules;
     unsigned uid, inside_uid;
     int64_t deadline_ms;
@@ -50,6 +51,7 @@ void fetch_plan_free(struct fetch_plan *plan)
     free(plan->tree);
     free(plan->alternates);
     json_decref(plan->show);
+    json_decref(plan->layer);
     secret_free(plan->username);
     secret_free(plan->password);
     free(plan);
@@ -118,6 +120,22 @@ static json_t *show_list(const struct checkout_request *request)
     return NULL;
 }
 
+static json_t *layer_object(const struct checkout_layer *layer)
+{
+    json_t *bases = json_array();
+
+    if (!layer) {
+        json_decref(bases);
+        return json_null();
+    }
+    for (size_t i = 0; i < layer->base_count; i++)
+        (void)json_array_append_new(
+            bases, json_pack("{s:s, s:s}", "commit", layer->bases[i].commit,
+                             "index", layer->bases[i].index));
+    return json_pack("{s:o, s:I}", "bases", bases, "max_bytes",
+                     (json_int_t)layer->max_bytes);
+}
+
 int fetch_plan_new(const struct checkout_request *request,
                    struct fetch_plan **out_plan, struct err *err)
 {
@@ -134,6 +152,7 @@ int fetch_plan_new(const struct checkout_request *request,
     plan->tree = copy(request->tree);
     plan->alternates = copy(request->alternates);
     plan->show = show_list(request);
+    plan->layer = layer_object(request->layer);
     plan->username = copy(request->username);
     plan->password = copy(request->password);
     if (url.kind == URL_HTTP && !*plan->username && !*plan->password) {
@@ -216,7 +235,7 @@ int fetch_plan_request(const struct fetch_plan *plan,
     bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);
     json_t *root = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-        "s:b, s:I, s:s, s:s, s:O}",
+        "s:b, s:I, s:s, s:s, s:O, s:o}",
         "url", step->url.shown, "commit", step->commit, "ref",
         main_step ? plan->ref : "", "base", main_step ? plan->base : "",
         "mirror", plan->mirror, "credential", plan->credential, "prefix",
@@ -225,7 +244,8 @@ int fetch_plan_request(const struct fetch_plan *plan,
         (json_int_t)plan->inside_uid, "submodules", (int)plan->submodules,
         "stdio_transport", (int)(step->url.kind != URL_HTTP), "timeout_ms",
         (json_int_t)allowance_ms, "username", trusted ? plan->username : "",
-        "password", trusted ? plan->password : "", "show", plan->show);
+        "password", trusted ? plan->password : "", "show", plan->show, "layer",
+        main_step ? json_incref(plan->layer) : json_null());
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
     json_decref(root);
@@ -254,6 +274,20 @@ static void credential_of(const struct url *url, const char *username,
         secret_digest(user ? user : "", secret ? secret : "", out, &ignored) <
             0)
         state_random_hex(out, SECRET_DIGEST_SIZE - 1);
+}
+
+int checkout_identify(const char *url, const char *username,
+                      const char *password, struct checkout_identity *out,
+                      struct err *err)
+{
+    CLEANUP(url) struct url parsed = {0};
+
+    _Static_assert(sizeof(out->credential) == SECRET_DIGEST_SIZE, "digest");
+    if (url_parse(url, &parsed, err) < 0)
+        return -1;
+    credential_of(&parsed, username, password, out->credential);
+    out->url = STEAL(parsed.shown);
+    return 0;
 }
 
 char *checkout_mirror_name(const char *url, const char *username,

@@ -21,11 +21,18 @@
  *   "alternates": "/path of the mirror's objects inside the sandbox",
  *   "uid": 1900001000 (0: stay), "inside_uid": 1000,
  *   "submodules": false, "stdio_transport": false, "timeout_ms": 600000,
- *   "username": "", "password": "", "show": null }
+ *   "username": "", "password": "", "show": null,
+ *   "layer": null }
  *
  * With "show": ["path", …], SHOW_MAX_FILES at most, no tree is written: "tree"
  * and "alternates" are "", and the files of the commit are told instead, in
  * that order. Without a path only the commit is found.
+ *
+ * With "layer": {"bases": [{"commit": "sha", "index": "/…"}, …], "max_bytes":
+ * 123}, LAYER_MAX_BASES at most, what is written is to be shared by many, below
+ * overlays: the whole tree, or what differs from one of the bases, whole trees
+ * themselves (delta.h); and no more than that. A failure to write is no error
+ * then.
  *
  * With "stdio_transport", for paths and ssh, descriptors 4 and 5 are sockets.
  * Nothing is behind one until it is asked for by {"connect": 0 or 1}; then a
@@ -38,7 +45,10 @@
  *   {"submodule": {"path": "lib/x", "url": "…", "commit": "sha"}}
  *                              to be checked out by a process of its own
  *   {"done": {"commit": "sha", "branch": "main", "subject": "…",
- *             "fetched": true, "files": 123}}              last, exit 0
+ *             "fetched": true, "files": 123}}  last, exit 0
+ *     with a layer {…, "layer": {"kind": "none"|"full"|"delta", "base": 0,
+ * "bytes": 123, "refs": "which references (refs_state.h)", "why": "none, or
+ * \"\""}}
  *   {"error": {"kind": "user"|"transient"|"bug", "message": "…"}}
  *                                                          last, exit 1
  * and before "done" as many of these as there are paths to show:

@@ -45,14 +45,43 @@ static bool read_file(json_t *value, struct reply *reply)
     return true;
 }
 
+static bool read_layer(json_t *value, struct reply *reply)
+{
+    static const char *const kinds[] = {
+        [LAYER_NONE] = "none", [LAYER_FULL] = "full", [LAYER_DELTA] = "delta"};
+    struct layer *layer = &reply->layer;
+    json_int_t base;
+    json_int_t bytes;
+    const char *kind;
+    size_t i;
+
+    reply->layered = value;
+    if (!reply->layered)
+        return true;
+    if (json_unpack(value, "{s:s, s:I, s:I, s:s, s:s!}", "kind", &kind, "base",
+                    &base, "bytes", &bytes, "refs", &reply->refs, "why",
+                    &reply->why) < 0 ||
+        base < 0 || base >= LAYER_MAX_BASES || bytes < 0)
+        return false;
+    for (i = 0; i < ARRAY_LEN(kinds) && strcmp(kind, kinds[i]) != 0; i++)
+        continue;
+    layer->kind = (enum layer_kind)i;
+    layer->base = (size_t)base;
+    layer->bytes = (uint64_t)bytes;
+    return i < ARRAY_LEN(kinds);
+}
+
 static bool read_done(json_t *value, struct reply *reply)
 {
     json_int_t files;
+    json_t *layer = NULL;
 
-    if (json_unpack(value, "{s:s, s:s, s:s, s:b, s:I!}", "commit",
+    reply->refs = reply->why = "";
+    if (json_unpack(value, "{s:s, s:s, s:s, s:b, s:I, s?o!}", "commit",
                     &reply->commit, "branch", &reply->branch, "subject",
                     &reply->subject, "fetched", &reply->fetched, "files",
-                    &files) < 0)
+                    &files, "layer", &layer) < 0 ||
+        !read_layer(layer, reply))
         return false;
     reply->files = (unsigned)files;
     return oid_ok(reply->commit) && files >= 0 && files <= INT_MAX;

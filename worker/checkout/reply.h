@@ -4,8 +4,10 @@
 #define WORKER_CHECKOUT_REPLY_H
 
 #include "base/err.h"
+#include "worker/checkout/layer.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum reply_kind {
     REPLY_PROGRESS,
@@ -29,7 +31,11 @@ struct reply {
     const char *subject;    /* done */
     int fetched;            /* done */
     unsigned files;         /* done */
-    const char *why;        /* file; NULL: `size` bytes follow the line */
+    bool layered;           /* done: it has a layer */
+    struct layer layer;     /* done */
+    const char *refs;       /* done */
+    const char *why;        /* file; NULL: `size` bytes follow the line; done:
+                               why there is no layer */
     size_t size;            /* file */
     enum err_kind err_kind; /* error */
 };

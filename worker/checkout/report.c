@@ -89,6 +89,22 @@ void report_file(const void *data, size_t len, const char *why)
         put(data, len);
 }
 
+static json_t *layer_object(const struct report_done *done)
+{
+    static const char *const kinds[] = {
+        [LAYER_NONE] = "none", [LAYER_FULL] = "full", [LAYER_DELTA] = "delta"};
+    json_t *value = json_object();
+
+    (void)json_object_set_new(value, "kind", text(kinds[done->layer->kind]));
+    (void)json_object_set_new(value, "base",
+                              json_integer((json_int_t)done->layer->base));
+    (void)json_object_set_new(value, "bytes",
+                              json_integer((json_int_t)done->layer->bytes));
+    (void)json_object_set_new(value, "refs", text(done->refs));
+    (void)json_object_set_new(value, "why", text(done->why));
+    return value;
+}
+
 void report_done(const struct report_done *done)
 {
     json_t *value = json_object();
@@ -98,6 +114,8 @@ void report_done(const struct report_done *done)
     (void)json_object_set_new(value, "subject", text(done->subject));
     (void)json_object_set_new(value, "fetched", json_boolean(done->fetched));
     (void)json_object_set_new(value, "files", json_integer(done->files));
+    if (done->layer)
+        (void)json_object_set_new(value, "layer", layer_object(done));
     say("done", value);
 }
 

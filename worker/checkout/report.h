@@ -4,6 +4,7 @@
 #define WORKER_CHECKOUT_REPORT_H
 
 #include "base/err.h"
+#include "worker/checkout/layer.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,9 @@ struct report_done {
     const char *subject;
     bool fetched;
     unsigned files;
+    const struct layer *layer; /* NULL: none was asked for */
+    const char *refs;          /* of the layer's tree */
+    const char *why;           /* there is none; or "" */
 };
 void report_done(const struct report_done *done);
 void report_error(const struct err *err);

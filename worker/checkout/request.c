@@ -29,27 +29,60 @@ static int unpack_show(const json_t *show, struct request *r)
     return 0;
 }
 
+static int unpack_base(json_t *value, struct request *r)
+{
+    struct layer_base *base = &r->bases[r->base_count++];
+
+    return json_unpack(value, "{s:s, s:s!}", "commit", &base->commit, "index",
+                       &base->index) == 0 &&
+                   oid_ok(base->commit) && base->index[0] == '/'
+               ? 0
+               : -1;
+}
+
+/* null, or what a layer can be made from. */
+static int unpack_layer(json_t *layer, struct request *r)
+{
+    json_int_t max_bytes;
+    json_t *bases;
+
+    r->layered = !json_is_null(layer);
+    if (!r->layered)
+        return 0;
+    if (json_unpack(layer, "{s:o, s:I!}", "bases", &bases, "max_bytes",
+                    &max_bytes) < 0 ||
+        max_bytes < 0 || !json_is_array(bases) ||
+        json_array_size(bases) > ARRAY_LEN(r->bases))
+        return -1;
+    r->max_bytes = (uint64_t)max_bytes;
+    for (size_t i = 0; i < json_array_size(bases); i++)
+        if (unpack_base(json_array_get(bases, i), r) < 0)
+            return -1;
+    return 0;
+}
+
 static int unpack(json_t *root, struct request *r)
 {
     json_int_t uid = -1;
     json_int_t inside_uid = -1;
     json_int_t timeout = 0;
     json_t *show;
+    json_t *layer;
     int submodules;
     int stdio;
 
     if (json_unpack(
             root,
             "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-            "s:b, s:I, s:s, s:s, s:o!}",
+            "s:b, s:I, s:s, s:s, s:o, s:o!}",
             "url", &r->url, "commit", &r->commit, "ref", &r->ref, "base",
             &r->base, "mirror", &r->mirror, "credential", &r->credential,
             "prefix", &r->prefix, "tree", &r->tree, "subdir", &r->subdir,
             "alternates", &r->alternates, "uid", &uid, "inside_uid",
             &inside_uid, "submodules", &submodules, "stdio_transport", &stdio,
             "timeout_ms", &timeout, "username", &r->username, "password",
-            &r->password, "show", &show) < 0 ||
-        unpack_show(show, r) < 0)
+            &r->password, "show", &show, "layer", &layer) < 0 ||
+        unpack_show(show, r) < 0 || unpack_layer(layer, r) < 0)
         return -1;
     if (uid < 0 || uid >= UINT32_MAX || inside_uid < 0 ||
         inside_uid >= UINT32_MAX || timeout <= 0)

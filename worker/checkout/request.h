@@ -4,6 +4,7 @@
 #define WORKER_CHECKOUT_REQUEST_H
 
 #include "base/err.h"
+#include "worker/checkout/layer.h"
 #include "worker/checkout/protocol.h"
 
 #include <stdbool.h>
@@ -26,7 +27,11 @@ struct request {
     const char *password;
     const char *paths[SHOW_MAX_FILES];
     size_t path_count;
-    bool show; /* the files at `paths`; no tree is written */
+    bool show;    /* the files at `paths`; no tree is written */
+    bool layered; /* the tree is to be shared: see protocol.h */
+    struct layer_base bases[LAYER_MAX_BASES];
+    size_t base_count;
+    uint64_t max_bytes;
     bool submodules;
     bool stdio_transport;
     uid_t uid;

@@ -42,26 +42,32 @@ static bool needs_fetch(const struct finder *f, const struct refs *refs)
     return *f->base && !find(f, refs, "heads/", f->base);
 }
 
+static int read_refs(struct finder *f, struct target *t, struct err *err)
+{
+    refs_clear(&t->refs);
+    /* First: should they be replaced meanwhile, the state is an old one. */
+    refs_state(f->request->mirror, t->state);
+    return mirror_refs(f->mirror, &t->refs, err);
+}
+
 static int refresh(struct finder *f, struct target *t, struct err *err)
 {
     struct remote_want want = {f->commit, f->ref, !*f->commit && !*f->ref};
 
-    if (mirror_refs(f->mirror, &t->refs, err) < 0)
+    if (read_refs(f, t, err) < 0)
         return -1;
     if (!needs_fetch(f, &t->refs))
         return 0;
     if (mirror_lock(f->mirror, err) < 0)
         return -1;
     /* Who held the lock may have brought what we want. */
-    refs_clear(&t->refs);
-    if (mirror_refs(f->mirror, &t->refs, err) < 0)
+    if (read_refs(f, t, err) < 0)
         return -1;
     if (needs_fetch(f, &t->refs)) {
         if (remote_fetch(f->mirror, f->request, &want, err) < 0)
             return -1;
         t->fetched = true;
-        refs_clear(&t->refs);
-        if (mirror_refs(f->mirror, &t->refs, err) < 0)
+        if (read_refs(f, t, err) < 0)
             return -1;
     }
     mirror_unlock(f->mirror);

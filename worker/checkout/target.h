@@ -4,6 +4,7 @@
 #define WORKER_CHECKOUT_TARGET_H
 
 #include "worker/checkout/mirror.h"
+#include "worker/checkout/refs_state.h"
 
 /** Start zeroed. */
 struct target {
@@ -13,6 +14,7 @@ struct target {
     char *base;     /* owned; the short name of the base, or "" */
     char base_oid[OID_HEX_SIZE];
     bool fetched;
+    char state[REFS_STATE_SIZE]; /* of the mirror's when `refs` were read */
     struct refs refs; /* the mirror's, below the request's prefix and not */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 #include "worker/checkout/giterr.h"
+#include "worker/checkout/layer.h"
 #include "worker/checkout/names.h"
 #include "worker/checkout/report.h"
 
@@ -97,9 +98,29 @@ static void add_link(struct walker *w, const git_tree_entry *entry)
     facts->links[facts->link_count++].oid = *git_tree_entry_id(entry);
 }
 
-static int check_tree(struct walker *w, const git_oid *oid);
+static int check_tree(struct walker *w, const git_oid *oid,
+                      const git_oid *base);
 
-static int check_kind(struct walker *w, const git_tree_entry *entry)
+/* The same there and here: it was looked at when it came. */
+static bool is_known(const git_tree_entry *entry, const git_tree_entry *known)
+{
+    return known && git_tree_entry_type(known) == GIT_OBJECT_TREE &&
+           git_oid_equal(git_tree_entry_id(known), git_tree_entry_id(entry));
+}
+
+static int check_below(struct walker *w, const git_tree_entry *entry,
+                       const git_tree_entry *known)
+{
+    if (is_known(entry, known))
+        return 0;
+    if (known && git_tree_entry_type(known) != GIT_OBJECT_TREE)
+        known = NULL;
+    return check_tree(w, git_tree_entry_id(entry),
+                      known ? git_tree_entry_id(known) : NULL);
+}
+
+static int check_kind(struct walker *w, const git_tree_entry *entry,
+                      const git_tree_entry *known)
 {
     const char *name = git_tree_entry_name(entry);
     bool modules = w->depth == 1 && name_is_gitmodules(name, strlen(name));
@@ -107,7 +128,7 @@ static int check_kind(struct walker *w, const git_tree_entry *entry)
 
     if (S_ISDIR(mode))
         return modules ? refuse(w, "must be a regular file")
-                       : check_tree(w, git_tree_entry_id(entry));
+                       : check_below(w, entry, known);
     w->facts->files++;
     if ((mode & S_IFMT) == GIT_FILEMODE_COMMIT) {
         add_link(w, entry);
@@ -124,7 +145,8 @@ static int check_kind(struct walker *w, const git_tree_entry *entry)
     return 0;
 }
 
-static int check_entry(struct walker *w, const git_tree_entry *entry)
+static int check_entry(struct walker *w, const git_tree_entry *entry,
+                       const git_tree_entry *known)
 {
     const char *name = git_tree_entry_name(entry);
     size_t len = strlen(name);
@@ -142,13 +164,14 @@ static int check_entry(struct walker *w, const git_tree_entry *entry)
         return refuse(w, "is longer than 3500 bytes");
     if (++w->entries > TREE_MAX_ENTRIES || w->path_bytes > TREE_MAX_PATH_BYTES)
         return refuse(w, "is one of more than a million files");
-    rc = check_kind(w, entry);
+    rc = check_kind(w, entry, known);
     if (rc == 0)
         strbuf_cut(&w->path, before);
     return rc;
 }
 
-static int check_entries(struct walker *w, const git_tree *tree)
+static int check_entries(struct walker *w, const git_tree *tree,
+                         const git_tree *base)
 {
     size_t count = git_tree_entrycount(tree);
 
@@ -161,43 +184,113 @@ static int check_entries(struct walker *w, const git_tree *tree)
             strbuf_adds(&w->path, git_tree_entry_name(entry));
             return refuse(w, "is there twice, or out of order");
         }
-        if (check_entry(w, entry) < 0)
+        if (check_entry(
+                w, entry,
+                base ? git_tree_entry_byname(base, git_tree_entry_name(entry))
+                     : NULL) < 0)
             return -1;
     }
     return check_twins(w, tree);
 }
 
-static int check_tree(struct walker *w, const git_oid *oid)
+static int check_tree(struct walker *w, const git_oid *oid, const git_oid *base)
 {
     git_tree *tree = NULL;
+    git_tree *known = NULL;
     int rc;
 
     if (w->depth >= PATH_MAX_DEPTH)
         return refuse(w, "is deeper than 256 directories");
     rc = git_tree_lookup(&tree, w->repo, oid);
-    if (rc < 0)
+    if (rc == 0 && base)
+        rc = git_tree_lookup(&known, w->repo, base);
+    if (rc < 0) {
+        git_tree_free(tree);
         return giterr_tree(w->err, rc, "write the tree", &w->facts->damaged);
+    }
     w->depth++;
-    rc = check_entries(w, tree);
+    rc = check_entries(w, tree, known);
     w->depth--;
+    git_tree_free(known);
     git_tree_free(tree);
     return rc;
 }
 
-int tree_check(git_repository *repo, const git_oid *commit,
-               struct tree_facts *out_facts, struct err *err)
+static int tree_of(git_repository *repo, const git_oid *commit,
+                   git_oid *out_tree)
 {
-    struct walker w = {.repo = repo, .facts = out_facts, .err = err};
     git_commit *object = NULL;
     int rc = git_commit_lookup(&object, repo, commit);
 
+    if (rc == 0)
+        *out_tree = *git_commit_tree_id(object);
+    git_commit_free(object);
+    return rc;
+}
+
+int tree_check(git_repository *repo, const git_oid *commit, const git_oid *base,
+               struct tree_facts *out_facts, struct err *err)
+{
+    struct walker w = {.repo = repo, .facts = out_facts, .err = err};
+    git_oid tree;
+    git_oid known;
+    int rc = tree_of(repo, commit, &tree);
+
+    /* A base that the mirror lost is no base. */
+    if (base && tree_of(repo, base, &known) < 0)
+        base = NULL;
     if (rc < 0)
         return giterr_tree(err, rc, "write the tree", &out_facts->damaged);
     w.path = (struct strbuf)STRBUF_MAX(PATH_MAX_BYTES + NAME_MAX_BYTES + 2);
-    rc = check_tree(&w, git_commit_tree_id(object));
+    rc = check_tree(&w, &tree, base ? &known : NULL);
     strbuf_clear(&w.path);
-    git_commit_free(object);
     return rc;
+}
+
+struct measure {
+    git_odb *odb; /* borrowed */
+    uint64_t bytes;
+    uint64_t max;
+};
+
+static int measure_entry(const char *root, const git_tree_entry *entry,
+                         void *payload)
+{
+    struct measure *m = payload;
+    git_object_t type;
+    size_t size = 0;
+    int rc = 0;
+
+    (void)root;
+    if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB)
+        rc =
+            git_odb_read_header(&size, &type, m->odb, git_tree_entry_id(entry));
+    m->bytes += layer_cost(size);
+    return rc < 0 || m->bytes > m->max ? -1 : 0;
+}
+
+int tree_measure(git_repository *repo, const git_oid *commit,
+                 uint64_t max_bytes, uint64_t *bytes, struct err *err)
+{
+    struct measure m = {.bytes = *bytes, .max = max_bytes};
+    git_tree *tree = NULL;
+    git_oid oid;
+    int rc = tree_of(repo, commit, &oid);
+
+    if (rc == 0)
+        rc = git_tree_lookup(&tree, repo, &oid);
+    if (rc == 0)
+        rc = git_repository_odb(&m.odb, repo);
+    if (rc == 0)
+        rc = git_tree_walk(tree, GIT_TREEWALK_PRE, measure_entry, &m);
+    git_odb_free(m.odb);
+    git_tree_free(tree);
+    if (m.bytes > max_bytes)
+        return err_set(err, ERR_USER, "the tree is too large to be kept");
+    if (rc < 0)
+        return giterr_set(err, ERR_TRANSIENT, "cannot measure the tree");
+    *bytes = m.bytes;
+    return 0;
 }
 
 static void on_written(const char *path, size_t done, size_t total,
@@ -233,6 +326,7 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
     git_checkout_options opts;
     git_object *object = NULL;
     git_index *index = NULL;
+    git_oid tree;
     int rc;
 
     (void)git_checkout_options_init(&opts, GIT_CHECKOUT_OPTIONS_VERSION);
@@ -245,6 +339,14 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
         rc = git_repository_index(&index, repo);
     if (rc == 0) {
         set_owner(index, inside_uid);
+        /* With the trees that it is of: git, and the next delta, need not
+         * make them again. */
+        rc = git_index_write_tree_to(&tree, index, repo);
+    }
+    if (rc == 0 &&
+        !git_oid_equal(&tree, git_commit_tree_id((git_commit *)object)))
+        rc = GIT_EMISMATCH;
+    if (rc == 0) {
         rc = git_index_write(index);
     }
     if (rc < 0)

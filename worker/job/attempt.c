@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "worker/job/events.h"
 #include "worker/job/fetch.h"
+#include "worker/job/install.h"
 #include "worker/job/operation.h"
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 struct attempt {
     struct attempt_spec spec;
     struct fetch *fetch;         /* owned: a checkout under way, or NULL */
-    struct operation *operation; /* the same: on files or a port */
+    struct install *install;     /* owned: of STEP_INSTALL, or NULL */
+    struct operation *operation; /* owned: on files or a port, or NULL */
+    bool looking;                /* in the cache, for an install */
     struct loop_source *timeout;
     struct loop_source *grace;
     struct loop_source *finish; /* the end, to be told from the loop */
@@ -95,6 +98,8 @@ static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
 
     if (attempt->finish)
         return;
+    if (ended->code == 0 && attempt->install)
+        install_passed(attempt->install);
     judge_exit(attempt->spec.machine, attempt->spec.start,
                attempt->oom_kills_before, ended, &attempt->end);
     finish(attempt);
@@ -223,6 +228,35 @@ static void on_operation_end(void *arg, const struct err *err)
         finish_with(attempt, REASON_NONE, "");
 }
 
+static void on_looked(void *arg, bool found)
+{
+    struct attempt *attempt = arg;
+
+    attempt->looking = false;
+    if (attempt->finish)
+        return;
+    if (attempt->stopped != REASON_NONE)
+        finish_with(attempt, attempt->stopped, "");
+    else if (found)
+        finish_with(attempt, REASON_NONE, "");
+    else
+        execute(attempt);
+}
+
+/* Layers go over a workspace that nobody uses: not beside what runs in the
+ * background. */
+static void begin(struct attempt *attempt)
+{
+    const struct step *step = step_of(attempt);
+
+    if (step->kind == STEP_INSTALL && !step->background &&
+        !backgrounds_any(attempt->spec.backgrounds))
+        attempt->install = install_start(&attempt->spec, on_looked, attempt);
+    attempt->looking = attempt->install;
+    if (!attempt->install)
+        execute(attempt);
+}
+
 static void on_booted(void *arg, const struct err *err)
 {
     struct attempt *attempt = arg;
@@ -237,7 +271,7 @@ static void on_booted(void *arg, const struct err *err)
         attempt->operation =
             operation_start(&attempt->spec, on_operation_end, attempt);
     else
-        execute(attempt);
+        begin(attempt);
 }
 
 /* No such commit, a tree we refuse: trying again would not help. */
@@ -329,7 +363,8 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
         finish_with(attempt, reason, message);
     } else if (attempt->operation) {
         operation_stop(attempt->operation);
-    } else if (attempt->executing || attempt->waiting || attempt->fetch) {
+    } else if (attempt->executing || attempt->waiting || attempt->fetch ||
+               attempt->looking) {
         signal_commands(attempt, again ? SIGKILL : SIGTERM);
         if (!attempt->grace && !again)
             attempt->grace = loop_add_timer(attempt->spec.loop,
@@ -366,5 +401,6 @@ void attempt_free(struct attempt *attempt)
     loop_remove(attempt->finish);
     fetch_free(attempt->fetch);
     operation_free(attempt->operation);
+    install_free(attempt->install);
     free(attempt);
 }

@@ -12,9 +12,11 @@
  */
 enum job_frame {
     /* down: supervisor to run-job */
-    JOB_FRAME_START = 1, /* struct below, as JSON; the first frame, once */
+    JOB_FRAME_START = 1, /* struct below, as JSON; once */
     JOB_FRAME_DEADLINE,  /* {"mono_ms": N}: die then, unless renewed */
     JOB_FRAME_CANCEL,    /* {"reason": "cancelled"|…}; a second one kills */
+    JOB_FRAME_PREPARE,   /* a START of no job, before the one: make and start a
+                            sandbox that fits, then wait for the job */
 
     /* up: run-job to supervisor */
     JOB_FRAME_STEP_START = 16, /* {"name", "kind", "attempt",
@@ -25,6 +27,7 @@ enum job_frame {
     JOB_FRAME_PROGRESS, /* raw text: a line that replaces the last (fetch) */
     JOB_FRAME_STEP_END, /* a step of the result (schemas/result.schema.json) */
     JOB_FRAME_RESULT,   /* the result; the last frame, then end of file */
+    JOB_FRAME_READY,    /* empty: the sandbox of PREPARE waits for a START */
 };
 
 /*

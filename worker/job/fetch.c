@@ -3,8 +3,10 @@
 #include "worker/job/fetch.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "worker/checkout/client.h"
 #include "worker/job/events.h"
+#include "worker/job/kept_tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +21,9 @@ struct fetch {
     struct attempt_spec spec;
     fetch_end_fn *on_end;
     void *arg;
-    struct checkout *checkout; /* owned while it runs */
+    struct checkout *checkout;  /* owned while it runs */
+    struct kept_tree *snapshot; /* owned; NULL: into the workspace itself */
+    struct loop_source *found;  /* the end of one that was in the cache */
     char *beside; /* owned: the tree's place while the sandbox runs, or NULL */
 };
 
@@ -97,7 +101,7 @@ static void on_progress(void *arg, const char *line)
 }
 
 static void note_result(struct fetch *fetch,
-                        const struct checkout_result *result)
+                        const struct checkout_result *result, const char *how)
 {
     struct job_result *job = fetch->spec.result;
 
@@ -107,8 +111,24 @@ static void note_result(struct fetch *fetch,
     job->branch = xstrdup(result->branch);
     job->subject = xstrdup(result->subject);
     output_note(fetch->spec.output, "%.12s %s (%u files%s)", result->commit,
-                result->subject, result->files,
-                result->fetched ? "" : ", from the mirror");
+                result->subject, result->files, how);
+}
+
+static int start_checkout(struct fetch *fetch, struct err *err);
+
+/* False: the checkout is done once more, into the workspace. */
+static bool keep(struct fetch *fetch, const struct checkout_result *result)
+{
+    struct err why = {0};
+    struct err err = {0};
+
+    if (kept_tree_keep(fetch->snapshot, result, &why) == 0)
+        return true;
+    log_info("the tree is not kept: %s", why.msg);
+    kept_tree_free(STEAL(fetch->snapshot));
+    if (start_checkout(fetch, &err) < 0)
+        end(fetch, &err);
+    return false;
 }
 
 static void on_done(void *arg, const struct checkout_result *result,
@@ -117,16 +137,16 @@ static void on_done(void *arg, const struct checkout_result *result,
     struct fetch *fetch = arg;
 
     fetch->checkout = NULL;
+    if (!err && fetch->snapshot && !keep(fetch, result))
+        return;
     if (!err)
-        note_result(fetch, result);
+        note_result(fetch, result, result->fetched ? "" : ", from the mirror");
     if (!err && fetch->beside)
         replace_workspace(fetch);
     else
         end(fetch, err);
 }
 
-/* A second try of the step finds what the first one left. Nothing of a
- * stranger's runs in the sandbox yet. */
 static int empty_dir(const char *path, unsigned uid, struct err *err)
 {
     if (tree_remove(path, err) < 0)
@@ -136,7 +156,8 @@ static int empty_dir(const char *path, unsigned uid, struct err *err)
     return 0;
 }
 
-/* The workspace itself is bound into the sandbox: only its entries go. */
+/* A second try of the step finds what the first one left. As long as no command
+ * was run inside, nothing of a stranger's gets in the way. */
 static int prepare_tree(struct fetch *fetch, const char **out_tree,
                         struct err *err)
 {
@@ -145,7 +166,8 @@ static int prepare_tree(struct fetch *fetch, const char **out_tree,
 
     *out_tree = workspace;
     if (!machine_is_booted(fetch->spec.machine))
-        return empty_dir(workspace, uid, err);
+        return driver_of(fetch)->reset_dir(sandbox_of(fetch), SANDBOX_WORKSPACE,
+                                           err);
     fetch->beside = xasprintf("%s.checkout", workspace);
     *out_tree = fetch->beside;
     return empty_dir(fetch->beside, uid, err);
@@ -175,10 +197,33 @@ static int start_checkout(struct fetch *fetch, struct err *err)
         .timeout_ms = spec->timeout_ms ? spec->timeout_ms : FETCH_TIMEOUT_MS,
     };
 
-    if (prepare_tree(fetch, &request.tree, err) < 0)
+    if (fetch->snapshot &&
+        kept_tree_prepare(fetch->snapshot, &request, err) < 0) {
+        log_info("the tree will not be kept: %s", err->msg);
+        kept_tree_free(STEAL(fetch->snapshot));
+    }
+    if (!fetch->snapshot && prepare_tree(fetch, &request.tree, err) < 0)
         return -1;
     return checkout_start(spec->loop, &request, &callbacks, fetch,
                           &fetch->checkout, err);
+}
+
+static void on_found(void *arg)
+{
+    struct fetch *fetch = arg;
+
+    fetch->found = NULL;
+    end(fetch, NULL);
+}
+
+static bool find(struct fetch *fetch)
+{
+    struct checkout_result result;
+
+    if (!kept_tree_find(fetch->snapshot, &result))
+        return false;
+    note_result(fetch, &result, ", from the cache");
+    return true;
 }
 
 int fetch_start(const struct attempt_spec *spec, fetch_end_fn *on_end,
@@ -191,7 +236,10 @@ int fetch_start(const struct attempt_spec *spec, fetch_end_fn *on_end,
     fetch->arg = arg;
     if (!*spec->start->repo)
         return err_set(err, ERR_USER, "the job names no repository");
-    if (start_checkout(fetch, err) < 0)
+    fetch->snapshot = kept_tree_new(&fetch->spec);
+    if (fetch->snapshot && find(fetch))
+        fetch->found = loop_add_timer(spec->loop, 0, on_found, fetch);
+    else if (start_checkout(fetch, err) < 0)
         return -1;
     *out_fetch = STEAL(fetch);
     return 0;
@@ -199,7 +247,7 @@ int fetch_start(const struct attempt_spec *spec, fetch_end_fn *on_end,
 
 bool fetch_is_inside(const struct fetch *fetch)
 {
-    return !fetch->checkout;
+    return fetch->beside && !fetch->checkout;
 }
 
 void fetch_free(struct fetch *fetch)
@@ -207,6 +255,8 @@ void fetch_free(struct fetch *fetch)
     if (!fetch)
         return;
     checkout_kill(fetch->checkout);
+    loop_remove(fetch->found);
+    kept_tree_free(fetch->snapshot);
     remove_beside(fetch);
     free(fetch->beside);
     free(fetch);

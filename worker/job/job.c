@@ -1,13 +1,15 @@
 /* worker/job/job.c - one job from its start frame to its result. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/job/job.h"
+#include "worker/job/job_impl.h"
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "worker/cache/settings.h"
 #include "worker/job/attempt.h"
 #include "worker/job/events.h"
 #include "worker/job/expand.h"
 #include "worker/job/scope.h"
+#include "worker/job/warm.h"
 #include "worker/sandbox/drivers.h"
 
 #include <signal.h>
@@ -19,31 +21,6 @@
 #define CLEANUP_BUDGET_MS 120000
 #define START_TIMEOUT_MS  30000
 #define FLUSH_TIMEOUT_MS  30000
-
-struct job {
-    struct loop *loop;         /* owned */
-    struct channel *up;        /* owned */
-    struct job_start *start;   /* owned; NULL until its frame came */
-    struct job_result *result; /* owned, as are the following */
-    struct output *output;
-    struct machine *machine;
-    struct throttle *throttle;
-    struct backgrounds *backgrounds;
-    struct attempt *attempt;
-    struct err why_lost;
-    struct expanded step; /* of the step that runs */
-    size_t index;         /* of the step that runs, or comes next */
-    int64_t step_started_mono_ms;
-    struct loop_source *deadline; /* the supervisor's: die then */
-    struct loop_source *timeout;  /* the pipeline's, then the clean-up's */
-    bool over;         /* cancelled or out of time: only clean-up steps run */
-    bool killed;       /* asked twice: nothing runs any more */
-    bool lost;         /* the sandbox is dead */
-    bool cancelled;    /* asked once */
-    bool orphaned;     /* nobody is above us any more */
-    bool winding_down; /* only what ran in the background is still to end */
-    struct loop_source *last_grace;
-};
 
 static void next_step(void *arg);
 
@@ -432,7 +409,8 @@ static void begin(struct job *job)
     job->timeout = loop_add_timer(
         job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
         on_job_timeout, job);
-    if (machine_new(job->loop, job->start, &events, &job->machine, &err) < 0) {
+    if (warm_give(STEAL(job->warm), job->loop, job->start, &events,
+                  &job->machine, &err) < 0) {
         job_result_fail(job->result,
                         err.kind == ERR_USER ? REASON_PIPELINE_INVALID
                                              : REASON_SANDBOX_FAILED,
@@ -449,6 +427,28 @@ static void begin(struct job *job)
                     "warning: these limits are not enforced here: %s",
                     job->result->unenforced);
     (void)loop_add_timer(job->loop, 0, next_step, job);
+}
+
+static void on_warm(void *arg, const struct err *err)
+{
+    struct job *job = arg;
+
+    if (!err) {
+        channel_send(job->up, JOB_FRAME_READY, 0, NULL, 0);
+        return;
+    }
+    job->why_lost = *err;
+    finish(job);
+}
+
+/* As long as it takes: end-of-file from above is the end of it. */
+static void prepare(struct job *job, const struct frame *frame)
+{
+    loop_remove(job->timeout);
+    job->timeout = NULL;
+    if (warm_new(job->loop, frame->data, frame->len, on_warm, job, &job->warm,
+                 &job->why_lost) < 0)
+        finish(job);
 }
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -468,6 +468,8 @@ static void on_frame(void *arg, const struct frame *frame)
         }
         loop_remove(job->timeout);
         begin(job);
+    } else if (frame->type == JOB_FRAME_PREPARE && !job->start && !job->warm) {
+        prepare(job, frame);
     }
 }
 
@@ -487,45 +489,16 @@ static void on_no_start(void *arg)
     finish(job);
 }
 
-static void keep_workspace(struct job *job)
+/* For who waited, none is an end like another. */
+static int no_job(const struct job *job, struct err *err)
 {
-    CLEANUP(mem) char *path = NULL;
-    struct err err = {0};
-
-    if (!job->start->keep || job->orphaned)
-        return;
-    /* What still runs inside could lead the copy out of the workspace. */
-    if (job->killed || job->lost) {
-        output_note(job->output, "the workspace of a killed job is not kept");
-        return;
+    if (job->why_lost.kind != ERR_NONE) {
+        *err = job->why_lost;
+        return err_wrap(err, "no sandbox waits for a job");
     }
-    if (machine_keep(job->machine, &path, &err) < 0)
-        output_note(job->output, "warning: %s", err.msg);
-    else
-        output_note(job->output, "the workspace is kept at %s", path);
-}
-
-static int tear_down(struct job *job, struct err *err)
-{
-    attempt_free(STEAL(job->attempt));
-    loop_remove(job->last_grace);
-    for (size_t i = 0; job->backgrounds && i < job->result->step_count; i++)
-        if (job->start->pipeline->steps[i].background)
-            job->result->steps[i].output_bytes =
-                backgrounds_bytes(job->backgrounds, i);
-    backgrounds_free(STEAL(job->backgrounds));
-    throttle_free(STEAL(job->throttle));
-    if (!job->machine)
+    if (job->orphaned)
         return 0;
-    machine_usage(job->machine, &job->result->usage);
-    job->result->has_usage = true;
-    keep_workspace(job);
-    if (machine_destroy(STEAL(job->machine), err) == 0)
-        return 0;
-    output_note(job->output,
-                "warning: not all of the sandbox could be removed: %s",
-                err->msg);
-    return err_wrap(err, "not all of the sandbox could be removed");
+    return err_set(err, ERR_TRANSIENT, "no job came");
 }
 
 static int deliver(struct job *job, struct err *err)
@@ -533,7 +506,7 @@ static int deliver(struct job *job, struct err *err)
     const struct sandbox_driver *driver = &sandbox_oci;
 
     if (!job->start)
-        return err_set(err, ERR_TRANSIENT, "no job came");
+        return no_job(job, err);
     (void)!driver_chosen(&driver, NULL); /* else the result says so */
     if (may_pass(job))
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
@@ -581,7 +554,7 @@ int job_run(int fd, struct err *err)
     job.timeout = loop_add_timer(job.loop, clock_mono_ms() + START_TIMEOUT_MS,
                                  on_no_start, &job);
     rc = loop_run(job.loop, err);
-    gone = tear_down(&job, &left);
+    gone = job_tear_down(&job, &left);
     if (rc == 0)
         rc = deliver(&job, err);
     if (rc == 0 && gone < 0) {
@@ -590,5 +563,7 @@ int job_run(int fd, struct err *err)
     }
 out:
     release(&job);
+    if (job.kept)
+        cache_tidy(); /* nobody waits for us any more */
     return rc;
 }

@@ -4,10 +4,13 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/state.h"
+#include "worker/cache/settings.h"
 #include "worker/checkout/client.h"
 #include "worker/job/egress.h"
+#include "worker/job/save.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
 
@@ -18,6 +21,7 @@
 
 #define COPY_TIMEOUT_MS 120000
 #define MAX_FORWARDS    16
+#define SAVE_TIMEOUT_MS 60000 /* of all together */
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -26,7 +30,14 @@ struct machine {
     struct sandbox *sandbox; /* owned */
     struct egress *egress;   /* owned; NULL without */
     char *mirror;            /* owned, or NULL */
-    bool booted;
+    struct cache *cache;     /* owned, or NULL */
+    bool kept;
+    struct cache_entry *held; /* owned */
+    size_t held_count;
+    struct save **saves; /* owned, and each of them */
+    size_t save_count;
+    bool booted; /* it was started */
+    bool wanted; /* by a step */
     bool running;
     struct err refused; /* why it did not start */
     machine_ready_fn *ready;
@@ -73,6 +84,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
     const struct pipeline *pipeline = start->pipeline;
     CLEANUP(mem) char *dir = NULL;
     CLEANUP(mem) char *images = NULL;
+    CLEANUP(mem) char *disks = NULL;
     CLEANUP(mem)
     char *id =
         xasprintf("%s-%llu", start->job_id, (unsigned long long)start->epoch);
@@ -91,12 +103,30 @@ static int create_sandbox(struct machine *machine, struct err *err)
     };
 
     if (state_subdir("sandboxes", 0711, &dir, err) < 0 ||
-        state_subdir("images", 0711, &images, err) < 0)
+        state_subdir("images", 0711, &images, err) < 0 ||
+        state_subdir("disks", 0700, &disks, err) < 0)
         return -1;
     spec.state_dir = dir;
     spec.image_dir = images;
+    /* A stranger must not fill the directory with sizes of his own. */
+    if (instance_type_find(pipeline->instance_type->name))
+        spec.disk_templates = disks;
     return machine->driver->create(&spec, machine->loop, &machine->sandbox,
                                    err);
+}
+
+/* Without it all works as well; what is kept is shown as layers. */
+static void open_cache(struct machine *machine)
+{
+    struct cache_settings settings;
+    struct err err = {0};
+
+    if (!machine->driver->push_layers)
+        return;
+    cache_settings_read(&settings);
+    machine->cache = cache_open_ours(&settings, &err);
+    if (err.kind != ERR_NONE)
+        log_warn("%s", err.msg);
 }
 
 int machine_new(struct loop *loop, const struct job_start *start,
@@ -117,6 +147,7 @@ int machine_new(struct loop *loop, const struct job_start *start,
         (void)machine_destroy(machine, &ignored);
         return -1;
     }
+    open_cache(machine);
     *out_machine = machine;
     return 0;
 }
@@ -188,18 +219,27 @@ static void on_refused(void *arg)
     answer(machine, &machine->refused);
 }
 
-void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
 {
     machine->ready = ready;
     machine->ready_arg = arg;
-    if (machine->running) {
-        (void)loop_add_timer(machine->loop, 0, on_booted, machine);
-    } else if (machine->booted ||
-               machine->driver->start(machine->sandbox, on_started, on_lost,
-                                      machine, &machine->refused) < 0) {
+    if (machine->driver->start(machine->sandbox, on_started, on_lost, machine,
+                               &machine->refused) < 0)
         (void)loop_add_timer(machine->loop, 0, on_refused, machine);
-    }
     machine->booted = true;
+}
+
+void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
+{
+    machine->wanted = true;
+    if (!machine->booted) {
+        machine_warm(machine, ready, arg);
+        return;
+    }
+    machine->ready = ready;
+    machine->ready_arg = arg;
+    (void)loop_add_timer(machine->loop, 0,
+                         machine->running ? on_booted : on_refused, machine);
 }
 
 void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
@@ -212,7 +252,34 @@ void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
 
 bool machine_is_booted(const struct machine *machine)
 {
-    return machine->booted;
+    return machine->wanted;
+}
+
+static bool fits(const struct job_start *a, const struct job_start *b)
+{
+    const struct pipeline *p = a->pipeline;
+    const struct pipeline *q = b->pipeline;
+    const struct instance_type *t = p->instance_type;
+    const struct instance_type *u = q->instance_type;
+
+    return !strcmp(a->runtime, b->runtime) && !strcmp(p->image, q->image) &&
+           p->network == q->network && t->cpu_millis == u->cpu_millis &&
+           t->memory_bytes == u->memory_bytes &&
+           t->disk_bytes == u->disk_bytes && t->pids == u->pids;
+}
+
+int machine_adopt(struct machine *machine, const struct job_start *start,
+                  const struct machine_events *events, struct err *err)
+{
+    bool fit = fits(machine->start, start);
+
+    machine->start = start;
+    machine->events = *events;
+    if (!fit)
+        return err_set(err, ERR_USER, "the job asks for another sandbox");
+    if (!machine->running)
+        return err_set(err, ERR_TRANSIENT, "it does not run yet");
+    return has_checkout(start->pipeline) ? prepare_mirror(machine, err) : 0;
 }
 
 const struct sandbox_driver *machine_driver(const struct machine *machine)
@@ -228,6 +295,58 @@ struct sandbox *machine_sandbox(const struct machine *machine)
 const char *machine_mirror(const struct machine *machine)
 {
     return machine->mirror;
+}
+
+struct cache *machine_cache(const struct machine *machine)
+{
+    return machine->cache;
+}
+
+void machine_hold(struct machine *machine, struct cache_entry *entry)
+{
+    if (!entry->path)
+        return;
+    machine->held = xreallocarray(machine->held, machine->held_count + 1,
+                                  sizeof(*machine->held));
+    machine->held[machine->held_count++] = *entry;
+    *entry = (struct cache_entry)CACHE_ENTRY_INIT;
+}
+
+void machine_add_save(struct machine *machine, struct save *save)
+{
+    machine->saves = xreallocarray(machine->saves, machine->save_count + 1,
+                                   sizeof(struct save *));
+    machine->saves[machine->save_count++] = save;
+    machine->kept = true;
+}
+
+void machine_finish_saves(struct machine *machine, struct output *output)
+{
+    int64_t until = clock_mono_ms() + SAVE_TIMEOUT_MS;
+
+    for (size_t i = 0; i < machine->save_count; i++) {
+        int64_t left = until - clock_mono_ms();
+        struct err err = {0};
+
+        if (save_finish(machine->saves[i], left > 0 ? left : 0, &err) == 0)
+            continue;
+        if (err.kind == ERR_USER && output)
+            output_note(output, "the install is not kept for others: %s",
+                        err.msg);
+        else
+            log_info("nothing was kept: %s", err.msg);
+    }
+    machine->save_count = 0;
+}
+
+void machine_note_kept(struct machine *machine)
+{
+    machine->kept = true;
+}
+
+bool machine_kept(const struct machine *machine)
+{
+    return machine->kept;
 }
 
 void machine_usage(struct machine *machine, struct sandbox_usage *out_usage)
@@ -282,8 +401,15 @@ int machine_destroy(struct machine *machine, struct err *err)
     egress_free(machine->egress);
     for (size_t i = 0; i < machine->forward_count; i++)
         forward_free(machine->forwards[i].forward);
+    for (size_t i = 0; i < machine->save_count; i++)
+        (void)save_finish(machine->saves[i], 0, NULL);
+    free(machine->saves);
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);
+    for (size_t i = 0; i < machine->held_count; i++)
+        cache_entry_release(&machine->held[i]);
+    free(machine->held);
+    cache_free(machine->cache);
     free(machine->mirror);
     free(machine);
     return rc;

@@ -3,6 +3,8 @@
 #ifndef WORKER_JOB_MACHINE_H
 #define WORKER_JOB_MACHINE_H
 
+#include "worker/cache/store.h"
+#include "worker/job/output.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -31,9 +33,39 @@ MUST_USE int machine_new(struct loop *loop, const struct job_start *start,
                          const struct machine_events *events,
                          struct machine **out_machine, struct err *err);
 
+/**
+ * Start it before any step asks, for a job to come; `start` is of no job then.
+ */
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg);
+/**
+ * Make it the sandbox of a job, when it is ready. ERR_USER: it is not what the
+ * job asks for; other errors as machine_new(). Nothing but machine_destroy() is
+ * to be done with it then. Borrows `start` in place of the former one; the
+ * events are copied.
+ */
+MUST_USE int machine_adopt(struct machine *machine,
+                           const struct job_start *start,
+                           const struct machine_events *events,
+                           struct err *err);
+
 /** Where the repository's mirror is inside. */
 #define MACHINE_MIRROR      "/run/berth/mirror"
 #define MACHINE_MIRROR_REPO "repo.git"
+
+/** The host's cache, borrowed; NULL: this host, its driver, or an ordinary user
+ * has none. */
+struct cache *machine_cache(const struct machine *machine);
+/** Hold an entry (it is taken) until the sandbox is destroyed. */
+void machine_hold(struct machine *machine, struct cache_entry *entry);
+/** Something is on its way into the cache, taken: machine_destroy ends it. */
+struct save;
+void machine_add_save(struct machine *machine, struct save *save);
+/** What is on its way arrives, within a minute; else it does not. Blocks. */
+void machine_finish_saves(struct machine *machine, struct output *output);
+/** Something comes into the cache: see machine_kept(). */
+void machine_note_kept(struct machine *machine);
+/** Whether the cache is to be tidied up (cache_tidy). */
+bool machine_kept(const struct machine *machine);
 
 /** Boot it, or answer at once (from the loop) when it runs already. */
 void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);
@@ -43,7 +75,7 @@ void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg);
  */
 void machine_settle(struct machine *machine, void (*done)(void *arg),
                     void *arg);
-/** Whether machine_boot() has been asked for. */
+/** Whether machine_boot() has been asked for: a step may have run inside. */
 bool machine_is_booted(const struct machine *machine);
 
 /** The driver, and what its functions want. Borrowed. */

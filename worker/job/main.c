@@ -1,6 +1,7 @@
 /* worker/job/main.c - run-job: one job, in a process of its own. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
+#include "worker/cache/settings.h"
 #include "worker/job/job.h"
 #include "worker/sandbox/drivers.h"
 
@@ -28,6 +29,8 @@ static int sweep(const char *dir)
         return 1;
     }
     (void)printf("%u\n", swept);
+    (void)fflush(stdout);
+    cache_tidy();
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "worker/sandbox/agent/protocol.h"
 #include "worker/sandbox/mounts.h"
+#include "worker/sandbox/rootfs.h"
 #include "worker/sandbox/seccomp.h"
 
 #include <jansson.h>
@@ -85,11 +86,39 @@ static json_t *mount_entry(const char *target, const char *type,
                      type, "source", type, "options", list);
 }
 
+/* What we mount on it later appears inside. */
+static json_t *live_entry(const char *run_dir, const char *below,
+                          const char *inside, const char *options)
+{
+    CLEANUP(mem) char *source = xasprintf("%s/%s", run_dir, below);
+    json_t *entry = mount_entry(inside, "bind", options);
+
+    json_object_set_new(entry, "source", json_string(source));
+    return entry;
+}
+
+static void add_live(const char *run_dir, json_t *all)
+{
+    json_array_append_new(all,
+                          live_entry(run_dir, ROOTFS_LATE_DIR, SANDBOX_LATE,
+                                     "rbind rslave nosuid nodev ro"));
+    for (size_t i = 0; i < ROOTFS_DIRS; i++) {
+        CLEANUP(mem) char *below = xasprintf("disk/%s", rootfs_dirs[i].name);
+        CLEANUP(mem) char *inside = xasprintf("/%s", rootfs_dirs[i].inside);
+
+        if (rootfs_dirs[i].by_runtime)
+            json_array_append_new(all, live_entry(run_dir, below, inside,
+                                                  "rbind rslave nosuid nodev"));
+    }
+}
+
 /* All else is mounted in the tree already, before the runtime starts. */
-static json_t *mounts(bool rootless)
+static json_t *mounts(const struct bundle_spec *spec)
 {
     json_t *all = json_array();
+    bool rootless = spec->rootless;
 
+    add_live(spec->run_dir, all);
     json_array_append_new(all,
                           mount_entry("/proc", "proc", "nosuid noexec nodev"));
     json_array_append_new(
@@ -141,6 +170,8 @@ static json_t *linux_part(const struct bundle_spec *spec)
         "/proc/interrupts", "readonlyPaths", "/proc/bus", "/proc/fs",
         "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
+    /* Else no mount of ours that comes later would appear inside. */
+    json_object_set_new(part, "rootfsPropagation", json_string("rslave"));
     if (spec->cgroups_path)
         json_object_set_new(part, "cgroupsPath",
                             json_string(spec->cgroups_path));
@@ -154,7 +185,7 @@ int bundle_write(const struct bundle_spec *spec, const char *path,
         json_pack("{s:s, s:{s:s, s:b}, s:s, s:o, s:o, s:o}", "ociVersion",
                   "1.0.2", "root", "path", spec->root, "readonly", 1,
                   "hostname", "berth", "process", process(spec), "mounts",
-                  mounts(spec->rootless), "linux", linux_part(spec));
+                  mounts(spec), "linux", linux_part(spec));
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     int rc;
 

@@ -10,6 +10,7 @@
 /** All borrowed, for the duration of the call. */
 struct bundle_spec {
     const char *root;         /* the assembled tree */
+    const char *run_dir;      /* as in struct rootfs_spec */
     bool rootless;            /* one uid only, and no capability */
     unsigned host_uid;        /* rootless: ours, which becomes 1000 */
     unsigned host_gid;        /* the same */

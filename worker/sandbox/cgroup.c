@@ -294,12 +294,30 @@ static int limit_swap(struct cgroup *cg, const char *dir, struct err *err)
     return 0;
 }
 
+/* No limit is written, too: the group may be one that was left. */
+int cgroup_limit_cpu(const struct cgroup *cg, unsigned cpu_millis,
+                     struct err *err)
+{
+    const char *dir = cg->dirs[CPU];
+    uint64_t quota = (uint64_t)cpu_millis * CPU_PERIOD_US / 1000;
+    char text[64];
+
+    if (!dir)
+        return 0;
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota, CPU_PERIOD_US);
+    if (cg->v2[CPU])
+        return set(dir, "cpu.max", cpu_millis ? text : "max", false, err);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, quota);
+    return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
+               ? -1
+               : set(dir, "cpu.cfs_quota_us", cpu_millis ? text : "-1", false,
+                     err);
+}
+
 static int limit(struct cgroup *cg, int controller, struct err *err)
 {
     const struct cgroup_limits *limits = &cg->spec->limits;
     const char *dir = cg->dirs[controller];
-    uint64_t quota = (uint64_t)limits->cpu_millis * CPU_PERIOD_US / 1000;
-    char text[64];
 
     if (controller == PIDS)
         return set_number(dir, "pids.max", limits->pids, false, err);
@@ -309,14 +327,7 @@ static int limit(struct cgroup *cg, int controller, struct err *err)
                    limits->memory_bytes, false, err) < 0
                    ? -1
                    : limit_swap(cg, dir, err);
-    if (cg->v2[CPU]) {
-        (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota,
-                       CPU_PERIOD_US);
-        return set(dir, "cpu.max", text, false, err);
-    }
-    return set_number(dir, "cpu.cfs_period_us", CPU_PERIOD_US, false, err) < 0
-               ? -1
-               : set_number(dir, "cpu.cfs_quota_us", quota, false, err);
+    return cgroup_limit_cpu(cg, limits->cpu_millis, err);
 }
 
 static int add_controller(struct cgroup *cg, const struct hierarchies *all,

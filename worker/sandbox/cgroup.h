@@ -27,7 +27,7 @@ struct cgroup_host {
 
 struct cgroup_limits {
     uint64_t memory_bytes; /* memory and swap together */
-    unsigned cpu_millis;   /* 1000: one CPU */
+    unsigned cpu_millis;   /* 1000: one CPU; 0: no limit */
     unsigned pids;
 };
 
@@ -61,6 +61,12 @@ MUST_USE int cgroup_create(const struct cgroup_spec *spec,
  */
 MUST_USE int cgroup_adopt(pid_t pid, struct cgroup **out_cgroup,
                           struct err *err);
+/**
+ * Set another limit of the CPU, once the runtime has started: during the start
+ * a small one would cost some hundred milliseconds.
+ */
+MUST_USE int cgroup_limit_cpu(const struct cgroup *cgroup, unsigned cpu_millis,
+                              struct err *err);
 /** Frees the memory only. NULL is fine. */
 void cgroup_free(struct cgroup *cgroup);
 OWNER(cgroup)

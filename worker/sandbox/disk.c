@@ -61,12 +61,90 @@ int disk_make_file(const char *path, uint64_t bytes, struct err *err)
         path,
         blocks,
         NULL};
-    CLEANUP(fd)
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot make the disk '%s'", path);
     return proc_run(argv, MKFS_TIMEOUT_MS, NULL, err);
+}
+
+/* ---- templates: an empty file system is some 100 KiB to copy --------------
+ */
+
+static int create_image(const char *path, uint64_t bytes)
+{
+    int fd =
+        open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes) < 0)
+        fd_close(&fd);
+    return fd;
+}
+
+static bool copy_range(int from, int to, off_t at, off_t end)
+{
+    char chunk[65536];
+
+    while (at < end) {
+        size_t part = (size_t)(end - at) < sizeof(chunk) ? (size_t)(end - at)
+                                                         : sizeof(chunk);
+        ssize_t n = pread(from, chunk, part, at);
+
+        if (n <= 0 || pwrite(to, chunk, (size_t)n, at) != n)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+static bool copy_data(int from, int to)
+{
+    off_t at = 0;
+    off_t end;
+
+    while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+        end = lseek(from, at, SEEK_HOLE);
+        if (end < 0 || !copy_range(from, to, at, end))
+            return false;
+        at = end;
+    }
+    return errno == ENXIO; /* no more data */
+}
+
+static bool copy_template(const char *template, int to, uint64_t bytes)
+{
+    CLEANUP(fd) int from = open(template, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    return from >= 0 && fstat(from, &st) == 0 && st.st_uid == geteuid() &&
+           (uint64_t)st.st_size == bytes && copy_data(from, to);
+}
+
+/* Whole on the disk or not there, even after a power cut. */
+static void keep_template(const char *template, int from, uint64_t bytes)
+{
+    CLEANUP(mem) char *tmp = xasprintf("%s.%d", template, (int)getpid());
+    CLEANUP(fd) int to = create_image(tmp, bytes);
+
+    if (to < 0)
+        return;
+    if (!copy_data(from, to) || fsync(to) < 0 || rename(tmp, template) < 0)
+        (void)unlink(tmp);
+}
+
+static int make_image(const char *path, const char *template, uint64_t bytes,
+                      struct err *err)
+{
+    CLEANUP(fd) int fd = create_image(path, bytes);
+
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot make the disk '%s'", path);
+    if (template && copy_template(template, fd, bytes))
+        return 0;
+    if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)bytes) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot make the disk '%s'", path);
+    if (disk_make_file(path, bytes, err) < 0)
+        return -1;
+    if (template)
+        keep_template(template, fd, bytes);
+    return 0;
 }
 
 static int attach_to(int device, int image, bool readonly)
@@ -111,22 +189,23 @@ static int attach(const char *image_path, bool readonly, char *device,
     return err_sys(err, ERR_TRANSIENT, "cannot set up '%s'", device);
 }
 
-static int mount_loop(const char *target, const char *image_dir, uint64_t bytes,
-                      struct err *err)
+static int mount_loop(const struct disk_spec *spec, const char *template,
+                      uint64_t bytes, struct err *err)
 {
-    CLEANUP(mem) char *image = xasprintf("%s/disk.img", image_dir);
+    CLEANUP(mem) char *image = xasprintf("%s/disk.img", spec->image_dir);
     CLEANUP(fd) int device = -1;
     char name[32];
-    int rc = disk_make_file(image, bytes, err);
+    int rc = make_image(image, template, bytes, err);
 
     if (rc == 0)
         rc = attach(image, false, name, sizeof(name), &device, err);
     (void)unlink(image);
     if (rc < 0)
         return -1;
-    if (mount(name, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME,
+    if (mount(name, spec->target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME,
               "noinit_itable,nobarrier") < 0 &&
-        mount(name, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") < 0)
+        mount(name, spec->target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME,
+              "") < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot mount '%s'", name);
     return 0;
 }
@@ -146,18 +225,34 @@ int disk_mount_file(const char *path, const char *target, bool readonly,
     return 0;
 }
 
-int disk_mount(const char *target, const char *image_dir, uint64_t bytes,
-               bool rootless, enum disk_kind *out_kind, struct err *why,
-               struct err *err)
+/* A template that does not do is made anew by the next. */
+static int mount_any_loop(const struct disk_spec *spec, uint64_t bytes,
+                          struct err *err)
 {
-    uint64_t size = bytes < MIN_BYTES ? MIN_BYTES : bytes;
+    CLEANUP(mem)
+    char *template = spec->templates
+                         ? xasprintf("%s/ext4-%" PRIu64, spec->templates, bytes)
+                         : NULL;
+
+    if (mount_loop(spec, template, bytes, err) == 0)
+        return 0;
+    if (!template)
+        return -1;
+    (void)unlink(template);
+    return mount_loop(spec, NULL, bytes, err);
+}
+
+int disk_mount(const struct disk_spec *spec, enum disk_kind *out_kind,
+               struct err *why, struct err *err)
+{
+    uint64_t size = spec->bytes < MIN_BYTES ? MIN_BYTES : spec->bytes;
 
     size &= ~(uint64_t)4095;
     *out_kind = DISK_LOOP;
-    if (!rootless && mount_loop(target, image_dir, size, why) == 0)
+    if (!spec->rootless && mount_any_loop(spec, size, why) == 0)
         return 0;
     *out_kind = DISK_TMPFS;
-    return mounts_tmpfs(target, size, size / BYTES_AN_INODE, 0711, err);
+    return mounts_tmpfs(spec->target, size, size / BYTES_AN_INODE, 0711, err);
 }
 
 bool disk_is_full(const char *target)
@@ -184,17 +279,13 @@ static bool is_ours(int fd, const char *target)
            (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-void disk_unmount(const char *target)
+void disk_drop(const char *target)
 {
     CLEANUP(fd)
     int fd = open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     uint32_t flags = SHUTDOWN_NO_FLUSH;
 
-    if (fd < 0)
-        return;
     /* Without it what was written goes to the disk first: a second a GB. */
-    if (is_ours(fd, target))
+    if (fd >= 0 && is_ours(fd, target))
         (void)ioctl(fd, SHUTDOWN, &flags);
-    fd_close(&fd);
-    (void)umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
 }

@@ -13,15 +13,24 @@ enum disk_kind {
     DISK_TMPFS /* in memory: what is written counts as memory */
 };
 
+/** All borrowed, for the duration of the call. */
+struct disk_spec {
+    const char *target;    /* where it is mounted */
+    const char *image_dir; /* where the image of a loop device is made */
+    const char *templates; /* a directory of ours alone that is there; NULL */
+    uint64_t bytes;
+    bool rootless;
+};
+
 /**
  * Mount a file system of at most `bytes` at `target`. The image of a loop
- * device is made in `image_dir` and has no name when this returns: with the
- * mount, the device and the space are gone. DISK_TMPFS where `rootless` or
+ * device has no name when this returns: with the mount, the device and the
+ * space are gone. An empty one of each size is kept in `templates` (some
+ * 100 KiB), so that mkfs.ext4 is run once. DISK_TMPFS where `rootless` or
  * where the host has no loop devices or no mkfs.ext4: `*out_why` tells then.
  * ERR_TRANSIENT when neither works.
  */
-MUST_USE int disk_mount(const char *target, const char *image_dir,
-                        uint64_t bytes, bool rootless, enum disk_kind *out_kind,
+MUST_USE int disk_mount(const struct disk_spec *spec, enum disk_kind *out_kind,
                         struct err *out_why, struct err *err);
 
 /**
@@ -41,9 +50,9 @@ MUST_USE int disk_mount_file(const char *path, const char *target,
 bool disk_is_full(const char *target);
 
 /**
- * Unmount, throwing away what was not written yet: nobody will read it.
- * Nothing mounted is fine.
+ * Throw away what was not written yet, and have nothing written any more: the
+ * file system is about to be unmounted for good. Nothing mounted is fine.
  */
-void disk_unmount(const char *target);
+void disk_drop(const char *target);
 
 #endif

@@ -143,3 +143,11 @@ int mounts_bind(const char *source, const char *target, bool readonly,
                        target);
     return 0;
 }
+
+int mounts_share(const char *target, struct err *err)
+{
+    if (mount(NULL, target, NULL, MS_SHARED, NULL) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot share the mount '%s'",
+                       target);
+    return 0;
+}

@@ -35,4 +35,7 @@ MUST_USE int mounts_tmpfs(const char *target, uint64_t bytes, uint64_t inodes,
 MUST_USE int mounts_bind(const char *source, const char *target, bool readonly,
                          struct err *err);
 
+/** Let others see what is mounted below the mount at `target` from now on. */
+MUST_USE int mounts_share(const char *target, struct err *err);
+
 #endif

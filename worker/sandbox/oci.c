@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "worker/sandbox/bundle.h"
+#include "worker/sandbox/dirs.h"
 #include "worker/sandbox/disk.h"
 #include "worker/sandbox/fetched.h"
 #include "worker/sandbox/mounts.h"
@@ -97,29 +98,31 @@ static int find_runtime(struct sandbox *sb, const struct sandbox_spec *spec,
     return 0;
 }
 
-static int make_disk(struct sandbox *sb, uint64_t bytes, struct err *err)
+static unsigned host_uid(const struct sandbox *sb)
 {
-    static const struct {
-        const char *name;
-        mode_t mode;
-    } dirs[] = {
-        {"workspace", 0755}, {"home", 0755}, {"tmp", 01777}, {"vartmp", 01777}};
+    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+}
+
+static int make_disk(struct sandbox *sb, const struct sandbox_spec *spec,
+                     struct err *err)
+{
+    const struct disk_spec disk = {.target = sb->disk,
+                                   .image_dir = sb->dir,
+                                   .templates = spec->disk_templates,
+                                   .bytes = spec->disk_bytes,
+                                   .rootless = sb->rootless};
     enum disk_kind kind;
     struct err why = {0};
-    uid_t uid = SANDBOX_UID_BASE + USER_INSIDE;
 
     if (mkdir(sb->disk, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->disk);
-    if (disk_mount(sb->disk, sb->dir, bytes, sb->rootless, &kind, &why, err) <
-        0)
+    if (disk_mount(&disk, &kind, &why, err) < 0 ||
+        mounts_share(sb->disk, err) < 0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-        CLEANUP(mem) char *dir = xasprintf("%s/%s", sb->disk, dirs[i].name);
-
-        if (mkdir(dir, dirs[i].mode) < 0 || chmod(dir, dirs[i].mode) < 0 ||
-            (!sb->rootless && chown(dir, uid, uid) < 0))
-            return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", dir);
-    }
+    if (dirs_make(sb->disk, host_uid(sb),
+                  !sb->rootless && sb->backend == &backend_oci, &sb->dirs,
+                  err) < 0)
+        return -1;
     if (kind == DISK_TMPFS && !sb->rootless)
         sb->unenforced = xasprintf(
             "disk apart from memory (it is a tmpfs, which counts as memory: "
@@ -135,9 +138,7 @@ static int make_cgroups(struct sandbox *sb, const struct sandbox_spec *spec,
     CLEANUP(mem) char *disk = sb->unenforced;
     struct cgroup_spec limits = {
         .id = sb->id,
-        .limits = {.memory_bytes = spec->memory_bytes,
-                   .cpu_millis = spec->cpu_millis,
-                   .pids = spec->pids},
+        .limits = {.memory_bytes = spec->memory_bytes, .pids = spec->pids},
         .subgroup = !runtime_leaves_cgroups(sb->program),
         .record_path = record,
     };
@@ -191,7 +192,7 @@ static int prepare(struct sandbox *sb, const struct sandbox_spec *spec,
     if (mkdir(sb->run, 0711) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", sb->run);
     if (mounts_tmpfs(sb->run, RUN_BYTES, RUN_INODES, 0711, err) < 0 ||
-        make_disk(sb, spec->disk_bytes, err) < 0)
+        rootfs_make_late(sb->run, err) < 0 || make_disk(sb, spec, err) < 0)
         return -1;
     return sb->backend->limit(sb, spec, err);
 }
@@ -225,7 +226,7 @@ static const char *oci_host_workspace(const struct sandbox *sb)
 
 static unsigned oci_host_uid(const struct sandbox *sb)
 {
-    return sb->rootless ? geteuid() : SANDBOX_UID_BASE + USER_INSIDE;
+    return host_uid(sb);
 }
 
 static const char *oci_unenforced(const struct sandbox *sb)
@@ -236,12 +237,20 @@ static const char *oci_unenforced(const struct sandbox *sb)
 static int oci_bind_readonly(struct sandbox *sb, const char *host_path,
                              const char *inside, struct err *err)
 {
-    if (sb->begun)
-        return err_set(err, ERR_BUG, "the sandbox was started already");
+    struct strv *list;
+    bool late;
+
     if (rootfs_check_target(inside, err) < 0)
         return -1;
-    strv_add(&sb->binds, host_path);
-    strv_add(&sb->binds, inside);
+    late = sb->backend == &backend_oci && rootfs_is_late(inside);
+    /* Elsewhere a stranger may have put links by now. */
+    if (sb->up && late)
+        return rootfs_bind_late(sb->run, host_path, inside, err);
+    if (sb->begun)
+        return err_set(err, ERR_BUG, "the sandbox was started already");
+    list = late ? &sb->late : &sb->binds;
+    strv_add(list, host_path);
+    strv_add(list, inside);
     return 0;
 }
 
@@ -306,10 +315,32 @@ static void on_runtime_end(void *arg, const struct err *err)
     fail(arg, err);
 }
 
+/* What had to wait: crun would not show mounts below a mount that it is given,
+ * and a small share of the CPU would hold the start itself back. */
+static int finish_start(struct sandbox *sb, struct err *err)
+{
+    for (size_t i = 0; i + 1 < sb->late.count; i += 2)
+        if (rootfs_bind_late(sb->run, sb->late.items[i], sb->late.items[i + 1],
+                             err) < 0)
+            return -1;
+    if (dirs_show(sb->dirs, err) < 0)
+        return -1;
+    if (sb->backend == &backend_oci && sb->cgroup &&
+        cgroup_limit_cpu(sb->cgroup, sb->cpu_millis, err) < 0)
+        return -1;
+    sb->up = true;
+    return 0;
+}
+
 static void succeed(struct sandbox *sb)
 {
     sandbox_started_fn *started = sb->started;
+    struct err err;
 
+    if (finish_start(sb, &err) < 0) {
+        fail(sb, &err);
+        return;
+    }
     set_timer(sb, 0, NULL);
     sb->started = NULL;
     if (started)
@@ -387,6 +418,7 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
         .network = sb->wants,
     };
     struct bundle_spec bundle = {
+        .run_dir = sb->run,
         .rootless = sb->rootless,
         .host_uid = geteuid(),
         .host_gid = getegid(),
@@ -394,6 +426,9 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
         .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
     };
 
+    /* The runtime has to take the plain directories: what is mounted on them
+     * later appears inside as well. */
+    dirs_hide(sb->dirs);
     if (rootfs_build(&tree, &root, err) < 0)
         return -1;
     bundle.root = root;
@@ -488,12 +523,14 @@ static int oci_destroy(struct sandbox *sb, struct err *err)
     session_free(sb->session);
     network_free(sb->network);
     runtime_stop(sb->runtime, sb->backend->stop_ms);
+    dirs_free(sb->dirs); /* it keeps the disk busy */
     /* Without the lock the directory is another's. */
     if (sb->lock >= 0)
         rc = place_clear(sb->dir, err);
     fd_close(&sb->lock);
     cgroup_free(sb->cgroup);
     strv_clear(&sb->binds);
+    strv_clear(&sb->late);
     free(sb->id);
     free(sb->image);
     free(sb->program);
@@ -535,9 +572,10 @@ static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
 
 #define COMMON                                                                 \
     .host_workspace = oci_host_workspace, .host_uid = oci_host_uid,            \
-    .unenforced = oci_unenforced, .bind_readonly = oci_bind_readonly,          \
-    .start = oci_start, .listen = oci_listen, .exec = oci_exec,                \
-    .kill = oci_kill, .commands = oci_commands, .kill_all = oci_kill_all,      \
+    .unenforced = oci_unenforced, .reset_dir = oci_reset_dir,                  \
+    .bind_readonly = oci_bind_readonly, .start = oci_start,                    \
+    .listen = oci_listen, .exec = oci_exec, .kill = oci_kill,                  \
+    .commands = oci_commands, .kill_all = oci_kill_all,                        \
     .pause_output = oci_pause_output, .write_file = oci_write_file,            \
     .read_file = oci_read_file, .put_tree = oci_put_tree,                      \
     .get_tree = oci_get_tree, .list = oci_list, .clear = oci_clear,            \
@@ -545,8 +583,12 @@ static int docker_create(const struct sandbox_spec *spec, struct loop *loop,
     .taken = oci_taken, .disconnect = oci_disconnect, .pause = oci_pause,      \
     .usage = oci_usage, .destroy = oci_destroy
 
-const struct sandbox_driver sandbox_oci = {
-    .name = "oci", .create = oci_create, .sweep = place_sweep, COMMON};
+const struct sandbox_driver sandbox_oci = {.name = "oci",
+                                           .create = oci_create,
+                                           .push_layers = oci_push_layers,
+                                           .frozen = oci_frozen,
+                                           .sweep = place_sweep,
+                                           COMMON};
 
 const struct sandbox_driver sandbox_docker = {
     .name = "docker", .create = docker_create, .sweep = docker_sweep, COMMON};

@@ -54,11 +54,14 @@ struct sandbox {
     bool rootless;
     bool paused;
     bool begun; /* start was called */
+    bool up;    /* it has started */
     enum sandbox_network wants;
     unsigned pids;
     unsigned cpu_millis;
     uint64_t memory_bytes;
     struct strv binds;         /* host path, path inside, … */
+    struct strv late;          /* the same, for rootfs_bind_late() */
+    struct dirs *dirs;         /* owned */
     struct cgroup *cgroup;     /* owned; NULL: rootless */
     struct fetching *fetching; /* owned; NULL but for such images */
     struct runtime *runtime;   /* owned; NULL before start */
@@ -72,7 +75,11 @@ struct sandbox {
     struct err last; /* why the agent is gone */
 };
 
-/* oci_use.c: the functions of the driver table, between start and destroy. */
+/* oci_use.c: the functions of the driver table, between create and destroy. */
+int oci_push_layers(struct sandbox *sb, enum sandbox_dir dir,
+                    const char *const *lowers, size_t count, struct err *err);
+int oci_frozen(const struct sandbox *sb, enum sandbox_dir dir);
+int oci_reset_dir(struct sandbox *sb, enum sandbox_dir dir, struct err *err);
 int oci_listen(struct sandbox *sb, uint16_t port, int *out_fd, struct err *err);
 int oci_exec(struct sandbox *sb, const struct sandbox_exec *exec,
              uint32_t *out_id, struct err *err);

@@ -1,5 +1,6 @@
-/* worker/sandbox/oci_use.c - what is done with a running sandbox. */
+/* worker/sandbox/oci_use.c - what is done with a sandbox that is made. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/sandbox/dirs.h"
 #include "worker/sandbox/disk.h"
 #include "worker/sandbox/network.h"
 #include "worker/sandbox/oci.h"
@@ -7,6 +8,22 @@
 #include <string.h>
 
 #define FILE_MAX ((size_t)16 << 20)
+
+int oci_push_layers(struct sandbox *sb, enum sandbox_dir dir,
+                    const char *const *lowers, size_t count, struct err *err)
+{
+    return dirs_push(sb->dirs, dir, lowers, count, err);
+}
+
+int oci_frozen(const struct sandbox *sb, enum sandbox_dir dir)
+{
+    return dirs_frozen(sb->dirs, dir);
+}
+
+int oci_reset_dir(struct sandbox *sb, enum sandbox_dir dir, struct err *err)
+{
+    return dirs_clear(sb->dirs, dir, err);
+}
 
 static int check_running(const struct sandbox *sb, struct err *err)
 {

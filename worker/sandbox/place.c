@@ -108,7 +108,9 @@ int place_clear(const char *dir, struct err *err)
     if (file_read(cgroups, RECORD_MAX - 1, &record, &ignored) == 0 &&
         cgroup_remove_recorded(record.data, REMOVE_MS, err) < 0)
         return -1;
-    disk_unmount(disk);
+    disk_drop(disk);
+    /* With all that is mounted below it: the kernel waits some milliseconds
+     * for each call. */
     while (umount2(run, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
         ;
     return tree_remove(dir, err);

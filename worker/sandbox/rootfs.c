@@ -19,14 +19,15 @@
 
 /* Directories that are ours in every image; parents first. */
 static const char *const own_dirs[] = {
-    "dev",  "proc",       "tmp",       "run", "var",    "var/tmp",
-    "home", "home/berth", "workspace", "etc", ".berth", ".berth/ca"};
+    "dev", "proc",    "tmp",      "run",        "run/berth",
+    "var", "var/tmp", "home",     "home/berth", "workspace",
+    "etc", ".berth",  ".berth/ca"};
 
-/* Where the disk's directories appear. */
-const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS] = {{"workspace", "workspace"},
-                                                    {"home", "home/berth"},
-                                                    {"tmp", "tmp"},
-                                                    {"vartmp", "var/tmp"}};
+const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS] = {
+    {"workspace", "workspace", true},
+    {"home", "home/berth", true},
+    {"tmp", "tmp", false},
+    {"vartmp", "var/tmp", false}};
 
 /* ---- checking --------------------------------------------------------- */
 
@@ -41,9 +42,9 @@ int rootfs_check(const char *image, const char *state_dir, struct err *err)
 
 int rootfs_check_target(const char *inside, struct err *err)
 {
-    static const char *const taken[] = {"/usr",  "/etc",   "/bin",   "/sbin",
-                                        "/lib",  "/lib32", "/lib64", "/libx32",
-                                        "/proc", "/dev",   "/sys",   "/.berth"};
+    static const char *const taken[] = {
+        "/usr",    "/etc",  "/bin", "/sbin", "/lib",    "/lib32",     "/lib64",
+        "/libx32", "/proc", "/dev", "/sys",  "/.berth", "/workspace", "/home"};
     size_t len = strlen(inside);
 
     if (inside[0] != '/' || len < 2 || inside[len - 1] == '/' ||
@@ -60,8 +61,6 @@ int rootfs_check_target(const char *inside, struct err *err)
     }
     return 0;
 }
-
-/* ---- assembling ------------------------------------------------------- */
 
 static int touch(const char *path, struct err *err)
 {
@@ -137,6 +136,37 @@ static int make_skeleton(const struct rootfs_spec *spec, const char *skel,
     return 0;
 }
 
+/* ---- what comes late -------------------------------------------------- */
+
+int rootfs_make_late(const char *run_dir, struct err *err)
+{
+    CLEANUP(mem) char *late = xasprintf("%s/" ROOTFS_LATE_DIR, run_dir);
+
+    if (mkdir(late, 0755) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot create '%s'", late);
+    return mounts_bind(late, late, false, err) < 0 ? -1
+                                                   : mounts_share(late, err);
+}
+
+bool rootfs_is_late(const char *inside)
+{
+    return strncmp(inside, SANDBOX_LATE "/", sizeof(SANDBOX_LATE)) == 0;
+}
+
+int rootfs_bind_late(const char *run_dir, const char *host_path,
+                     const char *inside, struct err *err)
+{
+    CLEANUP(mem)
+    char *target = xasprintf("%s/" ROOTFS_LATE_DIR "%s", run_dir,
+                             inside + strlen(SANDBOX_LATE));
+
+    if (rootfs_make_target(host_path, target, err) < 0)
+        return -1;
+    return mounts_bind(host_path, target, true, err);
+}
+
+/* ---- assembling ------------------------------------------------------- */
+
 /* Our skeleton over the image, both read-only: the image stays as it is. Both
  * by descriptor: nobody can swap what was checked for something else, and no
  * character of a path means anything in the options. */
@@ -162,13 +192,13 @@ static int mount_overlay(const char *skel, int image, const char *root,
 }
 
 static int bind_below(const char *root, const char *source, const char *inside,
-                      bool readonly, struct err *err)
+                      struct err *err)
 {
     CLEANUP(mem)
     char *target =
         xasprintf("%s%s%s", root, inside[0] == '/' ? "" : "/", inside);
 
-    return mounts_bind(source, target, readonly, err);
+    return mounts_bind(source, target, true, err);
 }
 
 static int bind_all(const struct rootfs_spec *spec, const char *root,
@@ -177,19 +207,20 @@ static int bind_all(const struct rootfs_spec *spec, const char *root,
     for (size_t i = 0; i < ROOTFS_DIRS; i++) {
         CLEANUP(mem)
         char *from = xasprintf("%s/%s", spec->disk_dir, rootfs_dirs[i].name);
+        CLEANUP(mem) char *to = xasprintf("%s/%s", root, rootfs_dirs[i].inside);
 
-        if (bind_below(root, from, rootfs_dirs[i].inside, false, err) < 0)
+        if (!rootfs_dirs[i].by_runtime && mounts_bind(from, to, false, err) < 0)
             return -1;
     }
-    if (bind_below(root, spec->agent, ".berth/agent", true, err) < 0)
+    if (bind_below(root, spec->agent, ".berth/agent", err) < 0)
         return -1;
     for (size_t i = 0; i < env->sources.count; i++)
-        if (bind_below(root, env->sources.items[i], env->targets.items[i], true,
+        if (bind_below(root, env->sources.items[i], env->targets.items[i],
                        err) < 0)
             return -1;
     for (size_t i = 0; spec->binds && i + 1 < spec->binds->count; i += 2)
         if (bind_below(root, spec->binds->items[i], spec->binds->items[i + 1],
-                       true, err) < 0)
+                       err) < 0)
             return -1;
     return 0;
 }

@@ -32,10 +32,14 @@ MUST_USE int rootfs_check_target(const char *inside, struct err *err);
 MUST_USE int rootfs_build(const struct rootfs_spec *spec, char **out_root,
                           struct err *err);
 
-/** The directories of the disk: their names there, and where they are inside
- * (without the first '/'). */
+/**
+ * The directories of the disk: their names there, and where they are inside
+ * (without the first '/'). Those that can have layers are mounted by the OCI
+ * runtime (bundle.c), which alone can let later mounts through.
+ */
 struct rootfs_dir {
     const char *name, *inside;
+    bool by_runtime;
 };
 #define ROOTFS_DIRS 4
 extern const struct rootfs_dir rootfs_dirs[ROOTFS_DIRS];
@@ -49,6 +53,17 @@ MUST_USE char *rootfs_target(const char *disk_dir, const char *top,
 /** A place to mount `source` on: a directory or an empty file. */
 MUST_USE int rootfs_make_target(const char *source, const char *target,
                                 struct err *err);
+
+/* The directory below `run_dir` that is SANDBOX_LATE inside. */
+#define ROOTFS_LATE_DIR "late"
+/** Make it; the runtime binds it as a slave (bundle.c), so that whatever is
+ * mounted below later appears inside as well. */
+MUST_USE int rootfs_make_late(const char *run_dir, struct err *err);
+/** Whether `inside` is below SANDBOX_LATE: it is bound after the start. */
+bool rootfs_is_late(const char *inside);
+/** Bind it, read-only. `inside` passed rootfs_check_target(), too. */
+MUST_USE int rootfs_bind_late(const char *run_dir, const char *host_path,
+                              const char *inside, struct err *err);
 
 /** Put what image `host` shows of the host below `skel`. For rootfs.c. */
 MUST_USE int rootfs_add_host(const char *skel, struct err *err);

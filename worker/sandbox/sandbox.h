@@ -42,6 +42,9 @@ struct sandbox_spec {
     uint64_t memory_bytes;
     uint64_t disk_bytes;
     unsigned pids;
+    /* A directory of ours alone, for empty disks of this size to copy, which is
+     * faster than to make one; NULL: for a size that is seldom used. */
+    const char *disk_templates;
 };
 
 /**
@@ -155,6 +158,16 @@ struct sandbox_usage {
     bool disk_full; /* fewer than 1 % of the blocks or inodes are left */
 };
 
+/** The directories that can be made of layers. */
+enum sandbox_dir {
+    SANDBOX_WORKSPACE, /* /workspace */
+    SANDBOX_HOME       /* the home directory of its user */
+};
+#define SANDBOX_DIRS 2
+
+/** A directory inside for what is ours, and may come when it runs already. */
+#define SANDBOX_LATE "/run/berth"
+
 struct sandbox_driver {
     const char *name;
 
@@ -172,8 +185,9 @@ struct sandbox_driver {
                   struct sandbox **out_sandbox, struct err *err);
 
     /**
-     * The workspace as a path on the host, owned by host_uid(), until start;
-     * what is written there is /workspace inside. Borrowed.
+     * The workspace as a path on the host, owned by host_uid(), until the first
+     * command; what is written there, or mounted on it, is /workspace inside.
+     * Borrowed.
      */
     const char *(*host_workspace)(const struct sandbox *sandbox);
     /**
@@ -186,9 +200,35 @@ struct sandbox_driver {
     const char *(*unenforced)(const struct sandbox *sandbox);
 
     /**
+     * Put `count` directories of the host, the topmost first, over what a
+     * directory of the sandbox shows, and over them a new one that takes what
+     * is written from now on: the layers stay as they are, must not change or
+     * go away before destroy, and belong to host_uid(). With none, what was
+     * written before is frozen. Before start, or while nothing runs inside.
+     * ERR_TRANSIENT: this host cannot (an ordinary user, no overlayfs); all is
+     * as it was. Some milliseconds. NULL here, and frozen, too: the driver has
+     * no layers.
+     */
+    int (*push_layers)(struct sandbox *sandbox, enum sandbox_dir dir,
+                       const char *const *lowers, size_t count,
+                       struct err *err);
+    /**
+     * What was written between the last two pushes, or before the only one:
+     * an O_PATH descriptor of a directory that does not change, borrowed; -1
+     * before the first.
+     */
+    int (*frozen)(const struct sandbox *sandbox, enum sandbox_dir dir);
+    /** Without layers again, and empty; before the first command.
+     * ERR_TRANSIENT.
+     */
+    int (*reset_dir)(struct sandbox *sandbox, enum sandbox_dir dir,
+                     struct err *err);
+
+    /**
      * Bind a directory or file of the host read-only at `inside`, a plain
-     * absolute path outside /usr, /etc, /proc, /dev and their like; only
-     * before start. ERR_USER for another path.
+     * absolute path outside /usr, /etc, /proc, /dev and their like, and the
+     * directories that can have layers. After start only below SANDBOX_LATE
+     * (not with docker). ERR_USER for another path.
      */
     int (*bind_readonly)(struct sandbox *sandbox, const char *host_path,
                          const char *inside, struct err *err);

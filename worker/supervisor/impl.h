@@ -9,6 +9,7 @@
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
 #include "worker/supervisor/leftovers.h"
+#include "worker/supervisor/warm_pool.h"
 
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -39,6 +40,7 @@ struct supervisor {
     struct health health;
     struct faults faults;
     struct archiver *archiver; /* owned; NULL: whole logs are not kept */
+    struct warm_pool *warm;    /* owned */
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */
@@ -73,6 +75,8 @@ bool supervisor_is_draining(const struct supervisor *s);
 
 /* ---- take.c -------------------------------------------------------------- */
 
+/** Whether the host has room for another job, and sandboxes work on it. */
+bool take_has_room(struct supervisor *s);
 /** Lease what there is room for, as long as jobs come. */
 void take_jobs(struct supervisor *s);
 /** The same in `wait_ms`, unless it is due before. */

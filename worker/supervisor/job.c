@@ -379,6 +379,11 @@ static void hold(struct job *job)
         job->held = true;
 }
 
+static void on_restarted(void *arg)
+{
+    hold(arg);
+}
+
 static void start_runner(struct job *job)
 {
     const struct supervisor_options *options = job->spec.options;
@@ -387,7 +392,9 @@ static void start_runner(struct job *job)
                                      .state_dir = options->state_dir,
                                      .gateway = options->gateway,
                                      .secrets = options->secrets,
+                                     .warm = job->spec.warm,
                                      .events = {.on_frame = on_frame,
+                                                .on_restarted = on_restarted,
                                                 .on_over = on_runner_over,
                                                 .arg = job}};
     struct job_log_spec log = {.loop = job->spec.loop,

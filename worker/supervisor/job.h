@@ -7,6 +7,7 @@
 #include "worker/supervisor/supervisor.h"
 
 struct job;
+struct warm_pool;
 
 /** All borrowed; they must outlive the job. */
 struct job_spec {
@@ -15,6 +16,7 @@ struct job_spec {
     struct queue *queue;
     struct archiver *archiver; /* NULL: whole logs are not kept */
     const struct supervisor_events *events;
+    struct warm_pool *warm; /* NULL: none */
     /**
      * Something of the job runs in its sandbox (`failure` NULL, once), or it
      * ended without: why. Before on_store.

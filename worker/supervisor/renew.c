@@ -39,6 +39,8 @@ static void take_drain(struct supervisor *s, bool drain)
         s->renew_again = true; /* so that all see how we are now */
     if (!drain && (changed || first))
         take_jobs(s);
+    if (changed || first)
+        warm_pool_look(s->warm);
 }
 
 static void on_renewed(void *arg, bool drain, const struct lease_news *news,

@@ -25,7 +25,8 @@
  * running: run-job has the job. ending: its result came, or its socket was
  * closed by either side; it gets some time to exit, then SIGKILL. sweeping:
  * it did not end well by itself, so what is left of its sandbox is destroyed by
- * another process.
+ * another process. One of the warm pool that ended before it had begun, as it
+ * died while it waited, is followed by a new one: back to running.
  */
 enum phase { RUNNING, ENDING, SWEEPING };
 
@@ -40,6 +41,9 @@ struct runner {
     int status; /* of run-job, as waitpid() fills it */
     unsigned cancels;
     enum reason cancel_reason;   /* of the first */
+    bool warm;                   /* run-job waited for us */
+    bool heard;                  /* it sent something: it has begun */
+    int64_t deadline_ms;         /* as it was told; 0: not yet */
     bool result_too_large;       /* run-job sent one, in pieces */
     bool abandoned;              /* no verdict is wanted */
     struct job_verdict *verdict; /* owned; NULL: none yet */
@@ -83,6 +87,7 @@ void runner_set_deadline(struct runner *runner, int64_t at_mono_ms)
     int len =
         snprintf(json, sizeof(json), "{\"mono_ms\":%" PRId64 "}", at_mono_ms);
 
+    runner->deadline_ms = at_mono_ms;
     if (runner->channel)
         channel_send(runner->channel, JOB_FRAME_DEADLINE, 0, json, (size_t)len);
 }
@@ -93,18 +98,19 @@ void runner_cancel(struct runner *runner, const char *reason)
     json_t *body;
     char *json;
 
-    if (!runner->channel || runner->phase != RUNNING)
-        return;
     if (!runner->cancels)
         runner->cancel_reason =
             found == REASON_SUPERSEDED ? REASON_SUPERSEDED : REASON_CANCELLED;
+    runner->cancels++;
+    if (!runner->channel || runner->phase != RUNNING)
+        return;
     body = json_pack("{s:s}", "reason", reason_name(runner->cancel_reason));
     json = json_dumps(body, JSON_COMPACT);
     channel_send(runner->channel, JOB_FRAME_CANCEL, 0, json, strlen(json));
     free(json);
     json_decref(body);
     /* The second asks run-job to kill at once: it has that long to do so. */
-    if (++runner->cancels == 2)
+    if (runner->cancels == 2)
         begin_end(runner, KILL_AFTER_MS);
 }
 
@@ -167,6 +173,8 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
     case JOB_FRAME_START:
     case JOB_FRAME_DEADLINE:
     case JOB_FRAME_CANCEL:
+    case JOB_FRAME_PREPARE:
+    case JOB_FRAME_READY:
         break;
     }
     return false;
@@ -178,6 +186,7 @@ static void on_frame(void *arg, const struct frame *frame)
 
     if (runner->verdict) /* it was the last frame */
         return;
+    runner->heard = true;
     if (take_frame(runner, frame))
         runner->spec.events.on_frame(runner->spec.events.arg, frame);
 }
@@ -255,11 +264,43 @@ static struct job_verdict *judge_end(const struct runner *runner)
         message);
 }
 
+static int send_start(struct runner *runner, const char *json, struct err *err);
+
+/* Nothing of the job was begun, and nobody wants its end. */
+static bool begin_anew(struct runner *runner)
+{
+    CLEANUP(mem) char *json = NULL;
+    struct err err;
+
+    if (!runner->warm || runner->heard || runner->cancels || runner->abandoned)
+        return false;
+    json_decref(STEAL(runner->start));
+    runner->warm = false;
+    runner->spec.warm = NULL;
+    runner->phase = RUNNING;
+    if (run_job_message(runner->spec.lease, runner->spec.gateway,
+                        runner->spec.secrets, &runner->start, &json,
+                        &err) < 0 ||
+        send_start(runner, json, &err) < 0) {
+        log_warn("job %s: %s", id_of(runner), err.msg);
+        return false;
+    }
+    mem_wipe(json, strlen(json));
+    if (runner->deadline_ms)
+        runner_set_deadline(runner, runner->deadline_ms);
+    if (runner->spec.events.on_restarted)
+        runner->spec.events.on_restarted(runner->spec.events.arg);
+    return true;
+}
+
 /* Last thing done with a runner: on_over may free it. */
 static void over(struct runner *runner)
 {
-    struct job_verdict *verdict = STEAL(runner->verdict);
+    struct job_verdict *verdict;
 
+    if (begin_anew(runner))
+        return;
+    verdict = STEAL(runner->verdict);
     if (runner->abandoned) {
         job_verdict_free(verdict);
         verdict = NULL;
@@ -313,28 +354,50 @@ static void maybe_ended(struct runner *runner)
 
 /* ---- starting ------------------------------------------------------------ */
 
-static int start(struct runner *runner, struct err *err)
+static int get_run_job(struct runner *runner, struct err *err)
 {
     struct channel_spec channel = {
         .on_frame = on_frame, .on_closed = on_closed, .arg = runner};
-    CLEANUP(mem) char *json = NULL;
     int fd;
 
-    if (run_job_message(runner->spec.lease, runner->spec.gateway,
-                        runner->spec.secrets, &runner->start, &json, err) < 0 ||
-        run_job_spawn(&runner->pid, &fd, err) < 0)
+    if (runner->spec.warm && warm_pool_take(runner->spec.warm, runner->start,
+                                            &runner->pid, &runner->channel)) {
+        channel_hand_over(runner->channel, on_frame, on_closed, runner);
+        runner->warm = true;
+        return 0;
+    }
+    if (run_job_spawn(&runner->pid, &fd, err) < 0)
         return -1;
     channel.in_fd = channel.out_fd = fd;
-    if (channel_new(runner->spec.loop, &channel, &runner->channel, err) < 0 ||
+    return channel_new(runner->spec.loop, &channel, &runner->channel, err);
+}
+
+static int send_start(struct runner *runner, const char *json, struct err *err)
+{
+    if (get_run_job(runner, err) < 0 ||
         loop_add_child(runner->spec.loop, runner->pid, on_job_exit, runner,
                        &runner->child, err) < 0) {
         channel_free(STEAL(runner->channel));
-        run_job_reap(runner->pid, 0);
+        if (runner->pid > 0)
+            (void)run_job_reap(runner->pid, 0);
+        runner->pid = -1;
         return -1;
     }
     channel_send(runner->channel, JOB_FRAME_START, 0, json, strlen(json));
-    mem_wipe(json, strlen(json));
     return 0;
+}
+
+static int start(struct runner *runner, struct err *err)
+{
+    CLEANUP(mem) char *json = NULL;
+    int rc;
+
+    if (run_job_message(runner->spec.lease, runner->spec.gateway,
+                        runner->spec.secrets, &runner->start, &json, err) < 0)
+        return -1;
+    rc = send_start(runner, json, err);
+    mem_wipe(json, strlen(json));
+    return rc;
 }
 
 void runner_start(const struct runner_spec *spec, struct runner **out_runner,

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "scheduler/queue/lease.h"
 #include "worker/supervisor/result.h"
+#include "worker/supervisor/warm_pool.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,6 +18,11 @@ struct runner;
 struct runner_events {
     /** Output, steps and such; only what is well-formed is passed on. */
     void (*on_frame)(void *arg, const struct frame *frame);
+    /**
+     * The run-job from the warm pool had died; another has the job now
+     * (runner_pid). May be NULL.
+     */
+    void (*on_restarted)(void *arg);
     /**
      * The process is over and its sandbox gone, or swept: once, and last;
      * runner_free() is allowed in it. `verdict` is owned by the callee, or
@@ -30,9 +36,10 @@ struct runner_events {
 struct runner_spec {
     struct loop *loop;
     struct lease *lease;
-    const char *state_dir; /* sandboxes are in <state_dir>/sandboxes */
-    const json_t *gateway; /* supervisor_options.gateway */
-    const json_t *secrets; /* supervisor_options.secrets */
+    const char *state_dir;  /* sandboxes are in <state_dir>/sandboxes */
+    const json_t *gateway;  /* supervisor_options.gateway */
+    const json_t *secrets;  /* supervisor_options.secrets */
+    struct warm_pool *warm; /* NULL: each run-job is a new one */
     struct runner_events events;
 };
 

@@ -40,6 +40,16 @@ static void take_limits(struct supervisor *s,
     s->health.looked_mono_ms = 0;
     if (s->archiver)
         archiver_keep(s->archiver, &limits->retention);
+    warm_pool_set(s->warm, limits->warm_pool);
+    s->options.limits.warm_pool = NULL;
+}
+
+/* Whatever keeps us from taking jobs is a reason to let these go. */
+static bool may_warm(void *arg)
+{
+    struct supervisor *s = arg;
+
+    return s->introduced && !supervisor_is_draining(s) && take_has_room(s);
 }
 
 int supervisor_new(struct loop *loop, struct queue *queue,
@@ -47,6 +57,7 @@ int supervisor_new(struct loop *loop, struct queue *queue,
                    const struct supervisor_events *events,
                    struct supervisor **out_supervisor, struct err *err)
 {
+    struct warm_pool_options warm = {.loop = loop, .may = may_warm};
     struct supervisor *s;
 
     if (check_limits(&options->limits, err) < 0)
@@ -59,6 +70,9 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
     if (options->log_store)
         s->archiver = archiver_new(loop, options->log_store);
+    warm.state_dir = s->state_dir;
+    warm.arg = s;
+    s->warm = warm_pool_new(&warm);
     take_limits(s, &options->limits);
     if (!s->options.renew_ms)
         s->options.renew_ms = 20000;
@@ -121,6 +135,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
                                   .queue = s->queue,
                                   .archiver = s->archiver,
                                   .events = &s->events,
+                                  .warm = s->warm,
                                   .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
                                   .on_over = on_over,
@@ -154,6 +169,7 @@ static bool is_away(const struct supervisor *s)
 static void begin(struct supervisor *s)
 {
     s->up = true;
+    warm_pool_look(s->warm);
     renew_now(s); /* its answer says whether jobs are to be taken */
     take_listen(s);
 }
@@ -264,6 +280,7 @@ int supervisor_set_limits(struct supervisor *s,
     if (s->up) {
         renew_now(s);
         take_jobs(s);
+        warm_pool_look(s->warm);
     }
     return 0;
 }
@@ -274,6 +291,7 @@ static void set_draining(struct supervisor *s, bool draining)
     if (s->up) {
         renew_now(s);
         take_jobs(s);
+        warm_pool_look(s->warm);
     }
 }
 
@@ -334,6 +352,7 @@ static bool end_jobs(struct supervisor *s)
 
     TAILQ_FOREACH (slot, &s->slots, link)
         job_close(slot->job);
+    warm_pool_close(s->warm);
     while ((slot = TAILQ_FIRST(&s->slots))) {
         TAILQ_REMOVE(&s->slots, slot, link);
         if (job_wait(slot->job, until))
@@ -341,6 +360,8 @@ static bool end_jobs(struct supervisor *s)
         job_free(slot->job);
         free(slot);
     }
+    if (warm_pool_wait(s->warm, until))
+        killed = true;
     return killed;
 }
 
@@ -362,6 +383,7 @@ void supervisor_free(struct supervisor *s)
     if (end_jobs(s) && run_job_spawn_sweep(s->state_dir, &pid, NULL) == 0)
         (void)run_job_reap(pid, FREE_WAIT_MS);
     archiver_free(s->archiver);
+    warm_pool_free(s->warm);
     fd_close(&s->lock_fd);
     free(s->worker);
     free(s->state_dir);

@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_SUPERVISOR_H
 #define WORKER_SUPERVISOR_SUPERVISOR_H
 
+#include "base/config.h"
 #include "base/frame.h"
 #include "base/loop.h"
 #include "scheduler/queue/lease.h"
@@ -53,6 +54,9 @@ struct supervisor_limits {
     uint64_t log_budget_bytes; /* of all logs of the pool in Redis; 0: 256 MiB
                                 */
     struct log_retention retention; /* of the log store; all zeros: for ever */
+    /* How many sandboxes of which kinds (warm_pool.h) wait for jobs, when the
+     * host has room; NULL: none; copied. */
+    const struct config_numbers *warm_pool;
 };
 
 #define SUPERVISOR_MAX_CAPACITY 1000

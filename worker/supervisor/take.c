@@ -31,7 +31,7 @@ static const struct lease_wish *wish_of(struct supervisor *s)
     return &s->wish;
 }
 
-static bool has_room(struct supervisor *s)
+bool take_has_room(struct supervisor *s)
 {
     const struct supervisor_limits *limits = &s->options.limits;
 
@@ -45,8 +45,9 @@ const struct lease_wish *take_with_result(void *arg, bool again)
     struct supervisor *s = arg;
 
     /* If the lost answer held a job, it is ours already. */
-    if (!again && (supervisor_is_draining(s) ||
-                   s->running > s->options.limits.capacity || !has_room(s)))
+    if (!again &&
+        (supervisor_is_draining(s) || s->running > s->options.limits.capacity ||
+         !take_has_room(s)))
         return NULL;
     return wish_of(s);
 }
@@ -93,7 +94,7 @@ void take_jobs(struct supervisor *s)
     s->ask = NULL;
     if (!s->introduced || s->asking || is_full(s))
         return;
-    if (!has_room(s)) {
+    if (!take_has_room(s)) {
         take_jobs_in(s, LOOK_AGAIN_MS);
         return;
     }
@@ -109,7 +110,7 @@ void take_jobs(struct supervisor *s)
 static void take_or_pass(struct supervisor *s)
 {
     s->rung = true;
-    if (!s->asking && (is_full(s) || !has_room(s)))
+    if (!s->asking && (is_full(s) || !take_has_room(s)))
         queue_pass_bell(s->queue, s->worker);
     take_jobs(s);
 }

@@ -149,6 +149,26 @@ static void frames_cross(void **state)
     assert_int_equal(f->a.id, 2);
 }
 
+static void somebody_else_takes_it(void **state)
+{
+    struct fixture *f = *state;
+    struct side other = {.bytes = STRBUF_INIT};
+
+    open_both(f);
+    send_text(&f->a, "one");
+    settle(f);
+    send_text(&f->a, "two"); /* not delivered yet */
+    channel_hand_over(f->b.channel, on_frame, on_closed, &other);
+    settle(f);
+    assert_string_equal(f->b.bytes.data, "one");
+    assert_string_equal(other.bytes.data, "two");
+    channel_free(STEAL(f->a.channel));
+    settle(f);
+    assert_int_equal(f->b.closed, 0);
+    assert_int_equal(other.closed, 1);
+    strbuf_clear(&other.bytes);
+}
+
 static void long_payloads_are_split(void **state)
 {
     struct fixture *f = *state;
@@ -421,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(frames_cross),
+        TEST(somebody_else_takes_it),
         TEST(long_payloads_are_split),
         TEST(a_slow_reader),
         TEST(bytes_one_by_one),

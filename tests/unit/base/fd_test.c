@@ -229,6 +229,26 @@ static void trees_are_removed(void **state UNUSED)
     assert_int_equal(access(kept, F_OK), -1);
 }
 
+static void trees_are_emptied(void **state UNUSED)
+{
+    CLEANUP(mem) char *top = in_dir("full");
+    CLEANUP(mem) char *deep = in_dir("full/a/b");
+    CLEANUP(mem) char *link = in_dir("full/link");
+    struct stat before, after;
+    struct err err = {0};
+
+    assert_int_equal(dir_make(deep, 0755, &err), 0);
+    assert_int_equal(symlink("/etc", link), 0);
+    assert_int_equal(stat(top, &before), 0);
+    assert_int_equal(tree_empty(top, &err), 0);
+    assert_int_equal(stat(top, &after), 0);
+    assert_true(before.st_ino == after.st_ino && after.st_nlink == 2);
+    assert_int_equal(symlink("/etc", link), 0);
+    assert_int_equal(tree_empty(link, &err), -1);
+    assert_int_equal(tree_remove(top, &err), 0);
+    assert_int_equal(tree_empty(top, &err), -1);
+}
+
 static void tree_remove_says_what_stayed(void **state UNUSED)
 {
     struct err err = {0};
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(write_all_waits),
         cmocka_unit_test(dirs_are_made),
         cmocka_unit_test(trees_are_removed),
+        cmocka_unit_test(trees_are_emptied),
         cmocka_unit_test(tree_remove_says_what_stayed),
         cmocka_unit_test(locks_exclude),
     };

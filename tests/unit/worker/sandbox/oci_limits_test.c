@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
+#include <dirent.h>
+
 #include <fcntl.h>
 #include <poll.h>
 
@@ -212,6 +214,66 @@ static void test_inodes(void **state UNUSED)
     box_close(&b);
 }
 
+static char *only_file(const char *dir)
+{
+    DIR *list = opendir(dir);
+    struct dirent *entry;
+    char *path = NULL;
+
+    assert_non_null(list);
+    while ((entry = readdir(list)))
+        if (entry->d_name[0] != '.') {
+            assert_null(path);
+            path = xasprintf("%s/%s", dir, entry->d_name);
+        }
+    (void)closedir(list);
+    return path;
+}
+
+/* The first makes it, the others copy it; one that is damaged is made anew. */
+static void test_disk_template(void **state UNUSED)
+{
+    CLEANUP(mem) char *dir = xasprintf("%s/disks", box_state);
+    struct sandbox_spec spec = box_spec("template");
+    struct err err = {0};
+    char *path = NULL;
+
+    NEED_ROOT();
+    spec.disk_templates = dir;
+    assert_int_equal(mkdir(dir, 0700), 0);
+    for (int i = 0; i < 4; i++) {
+        struct stat before = {0};
+        struct stat after;
+        struct box b;
+
+        if (i == 3) {
+            assert_int_equal(truncate(path, 0), 0);
+            assert_int_equal(truncate(path, 512 << 20), 0);
+        }
+        if (path)
+            assert_int_equal(stat(path, &before), 0);
+        box_open(&b, &spec);
+        /* Nothing of the one before, and as large as asked for. */
+        assert_string_equal(
+            box_says(&b, "ls -A /workspace /tmp | grep mark; echo mark "
+                         ">/workspace/mark; df --output=fstype,size -k "
+                         "/workspace | awk 'NR == 2 && $2 > 450000 { print $1 "
+                         "}'"),
+            "ext4");
+        box_close(&b);
+        free(path);
+        path = only_file(dir);
+        if (i < 3)
+            assert_non_null(path);
+        if (i == 1 || i == 2) {
+            assert_int_equal(stat(path, &after), 0);
+            assert_true(before.st_ino == after.st_ino);
+        }
+    }
+    free(path);
+    assert_int_equal(tree_remove(dir, &err), 0);
+}
+
 static void test_cpu_limit_and_time(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("cpu");
@@ -229,6 +291,23 @@ static void test_cpu_limit_and_time(void **state UNUSED)
     assert_true(b.end.cpu_ms < 100 + took_ms * 3 / 10);
     assert_true(b.end.cpu_ms > 50);
     assert_true(usage_of(&b).cpu_ms >= b.end.cpu_ms);
+    box_close(&b);
+}
+
+/* The runtime takes some 20 ms of CPU: a hundredth of one would be 2 s. */
+static void test_small_cpu_starts_fast(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("small-cpu");
+    struct box b;
+    int64_t took_ms;
+
+    NEED_ROOT();
+    spec.cpu_millis = 10;
+    took_ms = clock_mono_ms();
+    box_open(&b, &spec);
+    took_ms = clock_mono_ms() - took_ms;
+    if (took_ms > 1000)
+        fail_msg("it took %lld ms", (long long)took_ms);
     box_close(&b);
 }
 
@@ -409,7 +488,9 @@ int main(void)
         cmocka_unit_test(test_fork_bomb_and_destroy),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_inodes),
+        cmocka_unit_test(test_disk_template),
         cmocka_unit_test(test_cpu_limit_and_time),
+        cmocka_unit_test(test_small_cpu_starts_fast),
         cmocka_unit_test(test_flood_of_output),
         cmocka_unit_test(test_paused_output),
         cmocka_unit_test(test_starved_reader),

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box.h"
 
+#include <sys/mount.h>
+
 #include <fcntl.h>
 
 static struct box shared; /* most tests only look around */
@@ -335,9 +337,12 @@ static void test_workspace_and_binds(void **state UNUSED)
     assert_int_equal(box_driver->bind_readonly(b.sandbox, "/usr/share",
                                                "/berth/mirror/objects", &err),
                      0);
+    assert_int_equal(
+        box_driver->bind_readonly(b.sandbox, "/usr/share", "/tmp/.ro", &err),
+        0);
     assert_int_equal(box_driver->bind_readonly(b.sandbox, "/usr/share",
                                                "/workspace/.ro", &err),
-                     0);
+                     -1);
     assert_int_equal(
         box_driver->bind_readonly(b.sandbox, "/usr", "/usr/x", &err), -1);
     assert_int_equal(
@@ -346,10 +351,57 @@ static void test_workspace_and_binds(void **state UNUSED)
     assert_int_equal(
         box_driver->bind_readonly(b.sandbox, "/usr", "/late", &err), -1);
     assert_string_equal(box_says(&b, "cat hello; test -d /berth/mirror/objects/"
-                                     "doc && test -d .ro/doc && echo yes"),
+                                     "doc && test -d /tmp/.ro/doc && echo yes"),
                         "hiyes");
     assert_int_not_equal(box_run(&b, "echo > /berth/mirror/objects/x"), 0);
-    assert_int_not_equal(box_run(&b, "echo > .ro/x"), 0);
+    assert_int_not_equal(box_run(&b, "echo > /tmp/.ro/x"), 0);
+    box_close(&b);
+}
+
+/* A sandbox of the warm pool gets what is its job's while it runs. */
+static void test_late_bind(void **state UNUSED)
+{
+    struct sandbox_spec spec = box_spec("late");
+    CLEANUP(mem) char *file = NULL;
+    const char *workspace;
+    struct err err = {0};
+    struct box b;
+
+    NEED_ROOT();
+    box_create(&b, &spec);
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+                                               "/run/berth/early", &err),
+                     0);
+    box_start(&b);
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+                                               "/run/berth/mirror", &err),
+                     0);
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/etc/os-release",
+                                               "/run/berth/a/file", &err),
+                     0);
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+                                               "/run/berth/../x", &err),
+                     -1);
+    assert_int_equal(err.kind, ERR_USER);
+    assert_string_equal(box_says(&b, "test -d /run/berth/early/doc && test -d "
+                                     "/run/berth/mirror/doc && grep -q ID "
+                                     "/run/berth/a/file && echo yes"),
+                        "yes");
+    assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
+                                               "/workspace/late", &err),
+                     -1);
+    workspace = sandbox_oci.host_workspace(b.sandbox);
+    assert_int_equal(mount("tmpfs", workspace, "tmpfs", 0, "size=1m"), 0);
+    file = xasprintf("%s/tree", workspace);
+    assert_int_equal(file_write(file, "of the job", 10, 0644, &err), 0);
+    assert_string_equal(box_says(&b, "cat /workspace/tree"), "of the job");
+    /* Whoever owns them. */
+    assert_int_not_equal(box_run(&b, "> /run/berth/mirror/x"), 0);
+    assert_string_equal(
+        box_says(&b, "for d in /run/berth /run/berth/mirror "
+                     "/run/berth/a/file; do awk -v d=$d '$5 == d { split($6, o,"
+                     " \",\"); print o[1] }' /proc/self/mountinfo; done"),
+        "ro\nro\nro");
     box_close(&b);
 }
 
@@ -440,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_put_tree),
         cmocka_unit_test(test_too_large_command),
         cmocka_unit_test(test_workspace_and_binds),
+        cmocka_unit_test(test_late_bind),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_failing_runtime),
         cmocka_unit_test(test_lost),

@@ -1,0 +1,279 @@
+#!/bin/bash
+# tests/e2e/warm_pool.sh - sandboxes that wait for jobs, with real ones.
+# SPDX-License-Identifier: Apache-2.0
+# timeout 240
+set -u
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=../lib/job.sh
+. "$tap_root/tests/lib/job.sh"
+cd "$TEST_TMP" || exit 1
+
+socket=$TEST_TMP/redis.sock
+redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
+    >/dev/null 2>&1 &
+redis_pid=$!
+worker_pid=
+trap 'kill -9 "$redis_pid" $worker_pid 2>/dev/null' EXIT
+for _ in $(seq 100); do
+    redis-cli -s "$socket" ping >/dev/null 2>&1 && break
+    sleep 0.05
+done
+mkdir -p "$repo/dir"
+echo one >"$repo/file.txt"
+ln -s ../file.txt "$repo/dir/link"
+make_repo "$repo"
+
+# until SECONDS COMMAND…
+until_ok() {
+    local end=$((SECONDS + $1))
+    shift
+    while [ "$SECONDS" -lt "$end" ]; do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.05
+    done
+    "$@"
+}
+
+# ---- jobs: what `berth run` queued, queued again for the worker -----------------
+lua=$tap_root/scheduler/queue/lua
+cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
+# payload NAME: of the pipeline on standard input, whose first run is short
+payload() {
+    local key
+    { echo "sandbox: { instance_type: lite }"; cat; } >"$1.yml"
+    "$BERTH_BIN" run --quiet --repo "$repo" --redis "unix://$socket" \
+        --input hurry=1 "$1.yml" >/dev/null 2>&1
+    key=$(redis-cli -s "$socket" --scan --pattern '*:job:run-*' | head -n 1)
+    redis-cli -s "$socket" hget "$key" payload | sed 's/"hurry":"1"/"hurry":"0"/' \
+        >"$1.json"
+    redis-cli -s "$socket" flushall >/dev/null
+}
+# Everything by which a job could tell one sandbox from another.
+payload looks <<'Y'
+name: looks
+steps:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      env | grep -v ^CI_JOB_ID | sort; id; pwd; hostname; ulimit -a
+      find / -xdev -mindepth 1 -maxdepth 2 ! -path '/proc*' -printf '%M %u %p\n' 2>/dev/null | sort
+      find /workspace /home /tmp /var/tmp /run -printf '%M %u %g %p\n' | sort
+      awk '{ print $5, $6 }' /proc/self/mountinfo | sort
+      cat /proc/self/status | grep -e Cap -e Seccomp -e NoNewPrivs
+      cat /proc/self/uid_map; ls /proc/self/fd
+      df --output=size,itotal /workspace | tail -n 1
+      touch /workspace/mark /tmp/mark ~/mark /var/tmp/mark
+  - checkout:
+  - run: git status --porcelain; cat dir/link; ls -la --time-style=+ /workspace | grep -v ' \.git$'
+  - run: ls /workspace; exit 3
+Y
+payload tree <<'Y'
+name: tree
+steps:
+  - checkout:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      ls -ln --time-style=+ /workspace dir; git log --format=%s; git fsck
+      find /workspace -maxdepth 1 -printf '%M %U %p\n' | sort; exit 3
+Y
+payload grows <<'Y'
+name: grows
+steps:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      python3 -c 'a = bytearray(1 << 30)'
+Y
+payload slow <<'Y'
+name: slow
+steps:
+  - timeout: 1s
+    env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      sleep 3172
+Y
+payload full <<'Y'
+name: full
+steps:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      for i in $(seq 100); do fallocate -l 50M /workspace/big.$i; done
+Y
+payload waits <<'Y'
+name: waits
+steps:
+  - env: { HURRY: "${{ inputs.hurry }}" }
+    run: |
+      [ "$HURRY" = 0 ] || exit 1
+      echo waiting; sleep 3173
+Y
+submit() { # submit ID NAME
+    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
+        "$1" "$(cat "$2.json")" 0 none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' \
+        >/dev/null
+    echo "$1" >>"$TEST_TMP/job-ids"
+}
+field() { # field ID NAME
+    redis-cli -s "$socket" hget "berth:{default}:job:$1" "$2"
+}
+has_ended() {
+    [[ $(field "$1" state) =~ ^(passed|failed|cancelled)$ ]]
+}
+# run ID NAME: and wait for its end
+run() {
+    submit "$1" "$2"
+    until_ok 60 has_ended "$1"
+}
+log_of() {
+    "$BERTH_BIN" logs --config berth.yml "$1" 2>/dev/null
+}
+
+# ---- the worker, and who waits ---------------------------------------------------
+config() { # config WARM_POOL
+    cat >berth.yml <<Y
+redis: { url: "unix://$socket" }
+pool: { max_instances: 10 }
+lease: { duration: 60s, renew: 1s, kill_after: 4s }
+worker:
+  name: w1
+  capacity: 2
+  min_disk: 1KiB
+  min_memory: ${2:-1KiB}
+  warm_pool: $1
+Y
+}
+start_worker() {
+    "$BERTH_BIN" worker --config berth.yml >worker.log 2>&1 &
+    worker_pid=$!
+}
+ended() {
+    status=0
+    wait "$worker_pid" || status=$?
+    worker_pid=
+}
+# The pids of run-jobs of this worker.
+run_jobs() {
+    pgrep -P "$worker_pid" -x run-job
+}
+# One that waits, with its sandbox's agent below it.
+agents() {
+    local pid
+    for pid in $(run_jobs); do
+        pgrep -P "$(pgrep -P "$pid" -x crun | head -n 1)" 2>/dev/null
+    done
+}
+waiting() { # waiting N
+    [ "$(agents | wc -l)" = "$1" ]
+}
+another() { # another PID: it waits
+    waiting 1 && [ "$(run_jobs)" != "$1" ]
+}
+waits_no_more() {
+    [ -z "$(find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1)" ]
+}
+job_pid() { # job_pid ID
+    sed 's/.*"pid":\([0-9]*\).*/\1/' "$BERTH_STATE_DIR/leases/$1-1"
+}
+
+# ---- the same with and without -----------------------------------------------------
+config '{}'
+start_worker
+for job in looks tree grows slow full; do
+    run "cold-$job" "$job"
+done
+is "$(field cold-looks reason)" step_failed "a job without the pool"
+kill -TERM "$worker_pid"
+ended
+
+config '{ lite: 1 }'
+start_worker
+ok "one sandbox waits" until_ok 20 waiting 1
+for job in looks tree grows slow full; do
+    until_ok 20 waiting 1
+    first=$(run_jobs)
+    run "warm-$job" "$job"
+    ok "after job $job another one waits" until_ok 20 another "$first"
+    is "$(field "warm-$job" reason)" "$(field "cold-$job" reason)" \
+        "which ended as without the pool"
+done
+# The same but for names, times and the numbers of jobs.
+for job in looks tree; do
+    log_of "cold-$job" | sed 's/cold-/X-/g' >cold.log
+    log_of "warm-$job" | sed 's/warm-/X-/g' >warm.log
+    ok "it was like job $job" diff cold.log warm.log
+done
+
+# ---- never shared, never used twice ----------------------------------------------------
+sleeps() {
+    pgrep -x -f "sleep 3173" >/dev/null
+}
+no_traces() {
+    [ -z "$(traces)" ]
+}
+until_ok 20 waiting 1
+first=$(run_jobs)
+submit two waits
+ok "a job that waits runs" until_ok 20 sleeps
+is "$(job_pid two)" "$first" "it has the run-job that waited"
+ok "another one waits by now" until_ok 20 pgrep -P "$worker_pid" -n -x run-job
+until_ok 20 waiting 2
+second=$(run_jobs | grep -vx "$first")
+submit three waits
+until_ok 20 test -s "$BERTH_STATE_DIR/leases/three-1"
+is "$(job_pid three)" "$second" "which the next job has"
+
+# ---- the worker is killed --------------------------------------------------------------
+until_ok 20 waiting 3
+kill -9 "$worker_pid"
+ended 2>/dev/null
+ok "with a killed worker all goes, what waited too" until_ok 20 no_traces
+redis-cli -s "$socket" flushall >/dev/null
+
+start_worker
+until_ok 20 waiting 1
+first=$(run_jobs)
+kill -9 "$worker_pid" "$first"
+ended 2>/dev/null
+config '{}'
+start_worker
+ok "what a killed run-job leaves is swept by the next worker" \
+    until_ok 20 waits_no_more
+kill -TERM "$worker_pid"
+ended
+is "$(traces)" "" "and nothing is left"
+
+# ---- those who wait are killed ---------------------------------------------------------
+config '{ lite: 1 }'
+start_worker
+until_ok 20 waiting 1
+first=$(run_jobs)
+kill -9 "$first"
+ok "a killed run-job is replaced" until_ok 20 another "$first"
+one_sandbox() {
+    [ "$(find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
+}
+ok "and swept" until_ok 20 one_sandbox
+first=$(run_jobs)
+kill -9 "$(agents)"
+ok "so is one whose sandbox died" until_ok 20 another "$first"
+run after looks
+is "$(field after reason)" step_failed "jobs do not notice"
+
+# ---- it gives way ----------------------------------------------------------------------
+until_ok 20 waiting 1
+config '{ lite: 1 }' 1000TiB
+kill -HUP "$worker_pid"
+ok "none waits when memory is short" until_ok 20 waits_no_more
+config '{ lite: 1, standard-2: 1 }'
+kill -HUP "$worker_pid"
+ok "then they come back, those of a new kind, too" until_ok 30 waiting 2
+kill -TERM "$worker_pid"
+ended
+is "$status" 0 "a worker that is told to end does"
+is "$(traces)" "" "and nothing is left of who waited"
+
+done_testing

@@ -1,0 +1,338 @@
+/* worker/job/install.c - node_modules from the cache, or into it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/install.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "worker/cache/boot.h"
+#include "worker/cache/helper.h"
+#include "worker/job/install_key.h"
+#include "worker/job/save.h"
+#include "worker/job/trust.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KIND        "installs"
+#define FORMAT      1
+#define PROBE_MAX   ((size_t)8 << 10)
+#define VERIFY_MS   4000 /* a slower cache is none: npm takes about as long */
+#define SHARE_BYTES 4    /* of the job's disk, for one install */
+
+struct install {
+    const struct attempt_spec *spec; /* borrowed */
+    install_ready_fn *ready;
+    void *arg;
+    char *dir; /* owned: relative to the workspace, "" for it */
+    struct strbuf probe;
+    char key[INSTALL_KEY_SIZE];
+    struct trust trust;
+    struct cache_entry found;
+    pid_t pid; /* of the one that verifies; -1 */
+    int out;
+    struct loop_source *child;
+    struct loop_source *timer;
+    bool fresh; /* layers are there to see what npm changes */
+};
+
+static const struct sandbox_driver *driver_of(const struct install *in)
+{
+    return machine_driver(in->spec->machine);
+}
+
+static struct sandbox *sandbox_of(const struct install *in)
+{
+    return machine_sandbox(in->spec->machine);
+}
+
+static void stop_verifying(struct install *in)
+{
+    loop_remove(STEAL(in->timer));
+    loop_remove(STEAL(in->child));
+    if (in->pid > 0) {
+        (void)kill(in->pid, SIGKILL);
+        (void)waitpid(in->pid, NULL, 0);
+    }
+    in->pid = -1;
+    fd_close(&in->out);
+}
+
+void install_free(struct install *in)
+{
+    if (!in)
+        return;
+    stop_verifying(in);
+    cache_entry_release(&in->found);
+    trust_clear(&in->trust);
+    strbuf_clear(&in->probe);
+    free(in->dir);
+    free(in);
+}
+
+static int push_both(struct install *in, struct err *err)
+{
+    for (int dir = 0; dir < SANDBOX_DIRS; dir++)
+        if (driver_of(in)->push_layers(sandbox_of(in), (enum sandbox_dir)dir,
+                                       NULL, 0, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* npm has to run: into layers of its own, so that all of its work is seen. */
+static void miss(struct install *in)
+{
+    struct err err = {0};
+
+    cache_entry_release(&in->found);
+    in->fresh = push_both(in, &err) == 0;
+    if (!in->fresh)
+        log_info("the install will not be kept: %s", err.msg);
+    in->ready(in->arg, false);
+}
+
+static void hit(struct install *in)
+{
+    CLEANUP(mem) char *root = xasprintf("%s/root", in->found.path);
+    const char *lowers[] = {root};
+    json_int_t files =
+        json_integer_value(json_object_get(in->found.meta, "files"));
+    struct err err = {0};
+
+    if (driver_of(in)->push_layers(sandbox_of(in), SANDBOX_WORKSPACE, lowers, 1,
+                                   &err) < 0) {
+        log_info("the install is not taken from the cache: %s", err.msg);
+        miss(in);
+        return;
+    }
+    machine_hold(in->spec->machine, &in->found);
+    output_note(in->spec->output,
+                "node_modules from the cache (%lld files): the lock file is "
+                "known",
+                (long long)files);
+    in->ready(in->arg, true);
+}
+
+/* ---- whether it is what was written -------------------------------------- */
+
+static bool is_verified(const struct cache_entry *entry)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/verified", entry->path);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    struct err ignored;
+
+    return file_read(path, 256, &text, &ignored) == 0 &&
+           strcmp(text.data, boot_id()) == 0;
+}
+
+static void on_verify_late(void *arg)
+{
+    struct install *in = arg;
+
+    in->timer = NULL;
+    stop_verifying(in);
+    output_note(in->spec->output, "the cache is too slow: not used");
+    miss(in);
+}
+
+static void on_verified(void *arg, pid_t pid UNUSED, int status)
+{
+    struct install *in = arg;
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(HELPER_LINE_MAX);
+    CLEANUP(mem) char *stamp = xasprintf("%s/verified", in->found.path);
+    const char *wanted =
+        json_string_value(json_object_get(in->found.meta, "digest"));
+    struct err err;
+    bool good;
+    json_t *line;
+
+    in->pid = -1;
+    in->child = NULL;
+    good = WIFEXITED(status) && fd_read_all(in->out, &text, &err) == 0;
+    stop_verifying(in);
+    line = json_loadb(text.data, text.len, 0, NULL);
+    good = good && wanted &&
+           json_equal(json_object_get(line, "digest"),
+                      json_object_get(in->found.meta, "digest"));
+    json_decref(line);
+    if (good) {
+        if (file_write(stamp, boot_id(), strlen(boot_id()), 0600, &err) < 0)
+            log_info("%s", err.msg);
+        hit(in);
+        return;
+    }
+    output_note(in->spec->output, "what the cache had is damaged: not used");
+    cache_condemn(machine_cache(in->spec->machine), &in->found);
+    machine_note_kept(in->spec->machine);
+    miss(in);
+}
+
+static int start_verifying(struct install *in, int root, struct err *err)
+{
+    CLEANUP(mem) char *program = proc_libexec("cache");
+    const char *const argv[] = {program, "verify", "18446744073709551615",
+                                NULL};
+    const struct proc_fd fd = {root, HELPER_WORKSPACE_FD};
+    struct proc_spec proc = {.argv = argv,
+                             .in = PROC_NULL,
+                             .err = PROC_INHERIT,
+                             .fds = &fd,
+                             .fd_count = 1};
+    int pipe[2];
+    int rc;
+
+    if (fd_pipe(pipe, err) < 0)
+        return -1;
+    proc.out = pipe[1];
+    rc = proc_spawn(&proc, &in->pid, err);
+    fd_close(&pipe[1]);
+    in->out = pipe[0];
+    if (rc < 0) {
+        in->pid = -1;
+        return -1;
+    }
+    in->timer = loop_add_timer(in->spec->loop, clock_mono_ms() + VERIFY_MS,
+                               on_verify_late, in);
+    return loop_add_child(in->spec->loop, in->pid, on_verified, in, &in->child,
+                          err);
+}
+
+static void verify(struct install *in)
+{
+    CLEANUP(mem) char *path = xasprintf("%s/root", in->found.path);
+    CLEANUP(fd) int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct err err = {0};
+
+    if (root >= 0 && start_verifying(in, root, &err) == 0)
+        return;
+    stop_verifying(in);
+    log_info("the install in the cache cannot be verified: %s", err.msg);
+    miss(in);
+}
+
+/* ---- looking ------------------------------------------------------------- */
+
+/* The seal: root's, closed to all others, with the digest of all of it. */
+static bool is_sealed(const struct cache_entry *entry)
+{
+    struct stat st;
+
+    return fstat(entry->lock, &st) == 0 && st.st_uid == 0 &&
+           (st.st_mode & 07777) == 0700 &&
+           json_is_string(json_object_get(entry->meta, "digest"));
+}
+
+static bool find(struct install *in)
+{
+    for (size_t i = 0; i < in->trust.reader_count; i++) {
+        const struct trust_scope *scope = &in->trust.readers[i];
+        const struct cache_name name = {KIND, scope->name, in->key};
+
+        if (!cache_find(machine_cache(in->spec->machine), &name, &in->found))
+            continue;
+        if (is_sealed(&in->found) &&
+            trust_owns(&in->trust, scope, in->found.meta) &&
+            json_integer_value(json_object_get(in->found.meta, "format")) ==
+                FORMAT)
+            return true;
+        cache_entry_release(&in->found);
+    }
+    return false;
+}
+
+static void on_probed(void *arg, const struct sandbox_exit *ended)
+{
+    struct install *in = arg;
+    struct err err = {0};
+
+    /* Without node there is nothing to look for: npm tells. */
+    if (ended->code != 0 || in->probe.truncated ||
+        install_key(in->spec, in->dir, &in->probe, in->key, &err) < 0) {
+        log_info("the install is not looked for: %s", err.msg);
+        in->ready(in->arg, false);
+    } else if (!find(in)) {
+        miss(in);
+    } else if (is_verified(&in->found)) {
+        hit(in);
+    } else {
+        verify(in);
+    }
+}
+
+static void on_probe_output(void *arg, enum sandbox_stream stream,
+                            const void *data, size_t len)
+{
+    struct install *in = arg;
+
+    if (stream == SANDBOX_STDOUT)
+        strbuf_add(&in->probe, data, len);
+}
+
+struct install *install_start(const struct attempt_spec *spec,
+                              install_ready_fn *ready, void *arg)
+{
+    static const char *const argv[] = {"sh", "-c", INSTALL_PROBE, NULL};
+    CLEANUP(install) struct install *in = NULL;
+    struct sandbox_exec exec = {
+        .argv = argv,
+        .env = (const char *const *)spec->env->items,
+        .cwd = spec->cwd,
+        .on_output = on_probe_output,
+        .on_exit = on_probed,
+    };
+    struct err err = {0};
+    uint32_t id;
+
+    if (!machine_cache(spec->machine))
+        return NULL;
+    in = xcalloc(1, sizeof(*in));
+    in->spec = spec;
+    in->ready = ready;
+    in->arg = arg;
+    in->pid = in->out = -1;
+    in->found = (struct cache_entry)CACHE_ENTRY_INIT;
+    in->probe = (struct strbuf)STRBUF_MAX(PROBE_MAX);
+    exec.arg = in;
+    if (install_dir(spec, &in->dir, &err) < 0 ||
+        trust_of(spec, &in->trust, &err) < 0 ||
+        driver_of(in)->exec(sandbox_of(in), &exec, &id, &err) < 0) {
+        log_info("the install is not looked for: %s", err.msg);
+        return NULL;
+    }
+    return STEAL(in);
+}
+
+/* ---- keeping ------------------------------------------------------------- */
+
+void install_passed(struct install *in)
+{
+    struct machine *machine = in->spec->machine;
+    struct save_spec spec = {
+        .cache = machine_cache(machine),
+        .name = {KIND, in->trust.writer.name, in->key},
+        .uid = driver_of(in)->host_uid(sandbox_of(in)),
+        .max_bytes =
+            in->spec->start->pipeline->instance_type->disk_bytes / SHARE_BYTES,
+        .dir = in->dir,
+    };
+    struct save *save = NULL;
+    struct err err = {0};
+
+    if (!in->fresh || push_both(in, &err) < 0)
+        return;
+    spec.workspace = driver_of(in)->frozen(sandbox_of(in), SANDBOX_WORKSPACE);
+    spec.home = driver_of(in)->frozen(sandbox_of(in), SANDBOX_HOME);
+    spec.meta = trust_meta(&in->trust, FORMAT);
+    if (save_start(&spec, &save, &err) < 0) {
+        log_info("the install is not kept: %s", err.msg);
+        return;
+    }
+    machine_add_save(machine, save);
+}

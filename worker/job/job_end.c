@@ -1,0 +1,45 @@
+/* worker/job/job_end.c - what is done with a job's parts when it is over. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/job/job_impl.h"
+
+static void keep_workspace(struct job *job)
+{
+    CLEANUP(mem) char *path = NULL;
+    struct err err = {0};
+
+    if (!job->start->keep || job->orphaned)
+        return;
+    /* What still runs inside could lead the copy out of the workspace. */
+    if (job->killed || job->lost)
+        output_note(job->output, "the workspace of a killed job is not kept");
+    else if (machine_keep(job->machine, &path, &err) < 0)
+        output_note(job->output, "warning: %s", err.msg);
+    else
+        output_note(job->output, "the workspace is kept at %s", path);
+}
+
+int job_tear_down(struct job *job, struct err *err)
+{
+    attempt_free(STEAL(job->attempt));
+    loop_remove(job->last_grace);
+    for (size_t i = 0; job->backgrounds && i < job->result->step_count; i++)
+        if (job->start->pipeline->steps[i].background)
+            job->result->steps[i].output_bytes =
+                backgrounds_bytes(job->backgrounds, i);
+    backgrounds_free(STEAL(job->backgrounds));
+    throttle_free(STEAL(job->throttle));
+    if (!job->machine)
+        return warm_end(STEAL(job->warm), err);
+    machine_usage(job->machine, &job->result->usage);
+    job->result->has_usage = true;
+    if (!job->orphaned && !job->killed)
+        machine_finish_saves(job->machine, job->output);
+    keep_workspace(job);
+    job->kept = machine_kept(job->machine);
+    if (machine_destroy(STEAL(job->machine), err) == 0)
+        return 0;
+    output_note(job->output,
+                "warning: not all of the sandbox could be removed: %s",
+                err->msg);
+    return err_wrap(err, "not all of the sandbox could be removed");
+}
