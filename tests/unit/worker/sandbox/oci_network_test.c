@@ -193,6 +193,7 @@ static void test_rootless_listener(void **state UNUSED)
     int rc;
 
     NEED_ROOT();
+    ONLY_ROOTLESS();
     if (!proc_in_path("crun"))
         skip();
     (void)snprintf(dir, sizeof(dir), "%s/net-state", box_state);

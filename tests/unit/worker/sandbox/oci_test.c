@@ -368,6 +368,7 @@ static void test_late_bind(void **state UNUSED)
     struct box b;
 
     NEED_ROOT();
+    ONLY_OCI();
     box_create(&b, &spec);
     assert_int_equal(sandbox_oci.bind_readonly(b.sandbox, "/usr/share",
                                                "/run/berth/early", &err),
