@@ -44,18 +44,12 @@ UNUSED static void run_for(struct loop *loop, int64_t ms)
         assert_int_equal(loop_step(loop, 10, NULL), 0);
 }
 
-/** Run until `*count` is `wanted`, some seconds at most. */
-UNUSED static void run_until_or(struct loop *loop, const int *count, int wanted)
+UNUSED static void run_until(struct loop *loop, const int *count, int wanted)
 {
     int64_t until = clock_mono_ms() + 8000;
 
     while (*count < wanted && clock_mono_ms() < until)
         assert_int_equal(loop_step(loop, 100, NULL), 0);
-}
-
-UNUSED static void run_until(struct loop *loop, const int *count, int wanted)
-{
-    run_until_or(loop, count, wanted);
     assert_int_equal(*count, wanted);
 }
 
