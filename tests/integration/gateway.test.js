@@ -325,12 +325,14 @@ tests['IPv6'] = () => withGateway({}, async (g) => {
 
 tests['a host that does not answer, or does not exist: 502, in time'] =
     () => withGateway({ connect_ms: 700 }, async (g) => {
-        for (const [host, says] of [['dead.example.net', 'refused'],
-            ['gone.example.net', 'cannot be looked up'],
-            ['mute.example.net', 'could not be looked up within 700 ms']]) {
+        // A newer c-ares gives up by itself, before our limit.
+        for (const [host, says] of [['dead.example.net', /refused/],
+            ['gone.example.net', /cannot be looked up/],
+            ['mute.example.net', /cannot be looked up: Timeout|not be looked up within 700 ms/],
+        ]) {
             const began = Date.now();
             const text = await ask(g, get(host));
-            assert(text.startsWith('HTTP/1.1 502 ') && text.includes(says),
+            assert(text.startsWith('HTTP/1.1 502 ') && says.test(text),
                 text);
             assert(Date.now() - began < 4000, 'it took too long');
             assert((await g.event(host)).verdict === 'failed');

@@ -81,6 +81,9 @@ UNUSED static void redis_server_start(struct redis_server *server)
     struct err err = {ERR_NONE, 0, ""};
     struct redis_options options = {.url = server->url};
     struct redis_sync *redis = NULL;
+    const char *const word = "PING";
+    const struct redis_words ping = {&word, NULL, 1};
+    struct redisReply *reply = NULL;
 
     redis_server_args(server, &argv);
     {
@@ -96,14 +99,18 @@ UNUSED static void redis_server_start(struct redis_server *server)
         }
     }
     for (int i = 0; i < 1000; i++) {
-        if (redis_sync_open(&options, &redis, &err) == 0)
+        /* It lets us in while it is still loading. */
+        if (redis_sync_open(&options, &redis, &err) == 0 &&
+            redis_sync_command(redis, &ping, &reply, &err) == 0)
             break;
+        redis_sync_free(STEAL(redis));
         (void)poll(NULL, 0, 10);
     }
     if (!redis) {
         (void)fprintf(stderr, "%s\n", err.msg);
         abort();
     }
+    freeReplyObject(reply);
     redis_sync_free(redis);
 }
 

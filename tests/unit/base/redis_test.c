@@ -61,7 +61,8 @@ static void test_sync(void **state UNUSED)
     /* A restarted server is found again without the caller's doing. */
     redis_server_kill(&server);
     redis_server_start(&server);
-    assert_int_equal(redis_sync_eval(redis, 0, "k", &arg, &reply, &err), 0);
+    if (redis_sync_eval(redis, 0, "k", &arg, &reply, &err) < 0)
+        fail_msg("%s", err.msg);
     freeReplyObject(reply);
 }
 
