@@ -3,11 +3,11 @@
 #include "base/http.h"
 
 #include "base/clock.h"
+#include "base/header.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/queue.h>
 
 #define HEADERS_MAX    ((size_t)64 << 10)
@@ -401,15 +401,7 @@ void http_cancel(struct http_call *call)
 
 const char *http_header(const struct http_response *response, const char *name)
 {
-    size_t len = strlen(name);
-
-    for (size_t i = 0; i < response->headers->count; i++) {
-        const char *header = response->headers->items[i];
-
-        if (strncasecmp(header, name, len) == 0 && header[len] == ':')
-            return header + len + 1 + strspn(header + len + 1, " \t");
-    }
-    return NULL;
+    return header_find(response->headers, name);
 }
 
 /* ---- waiting for one -------------------------------------------------- */
