@@ -78,7 +78,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (60)
 
 # ---- breaking it ------------------------------------------------------------
 # Programs of a test that are linked with all rooms.
-TOOLS := $(BUILD)/tests/chaos/load
+TOOLS := $(BUILD)/tests/chaos/load $(BUILD)/tests/lib/webhook_read
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LINK  $@")
