@@ -123,7 +123,7 @@ struct event {
 /** What a delivery says of itself; all borrowed. */
 struct event_source {
     enum forge_kind forge;
-    const char *name; /* the event's, of an unsigned header */
+    const char *name; /* of an unsigned header; struct delivery's `event` */
     const char *body;
     size_t len;
     const char *base_url; /* the host's, as configured: https://host[/path] */

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "scheduler/forge/git_name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
