@@ -156,6 +156,7 @@ static void answer(const json_t *line)
                   json_string_value(json_object_get(line, "base")));
     json_dumpf(out, stdout, JSON_COMPACT);
     putchar('\n');
+    (void)fflush(stdout);
     json_decref(out);
 }
 
