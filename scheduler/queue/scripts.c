@@ -7,14 +7,15 @@
 #define LUA(name) EMBED_FILE("scheduler/queue/lua/" name ".lua")
 
 /* What scripts share stands before them (lua/lib). */
-#define POOL   LUA("lib/pool")
-#define READY  POOL LUA("lib/ready")
-#define ENDING READY LUA("lib/slots") LUA("lib/ending")
-#define ACCEPT ENDING LUA("lib/accept")
-#define GRANT  ENDING LUA("lib/grant")
-#define LOGS   POOL LUA("lib/logs")
-#define LANES  POOL LUA("lib/lanes")
-#define REFUSE POOL LUA("lib/refuse")
+#define POOL       LUA("lib/pool")
+#define READY      POOL LUA("lib/ready")
+#define ENDING     READY LUA("lib/slots") LUA("lib/ending")
+#define ACCEPT     ENDING LUA("lib/accept")
+#define GRANT      ENDING LUA("lib/grant")
+#define LOGS       POOL LUA("lib/logs")
+#define LANES      POOL LUA("lib/lanes")
+#define REFUSE     POOL LUA("lib/refuse")
+#define DELIVERIES POOL LUA("lib/deliveries")
 
 EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
 EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
@@ -43,6 +44,8 @@ EMBED_FILES(queue_lua_worker, POOL LUA("worker"));
 EMBED_FILES(queue_lua_rejected, POOL LUA("rejected"));
 EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
 EMBED_FILES(queue_lua_pass, READY LUA("pass"));
+EMBED_FILES(queue_lua_deliver, DELIVERIES LUA("deliver"));
+EMBED_FILES(queue_lua_settle, DELIVERIES LUA("settle"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -72,4 +75,6 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_REJECTED] = {"rejected", queue_lua_rejected},
     [SCRIPT_FORGET] = {"forget", queue_lua_forget},
     [SCRIPT_PASS] = {"pass", queue_lua_pass},
+    [SCRIPT_DELIVER] = {"deliver", queue_lua_deliver},
+    [SCRIPT_SETTLE] = {"settle", queue_lua_settle},
 };

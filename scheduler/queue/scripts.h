@@ -34,6 +34,8 @@ enum queue_script {
     SCRIPT_REJECTED,
     SCRIPT_FORGET,
     SCRIPT_PASS,
+    SCRIPT_DELIVER,
+    SCRIPT_SETTLE,
     SCRIPT_COUNT
 };
 

@@ -8,9 +8,9 @@
 
 #include <fnmatch.h>
 
-#define MAX_ROWS 48
+#define MAX_ROWS 56
 
-enum lifetime { ALWAYS, NEVER, ENDED };
+enum lifetime { ALWAYS, NEVER, ENDED, SETTLED };
 
 struct row {
     char pattern[128]; /* of a key; or the name of a field */
@@ -32,6 +32,7 @@ static struct table tables[] = {
     {.title = "## Fields of a run", .of = "*}:run:*"},
     {.title = "## Fields of a worker", .of = "*}:worker:*"},
     {.title = "## Fields of a rejected document", .of = "*}:rejected:*"},
+    {.title = "## Fields of a delivery", .of = "*}:delivery:*"},
     {.title = "## Fields of the configuration", .of = "*}:conf"},
     {.title = "## Fields of a log's entries", .of = "*:[ht][ea][ai][dl]"},
     {.title = "## Fields of a log's counters", .of = "*}:log:*"},
@@ -70,6 +71,8 @@ static enum lifetime to_lifetime(const char *cell)
 {
     if (strncmp(cell, "none until it ends", 18) == 0)
         return ENDED;
+    if (strncmp(cell, "none while it waits", 19) == 0)
+        return SETTLED;
     if (strncmp(cell, "none", 4) == 0 || strcmp(cell, "empty: gone") == 0)
         return NEVER;
     return ALWAYS;
@@ -174,6 +177,8 @@ static void check_lifetime(struct pool *p, const char *key,
 
     if (row->lifetime == ENDED)
         must = is_over(p, key);
+    if (row->lifetime == SETTLED)
+        must = strcmp(redis_word(p, "HGET", key, "state"), "waiting") != 0;
     if (must && ms <= 0)
         fail_msg("'%s' has no lifetime", key);
     if (!must && ms > 0)
@@ -323,6 +328,23 @@ static void do_documents(struct pool *p)
     look(p);
 }
 
+/* Of a Git host: one that is settled, one that waits, one that is ignored. */
+static void do_deliveries(struct pool *p)
+{
+    static const char *const digests[] = {"d1", "d2", "d3"};
+
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        assert_string_equal(word_of(p, SCRIPT_DELIVER, digests[i], "1000000",
+                                    "100000", i == 2 ? "ignored" : "waiting",
+                                    "why", "body", "bytes", "4", "forge",
+                                    "github", "event", "push", "id", "1",
+                                    "repo", "a/b", "source", "192.0.2.1"),
+                            "stored");
+    assert_string_equal(word_of(p, SCRIPT_SETTLE, "d1", "1000000", "done", ""),
+                        "1");
+    look(p);
+}
+
 static void do_waiting(struct pool *p)
 {
     struct strv labels = {NULL, 0};
@@ -420,6 +442,7 @@ static void test_keys(void **state)
     do_config(p);
     do_workers(p);
     do_documents(p);
+    do_deliveries(p);
     do_waiting(p);
     do_running(p);
     do_parked(p);
