@@ -54,10 +54,10 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 PROGRAMS := berth run-job checkout cache gateway launch log-store \
             docker-client image-fetch
 MAIN_berth := cli
-ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
-               worker/artifacts worker/logs worker/gateway scheduler/queue \
-               pipelines base
-PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
+ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
+               worker/supervisor worker/artifacts worker/logs worker/gateway \
+               scheduler/queue pipelines base
+PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohttpd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
                  worker/gateway worker/sandbox pipelines base
@@ -84,7 +84,7 @@ MAIN_image-fetch := worker/sandbox/fetch
 ROOMS_image-fetch := worker/sandbox/fetch worker/sandbox base
 PKGS_image-fetch :=
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
-            libcurl openssl
+            libcurl openssl libmicrohttpd
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/mirror_uid.h"
 #include "cli/pool_at.h"
+#include "cli/webhooks.h"
 #include "scheduler/queue/submit.h"
 
 #include <signal.h>
@@ -58,7 +59,8 @@ struct daemon {
     struct notify *notify;
     struct queue *queue;
     struct scheduler *scheduler;
-    char *name; /* owned */
+    struct webhooks *webhooks; /* owned */
+    char *name;                /* owned */
     bool stopping;
 };
 
@@ -193,7 +195,8 @@ static int open_all(struct daemon *d, struct err *err)
     if (settings_make_state_dir(d->at.settings, err) < 0 ||
         loop_new(&d->loop, err) < 0 ||
         notify_new(d->loop, &d->notify, err) < 0 ||
-        queue_open(d->loop, &queue, &d->queue, err) < 0)
+        queue_open(d->loop, &queue, &d->queue, err) < 0 ||
+        webhooks_open(d->at.settings, d->loop, d->queue, &d->webhooks, err) < 0)
         return -1;
     if (loop_add_signal(d->loop, SIGTERM, on_end, d, err) < 0 ||
         loop_add_signal(d->loop, SIGINT, on_end, d, err) < 0)
@@ -234,6 +237,7 @@ static void close_all(struct daemon *d)
 {
     queue_free(d->queue);
     scheduler_free(d->scheduler);
+    webhooks_free(d->webhooks);
     notify_free(d->notify);
     loop_free(d->loop);
     clear_numbers(d);

@@ -58,6 +58,12 @@ struct settings {
     struct {
         int64_t max_bytes;
     } inbox;
+    struct {
+        char *listen; /* "": no webhooks are taken */
+        char *github_url, *gitlab_url, *gitea_url;
+        struct strv github_secrets, gitlab_secrets, gitea_secrets;
+        int64_t max_rate, keep_ms, budget_bytes;
+    } webhooks;
     char *state_dir; /* "": there is none to be had; it need not exist */
     const struct yaml_node *schedules_node; /* as written; or NULL */
 

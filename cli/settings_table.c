@@ -6,7 +6,9 @@
 #include "base/redis_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
+#include "cli/webhooks.h"
 #include "pipelines/load.h"
+#include "scheduler/forge/url.h"
 #include "worker/gateway/address.h"
 #include "worker/supervisor/warm_pool.h"
 
@@ -138,11 +140,43 @@ static char *default_cache(const void *values)
                                 : xstrdup("");
 }
 
+static int check_listen(const char *text, struct err *err)
+{
+    struct sockaddr_storage address;
+
+    return *text ? webhook_address(text, &address, err) : 0;
+}
+
+static int check_base_url(const char *text, struct err *err)
+{
+    if (*text && (!url_origin_len(text) || strpbrk(text, "?#@ ")))
+        return err_set(err, ERR_USER, "this is no address like https://HOST");
+    return 0;
+}
+
 /* ---- the table ---------------------------------------------------------- */
 
 #define AT(member)    .offset = offsetof(struct settings, member)
 #define LIVE          .flags = CONFIG_RELOADS
 #define RANGE(lo, hi) .min = (lo), .max = (hi)
+
+#define WEBHOOK_HOST(host, title, url)                                         \
+    {.name = "webhooks." #host "_url",                                         \
+     .parts = SETTINGS_SCHEDULER,                                              \
+     .type = CONFIG_STRING,                                                    \
+     AT(webhooks.host##_url),                                                  \
+     .initial = url,                                                           \
+     .check = check_base_url,                                                  \
+     .help = "Where " title " is: its repositories' addresses begin so."},     \
+    {                                                                          \
+        .name = "webhooks." #host "_secrets", .parts = SETTINGS_SCHEDULER,     \
+        .type = CONFIG_LIST, AT(webhooks.host##_secrets), .initial = "",       \
+        .check = webhook_secret_item_check,                                    \
+        .help = "Who signs its webhooks: `file:/PATH` or `env:NAME`, each "    \
+                "with one secret, with `OWNER=` or `OWNER/NAME=` in front "    \
+                "for one that speaks for these repositories only. None: its "  \
+                "webhooks are not taken."                                      \
+    }
 
 /* state_dir stands before what is made of it. */
 static const struct config_key keys[] = {
@@ -508,6 +542,40 @@ static const struct config_key keys[] = {
      .initial = "1MiB",
      RANGE(1024, MIB),
      .help = "The largest document that is taken from the inbox."},
+    {.name = "webhooks.listen",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_STRING,
+     AT(webhooks.listen),
+     .initial = "",
+     .check = check_listen,
+     .help = "Where webhooks are taken, as `127.0.0.1:8480` or `[::]:8480`, "
+             "without TLS; nowhere, if this is empty."},
+    WEBHOOK_HOST(github, "GitHub", "https://github.com"),
+    WEBHOOK_HOST(gitlab, "GitLab", "https://gitlab.com"),
+    WEBHOOK_HOST(gitea, "Gitea or Forgejo", ""),
+    {.name = "webhooks.max_rate",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_INTEGER,
+     AT(webhooks.max_rate),
+     .initial = "600",
+     RANGE(0, 1000000),
+     .help = "Requests a minute that an address may send; `0` for any number, "
+             "as behind a proxy, which is the address of all."},
+    {.name = "webhooks.keep",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_DURATION,
+     AT(webhooks.keep_ms),
+     .initial = "3d",
+     RANGE(MINUTE, 365 * DAY),
+     .help = "How long a delivery is kept once it was dealt with."},
+    {.name = "webhooks.budget",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_SIZE,
+     AT(webhooks.budget_bytes),
+     .initial = "64MiB",
+     RANGE(MIB, TIB),
+     .help = "How much memory deliveries may take in Redis; what was dealt "
+             "with gives way, what waits does not, and new ones get 503."},
     {.name = "schedules",
      .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_TREE,

@@ -19,7 +19,8 @@ build|make|builds berth|command make
 build|libc6-dev|the C library's headers|header stdio.h
 build|pkg-config|finds the libraries|command pkg-config
 build|libhiredis-dev|talks to Redis|library hiredis
-build|libssl-dev|TLS to Redis and out of the gateway|library openssl
+build|libssl-dev|TLS, and signatures of webhooks|library openssl
+build|libmicrohttpd-dev|listens for webhooks|library libmicrohttpd
 build|libc-ares-dev|looks hosts up for sandboxes|library libcares
 build|libgit2-dev|checks repositories out|library libgit2
 build|libyaml-dev|reads pipelines|library yaml-0.1
