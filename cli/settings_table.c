@@ -173,7 +173,7 @@ static int check_base_url(const char *text, struct err *err)
         .type = CONFIG_LIST, AT(webhooks.host##_secrets), .initial = "",       \
         .check = webhook_secret_item_check,                                    \
         .help = "Who signs its webhooks: `file:/PATH` or `env:NAME`, each "    \
-                "with one secret, with `OWNER=` or `OWNER/NAME=` in front "    \
+                "with one secret, with `OWNER@` or `OWNER/NAME@` in front "    \
                 "for one that speaks for these repositories only. None: its "  \
                 "webhooks are not taken."                                      \
     }

@@ -28,8 +28,8 @@ struct webhooks {
 /* Where the item without its scope begins; NULL: it is none. */
 static const char *source_of(const char *item)
 {
-    size_t scope = strcspn(item, "=:");
-    const char *source = item[scope] == '=' ? item + scope + 1 : item;
+    size_t scope = strcspn(item, "@:");
+    const char *source = item[scope] == '@' ? item + scope + 1 : item;
 
     if (source == item + 1)
         return NULL;
@@ -43,8 +43,8 @@ int webhook_secret_item_check(const char *item, struct err *err)
 {
     if (!source_of(item))
         return err_set(err, ERR_USER,
-                       "a secret is file:/PATH or env:NAME, with OWNER= or "
-                       "OWNER/NAME= in front or not");
+                       "a secret is file:/PATH or env:NAME, with OWNER@ or "
+                       "OWNER/NAME@ in front or not");
     return 0;
 }
 

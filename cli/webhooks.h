@@ -11,7 +11,7 @@ struct settings;
 struct webhooks;
 
 /**
- * Check `[SCOPE=]file:/PATH` or `[SCOPE=]env:NAME`; what is there is not
+ * Check `[SCOPE@]file:/PATH` or `[SCOPE@]env:NAME`; what is there is not
  * looked at. ERR_USER.
  */
 MUST_USE int webhook_secret_item_check(const char *item, struct err *err);

@@ -100,8 +100,7 @@ static struct MHD_Daemon *start(struct webhook *w,
         (unsigned)WEBHOOK_MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)WEBHOOK_MAX_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
         IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
-        webhook_on_connection, w, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, webhook_on_connection, w, MHD_OPTION_END);
 }
 
 static int watch(struct webhook *w, struct err *err)

@@ -225,11 +225,15 @@ async function many(s) {
   await Promise.all(Array.from({ length: 30 }, next));
   ok(results.length === 150 && results.every((r) => r.result === 'stored'),
     '150 by thirty at a time', results.find((r) => r.result !== 'stored'));
+}
+
+// More than an address may have; those that are left end by themselves.
+async function crowd(s) {
   const held = Array.from({ length: 90 }, () => slow(s, 'POST '));
   const gone = await Promise.race([Promise.any(held), pause(9000)]);
   ok(gone && gone.ms < 8000, 'an address has so many connections', gone);
   await Promise.all(held);
-  ok((await send(s, push())).status === 202, 'and others when they are over');
+  ok((await send(s, '{}')).status === 200, 'and others when they are over');
 }
 
 async function full() {
@@ -305,7 +309,9 @@ async function main() {
   await refusals(s);
   await large(s);
   const others = [await full(), await often()];
+  const crowded = crowd(others[0]);
   await settings();
+  await crowded;
   const [mute, heads, bodies] = await waits;
   ok(mute.ms > 5000 && mute.ms < 25000, 'a mute client is cut off', mute);
   ok(heads.ms > 10000 && heads.ms < 35000, 'so is a slow head', heads);
