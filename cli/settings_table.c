@@ -165,7 +165,7 @@ static int check_base_url(const char *text, struct err *err)
      .parts = SETTINGS_SCHEDULER,                                              \
      .type = CONFIG_STRING,                                                    \
      AT(webhooks.host##_url),                                                  \
-     .initial = url,                                                           \
+     .initial = (url),                                                         \
      .check = check_base_url,                                                  \
      .help = "Where " title " is: its repositories' addresses begin so."},     \
     {                                                                          \

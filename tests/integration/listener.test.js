@@ -268,6 +268,11 @@ async function away(s, server) {
   const body = push();
   server.kill('SIGSTOP');
   const started = Date.now();
+  // Somebody who does not wait for the answer.
+  const gone = http.request({ port: s.port, host: '127.0.0.1', method: 'POST',
+    path: '/webhooks/github', headers: headersOf(body), agent: false });
+  gone.on('error', () => {});
+  gone.end(body, () => setTimeout(() => gone.destroy(), 200));
   const r = await send(s, body);
   ok(r.status === 503 && r.result === 'unavailable' &&
     Number(r.headers['retry-after']) > 0 && Date.now() - started < 10000,
@@ -318,6 +323,10 @@ async function main() {
   ok(bodies.ms > 10000 && bodies.ms < 35000, 'so is a slow body', bodies);
   await many(s);
   await away(s, server);
+  // Its end comes while something waits for Redis.
+  server.kill('SIGSTOP');
+  send(s, push()).catch(() => {});
+  await pause(300);
   for (const child of [s, ...others]) {
     child.kill('SIGTERM');
     const end = await child.over;
