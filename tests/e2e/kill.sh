@@ -2,6 +2,7 @@
 # tests/e2e/kill.sh - a short form of `make kill-sandboxes` against this build.
 # SPDX-License-Identifier: Apache-2.0
 # timeout 280
+# long 15
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
