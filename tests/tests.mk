@@ -87,7 +87,7 @@ $(BUILD)/tests/torture/fail.so: tests/torture/fail.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CPPFLAGS) $(BASE_CFLAGS) -O1 -g -shared -fPIC -o $@ $< -ldl
 
-.PHONY: chaos failover torture tools
+.PHONY: chaos kill-sandboxes failover torture tools
 tools: programs $(TOOLS) $(BUILD)/tests/torture/fail.so
 
 # With release programs: sanitizers and a faked clock do not go together.
@@ -97,6 +97,13 @@ chaos: ## kill and cut off everything; CHAOS_JOBS= CHAOS_SECONDS= CHAOS_SEED=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    node tests/chaos/chaos.js
+
+kill-sandboxes: ## kill -9 of all that runs jobs; KILL_JOBS= KILL_SEED=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    node tests/chaos/kill.js
 
 failover: ## Sentinel and Cluster fail over under load; FAILOVER_JOBS=
 	@deploy/deps.sh build run test

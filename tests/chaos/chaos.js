@@ -11,7 +11,9 @@ const path = require('path');
 const { setTimeout: sleep } = require('timers/promises');
 const { Redis } = require('../lib/redis.js');
 const { Service, Proxy } = require('./cluster.js');
-const { Ledger, traces } = require('./ledger.js');
+const { dice } = require('./dice.js');
+const { Ledger } = require('./ledger.js');
+const { traces } = require('./remains.js');
 
 const JOBS = Number(process.env.CHAOS_JOBS || 200);
 const SECONDS = Number(process.env.CHAOS_SECONDS || 90);
@@ -23,22 +25,14 @@ const LEASE_MS = 6000;
 const POOL = 'chaos';
 const berth = process.env.BERTH_BIN;
 
+delete process.env.BERTH_STATE_DIR; // it would win over state_dir
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-chaos-'));
 fs.chmodSync(dir, 0o711); // sandboxes are entered by another user
 const socket = path.join(dir, 'redis.sock');
 const counts = {};
 const count = (what) => { counts[what] = (counts[what] || 0) + 1; };
 
-// mulberry32: the same seed, the same chaos.
-let state = SEED;
-function random() {
-    state = (state + 0x6D2B79F5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
-const between = (low, high) => low + random() * (high - low);
-const pick = (list) => list[Math.floor(random() * list.length)];
+const { random, between, pick } = dice(SEED);
 
 /* ---- the processes -------------------------------------------------------- */
 
@@ -256,7 +250,8 @@ async function main() {
     for (const one of all)
         if (!await one.ended(20000))
             wrong.push(`${one.name} did not end within 20 s of SIGTERM`);
-    wrong.push(...traces(dir, [...ledger.expected.keys()])
+    wrong.push(...traces(dir, [...ledger.expected.keys()],
+        new Set([redisServer.child.pid]))
         .map((what) => `left behind: ${what}`));
     if (ledger.peak.slots > LIMIT)
         wrong.push(`${ledger.peak.slots} slots at once, over ${LIMIT}`);

@@ -53,6 +53,14 @@ async function answers(port, limitMs) {
     }
 }
 
+async function until(is, limitMs, what) {
+    const end = Date.now() + limitMs;
+    while (!await is()) {
+        assert(Date.now() < end, `in vain: ${what}`);
+        await sleep(50);
+    }
+}
+
 async function server(name, ...options) {
     const port = await freePort();
     const home = path.join(dir, name);
@@ -149,6 +157,13 @@ async function replicas(port) {
     redis.close();
 }
 
+// Whether a sentinel knows both others and both replicas of the master.
+function knows(port) {
+    const said = cli(port, 'SENTINEL', 'MASTER', 'berth').split('\n');
+    const value = (key) => said[said.indexOf(key) + 1];
+    return value('num-other-sentinels') === '2' && value('num-slaves') === '2';
+}
+
 // Whom the sentinels agreed on, once it answers.
 async function newMaster(sentinelPort, oldPort) {
     const redis = new Redis({ host, port: sentinelPort });
@@ -176,7 +191,8 @@ async function failover(wait) {
     for (const n of [1, 2, 3])
         sentinels.push(await sentinel(`${pool}-s${n}`, master.port));
     await replicas(master.port);
-    await sleep(3000); // the sentinels have to find each other
+    for (const { port } of sentinels)
+        await until(() => knows(port), 30000, 'sentinels find each other');
     const seeds = sentinels.map((s) => `${host}:${s.port}`).join(',');
     const work = begin(`redis+sentinel://${seeds}/berth`, pool, wait, 90);
     await work.underWay(0.1);
@@ -243,7 +259,9 @@ async function cluster() {
     execFileSync('redis-cli', ['--cluster', 'create',
         ...masters.map((m) => `${host}:${m.port}`), '--cluster-yes'],
     { stdio: 'ignore' });
-    await sleep(2000);
+    for (const { port } of masters)
+        await until(() => cli(port, 'CLUSTER', 'INFO')
+            .includes('cluster_state:ok'), 30000, 'the cluster is up');
     const seeds = masters.map((m) => `${host}:${m.port}`).join(',');
     const work = begin(`redis+cluster://${seeds}`, pool, 0, 90);
     await work.underWay(0.1);

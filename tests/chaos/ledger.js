@@ -3,7 +3,7 @@
 'use strict';
 const fs = require('fs');
 const path = require('path');
-const { execFileSync } = require('child_process');
+const { innerPid, process_ } = require('./remains.js');
 
 const lua = path.join(__dirname, '../../scheduler/queue/lua');
 
@@ -14,17 +14,15 @@ function script(name, ...pieces) {
 }
 const AUDIT = script('audit', 'pool', 'lanes', 'slots');
 
-// Sandboxes that live on this host: the pids 1 of berth's below `dir`, by the
-// runtime's name of their cgroup or the agent's program.
+// Sandboxes that live on this host: the pids 1 of berth's below `dir`.
 function liveSandboxes(dir) {
     let count = 0;
     for (const pid of fs.readdirSync('/proc')) {
         if (!/^\d+$/.test(pid))
             continue;
         try {
-            const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-            const inner = /^NSpid:\t\d+\t(\d+)$/m.exec(status);
-            if (!inner || inner[1] !== '1' || /^State:\s+Z/m.test(status))
+            const inner = innerPid(pid);
+            if (inner.length !== 2 || inner[1] !== '1' || process_(pid)?.zombie)
                 continue;
             if (fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(dir))
                 count++;
@@ -35,45 +33,16 @@ function liveSandboxes(dir) {
     return count;
 }
 
-function lines(command, ...args) {
-    try {
-        return execFileSync(command, args, { encoding: 'utf8' })
-            .split('\n').filter(Boolean);
-    } catch (error) {
-        return String(error.stdout || '').split('\n').filter(Boolean);
-    }
-}
-
-// Processes, mounts, loop devices, cgroups and directories of sandboxes.
-function traces(dir, ids) {
-    const found = [];
-    found.push(...lines('pgrep', '-af', `${dir}/`)
-        .filter((line) => !/chaos\.js|pgrep|redis-server/.test(line)));
-    found.push(...fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
-        .filter((line) => line.includes(`${dir}/`)));
-    found.push(...lines('losetup', '-a').filter((line) => line.includes(dir)));
-    found.push(...lines('find', '/sys/fs/cgroup', '-type', 'd')
-        .filter((line) => ids.some((id) => line.includes(id))));
-    for (const state of fs.readdirSync(dir)) {
-        for (const sub of ['sandboxes', 'leases', 'spool']) {
-            const folder = path.join(dir, state, sub);
-            if (fs.existsSync(folder))
-                found.push(...fs.readdirSync(folder)
-                    .map((name) => path.join(folder, name)));
-        }
-    }
-    return found;
-}
-
 class Ledger {
     constructor(pool) {
         this.prefix = `berth:{${pool}}:`;
-        this.expected = new Map(); // id → the state it must end in
+        this.expected = new Map(); // id → the state it must end in, and why
         this.peak = { slots: 0, sandboxes: 0 };
     }
 
-    expect(id, state) {
-        this.expected.set(id, state);
+    // `reason`: '' for any.
+    expect(id, state, reason = '') {
+        this.expected.set(id, { state, reason });
     }
 
     async left(redis) {
@@ -104,9 +73,10 @@ class Ledger {
         for (const [id, wanted] of this.expected) {
             const [state, reason, epoch] = await redis.call('HMGET',
                 `${this.prefix}job:${id}`, 'state', 'reason', 'epoch');
-            if (state !== wanted)
+            if (state !== wanted.state ||
+                (wanted.reason && reason !== wanted.reason))
                 wrong.push(`job ${id} (epoch ${epoch}) is ${state} ` +
-                    `(${reason}), not ${wanted}`);
+                    `(${reason}), not ${wanted.state} (${wanted.reason})`);
             if (ends.get(id) !== 1)
                 wrong.push(`job ${id} ended ${ends.get(id) || 0} times`);
         }
@@ -118,4 +88,4 @@ class Ledger {
     }
 }
 
-module.exports = { Ledger, traces };
+module.exports = { Ledger };

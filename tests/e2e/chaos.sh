@@ -1,8 +1,8 @@
 #!/bin/bash
 # tests/e2e/chaos.sh - a short rage of tests/chaos against this build.
 # SPDX-License-Identifier: Apache-2.0
-# serial
 # timeout 280
+# long 30
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

@@ -2,8 +2,7 @@
 # tests/e2e/endings.sh - endings that once were judged wrongly: a sandbox that
 # dies at the wrong moment, signals at the wrong moment, odd steps.
 # SPDX-License-Identifier: Apache-2.0
-# serial
-# timeout 200
+# timeout 300
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/job.sh

@@ -1,7 +1,6 @@
 #!/bin/bash
 # tests/e2e/network.sh - `network: [hosts]`, in real sandboxes.
 # SPDX-License-Identifier: Apache-2.0
-# serial
 # timeout 400
 #
 # What the gateway lets through is tests/integration/gateway.test.js' matter.

@@ -2,8 +2,8 @@
 # tests/e2e/operations.sh - steps on files and ports, artifacts, and steps in
 # the background: what they do, how they end, what hostile files make of them.
 # SPDX-License-Identifier: Apache-2.0
-# serial
 # timeout 400
+# long 40
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/job.sh
@@ -158,8 +158,8 @@ like "$(result .message)" 'within 1s nothing listened on port 9' "background, ne
 case_of 'background, dies early' <<'Y'
 sandbox: { instance_type: standard-2 }
 steps:
-  - { name: server, background: true, run: "sleep 0.5; echo dying; exit 3" }
-  - { name: work, run: sleep 1.5 }
+  - { name: server, background: true, run: "sleep 0.5; touch dying; echo dying; exit 3" }
+  - { name: work, run: "until [ -e dying ]; do sleep 0.1; done; sleep 1" }
   - run: echo never
   - { name: cleanup, run: echo cleanup, if: always() }
 Y

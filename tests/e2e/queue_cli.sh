@@ -2,6 +2,7 @@
 # tests/e2e/queue_cli.sh - the commands that look into a queue and steer it.
 # SPDX-License-Identifier: Apache-2.0
 # timeout 300
+# long 20
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

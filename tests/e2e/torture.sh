@@ -1,8 +1,8 @@
 #!/bin/bash
 # tests/e2e/torture.sh - some of what tests/torture does with each call.
 # SPDX-License-Identifier: Apache-2.0
-# serial
-# timeout 300
+# timeout 600
+# long 70
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

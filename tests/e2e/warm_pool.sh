@@ -1,7 +1,8 @@
 #!/bin/bash
 # tests/e2e/warm_pool.sh - sandboxes that wait for jobs, with real ones.
 # SPDX-License-Identifier: Apache-2.0
-# timeout 240
+# timeout 300
+# long 60
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

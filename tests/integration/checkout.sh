@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/integration/checkout.sh - checkouts from real repositories and servers.
 # SPDX-License-Identifier: Apache-2.0
+# long 35
 #
 # The driver is the client of run-job (tests/unit/worker/checkout/client_test.c
 # with the argument "drive"); the program is the real one, unless a test says

@@ -2,6 +2,7 @@
 # tests/integration/names.sh - Redis by a name, and a name server that is mute.
 # SPDX-License-Identifier: Apache-2.0
 # timeout 120
+# long 20
 #
 # In a mount namespace with an /etc/hosts, resolv.conf and nsswitch.conf of its
 # own, and a name server on loopback that never answers.

@@ -1,8 +1,8 @@
 #!/bin/bash
 # tests/integration/sandbox_conformance.sh - one suite over every driver.
 # SPDX-License-Identifier: Apache-2.0
-# serial
 # timeout 900
+# long 80
 #
 # The tests of sandboxes (tests/unit/worker/sandbox/oci*_test.c) run by
 # themselves with crun, or what is found. Here they run with runc, and with a

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/integration/scheduler.sh - berth scheduler and berth submit, for real.
 # timeout 300
+# long 50
 # SPDX-License-Identifier: Apache-2.0
 set -u
 # shellcheck source=../lib/tap.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/integration/snapshots.sh - checkouts from trees that are kept.
 # timeout 600
+# long 45
 # SPDX-License-Identifier: Apache-2.0
 #
 # SNAPSHOT_COMMITS= and SNAPSHOT_SEED= choose the random commits.

@@ -7,18 +7,30 @@ set -u
 # shellcheck source=../lib/fake_job.sh
 . "$(dirname "$0")/../lib/fake_job.sh"
 
+behaviours="pass fail die exit3 garbage other_job flood"
+# All at once: each is a berth run, and a private Redis of its own.
+for behaviour in $behaviours; do
+    (
+        export BERTH_STATE_DIR=$TEST_TMP/$behaviour.state
+        status=0
+        fake_run "$behaviour" --json >"$TEST_TMP/$behaviour.json" \
+            2>"$TEST_TMP/$behaviour.err" || status=$?
+        echo "$status" >"$TEST_TMP/$behaviour.status"
+    ) &
+done
+wait
+
 # outcome BEHAVIOUR: "exit state reason", the result checked by its schema
 outcome() {
-    local status=0
-    fake_run "$1" --json >"$TEST_TMP/result.json" 2>"$TEST_TMP/err" ||
-        status=$?
+    local status
+    status=$(cat "$TEST_TMP/$1.status")
     node "$tap_root/tests/schema/validate.js" \
-        "$tap_root/schemas/result.schema.json" "$TEST_TMP/result.json" \
+        "$tap_root/schemas/result.schema.json" "$TEST_TMP/$1.json" \
         >"$TEST_TMP/validated" 2>&1 || status="$status invalid"
     node -e '
         const r = JSON.parse(require("fs").readFileSync(process.argv[2]));
         console.log(process.argv[1], r.state, String(r.reason));
-    ' "$status" "$TEST_TMP/result.json"
+    ' "$status" "$TEST_TMP/$1.json"
 }
 
 is "$(outcome pass)" "0 passed null" "one that passes"

@@ -2,6 +2,7 @@
 # tests/integration/worker.sh - `berth worker`: signals, configuration, Redis.
 # SPDX-License-Identifier: Apache-2.0
 # timeout 240
+# long 40
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

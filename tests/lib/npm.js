@@ -6,20 +6,26 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 
-// Install what the package-lock.json in `from` pins into `tmp`, once; returns
-// a require() for it.
+// Install what the package-lock.json in `from` pins into the directory that all
+// tests of a run share, or `tmp`, once; returns a require() for it.
 function install(from, tmp) {
-  const dir = path.join(tmp, path.basename(from));
-  if (!fs.existsSync(path.join(dir, 'installed'))) {
-    fs.mkdirSync(dir, { recursive: true });
+  const dir = path.join(process.env.TEST_SHARED || tmp, path.basename(from));
+  if (!fs.existsSync(dir)) {
+    const stage = fs.mkdtempSync(`${dir}-`);
     for (const file of ['package.json', 'package-lock.json'])
-      fs.copyFileSync(path.join(from, file), path.join(dir, file));
+      fs.copyFileSync(path.join(from, file), path.join(stage, file));
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
     execFileSync('npm', ['ci', ...flags], {
-      cwd: dir,
+      cwd: stage,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    fs.writeFileSync(path.join(dir, 'installed'), '');
+    try {
+      fs.renameSync(stage, dir);
+    } catch (error) {
+      // Another one came first.
+      if (!fs.existsSync(dir)) throw error;
+      fs.rmSync(stage, { recursive: true, force: true });
+    }
   }
   return (name) => require(require.resolve(name, { paths: [dir] }));
 }

@@ -4,7 +4,8 @@
 
 const npm = require('../lib/npm');
 
-// Install what package-lock.json pins into `tmp`, once; returns what to call.
+// Install what package-lock.json pins into the directory that all tests of a
+// run share, or `tmp`, once; returns what to call.
 function load(tmp) {
   const from = npm.install(__dirname, tmp);
   return { Ajv: from('ajv/dist/2020').default, YAML: from('yaml') };

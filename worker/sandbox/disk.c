@@ -117,10 +117,12 @@ static bool copy_template(const char *template, int to, uint64_t bytes)
            (uint64_t)st.st_size == bytes && copy_data(from, to);
 }
 
-/* Whole on the disk or not there, even after a power cut. */
-static void keep_template(const char *template, int from, uint64_t bytes)
+/* Whole on the disk or not there, even after a power cut. It is made where
+ * nothing stays of who is killed. */
+static void keep_template(const char *template, const char *image, int from,
+                          uint64_t bytes)
 {
-    CLEANUP(mem) char *tmp = xasprintf("%s.%d", template, (int)getpid());
+    CLEANUP(mem) char *tmp = xasprintf("%s.template", image);
     CLEANUP(fd) int to = create_image(tmp, bytes);
 
     if (to < 0)
@@ -143,7 +145,7 @@ static int make_image(const char *path, const char *template, uint64_t bytes,
     if (disk_make_file(path, bytes, err) < 0)
         return -1;
     if (template)
-        keep_template(template, fd, bytes);
+        keep_template(template, path, fd, bytes);
     return 0;
 }
 

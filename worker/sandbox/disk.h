@@ -17,7 +17,8 @@ enum disk_kind {
 struct disk_spec {
     const char *target;    /* where it is mounted */
     const char *image_dir; /* where the image of a loop device is made */
-    const char *templates; /* a directory of ours alone that is there; NULL */
+    /* A directory of ours alone, on the file system of image_dir; or NULL. */
+    const char *templates;
     uint64_t bytes;
     bool rootless;
 };

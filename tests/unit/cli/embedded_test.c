@@ -1,5 +1,6 @@
 /* tests/unit/cli/embedded_test.c - the private redis-server and its users. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* long 25 */
 #include "cli/embedded.h"
 
 #include "cli/socket_path.h"

@@ -1,5 +1,6 @@
 /* tests/unit/worker/sandbox/oci_limits_test.c - limits, signals, floods. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* long 25 */
 #include "box.h"
 
 #include <dirent.h>

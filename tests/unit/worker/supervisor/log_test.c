@@ -1,5 +1,6 @@
 /* tests/unit/worker/supervisor/log_test.c - where output goes. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* long 25 */
 #include "tests/unit/worker/supervisor/rig.h"
 
 #include "worker/logs/store.h"

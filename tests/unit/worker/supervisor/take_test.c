@@ -1,5 +1,6 @@
 /* tests/unit/worker/supervisor/take_test.c - when jobs are asked for. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* long 25 */
 #include "tests/unit/worker/supervisor/rig.h"
 
 /* ---- an executor that does nothing --------------------------------------- */

@@ -1,5 +1,6 @@
 /* tests/unit/worker/supervisor/warm_test.c - run-jobs that wait for jobs. */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* long 25 */
 #include "tests/unit/worker/supervisor/rig.h"
 
 #include "base/fd.h"
