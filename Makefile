@@ -84,7 +84,7 @@ MAIN_image-fetch := worker/sandbox/fetch
 ROOMS_image-fetch := worker/sandbox/fetch worker/sandbox base
 PKGS_image-fetch :=
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
-            libcurl openssl
+            libcurl openssl expat
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))
