@@ -38,7 +38,8 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
+ROOMS := base pipelines pipelines/diff pipelines/findings \
+         scheduler/queue scheduler/intake scheduler/daemon \
          worker/logs worker/artifacts worker/supervisor worker/job \
          worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
