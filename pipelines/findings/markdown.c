@@ -249,15 +249,24 @@ static void add_ascii(struct prose *p)
     p->at++;
 }
 
+/* What is left out at the begin of a line must not hide that it is one. */
 static void add_other(struct prose *p, size_t len)
 {
     uint32_t c = 0;
     size_t n = utf8_decode(p->at, len, &c);
+    bool at_begin = p->at == p->line;
 
-    if (!n)
-        strbuf_adds(p->out, REPLACEMENT);
-    else if (!utf8_is_invisible(c) && !utf8_is_control(c))
+    if (n && (utf8_is_invisible(c) || utf8_is_control(c))) {
+        p->at += n;
+        while (at_begin && (*p->at == ' ' || *p->at == '\t'))
+            p->at++;
+        p->line = at_begin ? p->at : p->line;
+        return;
+    }
+    if (n)
         strbuf_add(p->out, p->at, n);
+    else
+        strbuf_adds(p->out, REPLACEMENT);
     p->at += n ? n : 1;
 }
 

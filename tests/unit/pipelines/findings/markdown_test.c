@@ -64,6 +64,7 @@ static void test_unseen(void **state)
           "b\x07\xef\xbb\xbf\xff",
           0, "ab\xef\xbf\xbd");
     prose("caf\xc3\xa9 \xf0\x9f\x98\x80", 0, "caf\xc3\xa9 \xf0\x9f\x98\x80");
+    prose("x\n\xef\xbb\xbf /close\n\x07    - y", 0, "x\\\n\\/close\\\n\\- y");
     prose("", 0, "");
     prose("\n \n", 0, "");
 }
