@@ -38,7 +38,8 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
+ROOMS := base pipelines pipelines/diff pipelines/findings \
+         scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
          worker/logs worker/artifacts worker/supervisor worker/job \
          worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
@@ -84,7 +85,7 @@ MAIN_image-fetch := worker/sandbox/fetch
 ROOMS_image-fetch := worker/sandbox/fetch worker/sandbox base
 PKGS_image-fetch :=
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
-            libcurl openssl libmicrohttpd
+            libcurl openssl libmicrohttpd expat
 
 BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))

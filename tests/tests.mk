@@ -45,7 +45,8 @@ test: ## run every test; TESTS=pattern for some
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory $(JOBS) test-run
 
-TEST_ENV = BERTH_BIN='$(abspath $(BUILD))/bin/berth' \
+TEST_ENV = BERTH_TOOLS='$(abspath $(BUILD))/tests/tools' \
+           BERTH_BIN='$(abspath $(BUILD))/bin/berth' \
            BERTH_LIBEXEC='$(abspath $(BUILD))/libexec/berth' \
            BERTH_FUZZERS='$(abspath $(FUZZ_DIR))' TESTS='$(TESTS)'
 .PHONY: test-programs
@@ -78,7 +79,8 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (60)
 
 # ---- breaking it ------------------------------------------------------------
 # Programs of a test that are linked with all rooms.
-TOOLS := $(BUILD)/tests/chaos/load $(BUILD)/tests/lib/webhook_read
+TOOLS := $(BUILD)/tests/chaos/load $(BUILD)/tests/tools/findings \
+         $(BUILD)/tests/tools/webhook_read
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LINK  $@")
@@ -122,7 +124,7 @@ torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
            worker/sandbox/agent/*.[ch] tests/unit/*/*.[ch] \
            tests/unit/*/*/*.[ch] tests/fuzz/*.[ch] tests/fakes/*.[ch] \
-           tests/lib/*.[ch] tests/bench/*.[ch] \
+           tests/lib/*.[ch] tests/bench/*.[ch] tests/tools/*.[ch] \
            tests/chaos/*.[ch] tests/torture/*.[ch]))
 CHECKS := check-format check-scripts check-text layers check-clang \
           check-release tidy coverage

@@ -16,6 +16,8 @@ const { load } = require('../schema/ajv.js');
 const top = path.resolve(__dirname, '../..');
 const berth =
   process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
+const tools =
+  process.env.BERTH_TOOLS || path.join(top, 'build/debug/tests/tools');
 const tmp =
   process.env.TEST_TMP || fs.mkdtempSync(path.join(os.tmpdir(), 'schema-'));
 
@@ -262,6 +264,57 @@ function testKind(kind, YAML, check) {
   testInvalid(kind, tools, invalid);
 }
 
+// What a report of tests/corpus/findings is read as: {status, text}.
+function readReport(format, input) {
+  const child = spawnSync(path.join(tools, 'findings'), ['read', format],
+                          { input, encoding: 'utf8' });
+  if (child.error) throw child.error;
+  return { status: child.status, text: child.stdout || child.stderr };
+}
+
+// Each takes a rule of the schema away from findings that are valid.
+const spoilers = {
+  'an unknown key': (finding) => { finding.extra = 1; },
+  'no message': (finding) => { delete finding.message; },
+  'an absolute path': (finding) => { finding.path = '/etc/passwd'; },
+  'a path that leads out': (finding) => { finding.path = 'a/../../b'; },
+  'an unknown severity': (finding) => { finding.severity = 'fatal'; },
+  'a line without a path': (finding) => { finding.line = 1; delete finding.path; },
+  'line 0': (finding) => { finding.line = 0; },
+  'another address': (finding) => { finding.url = 'javascript:alert(1)'; },
+  'too much confidence': (finding) => { finding.confidence = 1.1; },
+  'half of a fingerprint': (finding) => { finding.fingerprint = 'abc'; },
+};
+
+// All that is written as findings is valid, and comes back as it was.
+function testFindings(check) {
+  const corpus = path.join(top, 'tests/corpus/findings');
+  const files = fs.readdirSync(corpus).sort();
+  const formats = new Set();
+  for (const name of files) {
+    const format = path.extname(name).slice(1);
+    const got = readReport(format, fs.readFileSync(path.join(corpus, name)));
+    const value = got.status === 0 ? JSON.parse(got.text) : {};
+    const again = readReport('findings', got.text);
+    formats.add(format);
+    ok(got.status === 0 && value.findings.length > 0 && check(value),
+       `findings: ${name} becomes what the schema says`, got.text,
+       JSON.stringify(check.errors));
+    delete value.note;
+    ok(again.status === 0 &&
+         JSON.stringify(JSON.parse(again.text)) === JSON.stringify(value),
+       `findings: ${name} comes back as it was`, got.text, again.text);
+  }
+  ok(formats.size === 9, 'findings: there is a report of each format',
+     [...formats].join());
+  const own = fs.readFileSync(path.join(corpus, 'own.findings'), 'utf8');
+  for (const [name, spoil] of Object.entries(spoilers)) {
+    const value = JSON.parse(readReport('findings', own).text);
+    spoil(value.findings[0]);
+    ok(!check(value), `findings: the schema refuses ${name}`);
+  }
+}
+
 function main() {
   const { Ajv, YAML } = load(tmp);
   const ajv = new Ajv({ strict: true, allowUnionTypes: true,
@@ -279,6 +332,8 @@ function main() {
   testCommand();
   for (const kind of kinds)
     testKind(kind, YAML, ajv.getSchema(schemas[kind.schema].$id));
+  const findings = path.join(top, 'schemas/findings.schema.json');
+  testFindings(ajv.compile(JSON.parse(fs.readFileSync(findings, 'utf8'))));
   done();
 }
 

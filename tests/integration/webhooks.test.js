@@ -4,7 +4,7 @@
 // timeout 120
 //
 // All payloads of @octokit/webhooks-examples, deliveries of a real Gitea and
-// GitLab's documented samples, signed, through tests/lib/webhook_read. What
+// GitLab's documented samples, signed, through tests/tools/webhook_read. What
 // becomes of each of GitHub's is tests/webhooks/github.txt; --table prints it.
 'use strict';
 
@@ -17,7 +17,7 @@ const npm = require('../lib/npm');
 
 const top = path.resolve(__dirname, '../..');
 const berth = process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
-const reader = path.resolve(path.dirname(berth), '../tests/lib/webhook_read');
+const reader = path.resolve(path.dirname(berth), '../tests/tools/webhook_read');
 const table = path.join(top, 'tests/webhooks/github.txt');
 const tmp =
   process.env.TEST_TMP || fs.mkdtempSync(path.join(os.tmpdir(), 'hooks-'));

@@ -6,19 +6,25 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 
-// Install what the package-lock.json in `from` pins into the directory that all
-// tests of a run share, or `tmp`, once; returns a require() for it.
+// Install what the package-lock.json in `from` pins into `dir`.
+function into(from, dir) {
+  fs.mkdirSync(dir, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json'])
+    fs.copyFileSync(path.join(from, file), path.join(dir, file));
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync('npm', ['ci', ...flags], {
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
+// Install that into the directory that all tests of a run share, or `tmp`,
+// once; returns a require() for it.
 function install(from, tmp) {
   const dir = path.join(process.env.TEST_SHARED || tmp, path.basename(from));
   if (!fs.existsSync(dir)) {
     const stage = fs.mkdtempSync(`${dir}-`);
-    for (const file of ['package.json', 'package-lock.json'])
-      fs.copyFileSync(path.join(from, file), path.join(stage, file));
-    const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-    execFileSync('npm', ['ci', ...flags], {
-      cwd: stage,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    into(from, stage);
     try {
       fs.renameSync(stage, dir);
     } catch (error) {
@@ -30,4 +36,4 @@ function install(from, tmp) {
   return (name) => require(require.resolve(name, { paths: [dir] }));
 }
 
-module.exports = { install };
+module.exports = { install, into };
