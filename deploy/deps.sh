@@ -27,6 +27,7 @@ build|libjansson-dev|reads and writes JSON|library jansson
 build|libseccomp-dev|filters system calls|library libseccomp
 build|libzstd-dev|compresses logs|library libzstd
 build|libcurl4-openssl-dev|talks HTTP|library libcurl
+build|libexpat1-dev|reads the XML of S3 servers|library expat
 run|redis-server|the queue that jobs go through|command redis-server
 run|crun|starts sandboxes (runc will do)|command crun runc
 run|slirp4netns|the network of a sandbox that asks for one|command slirp4netns
