@@ -39,7 +39,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
-         worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store worker/supervisor worker/job \
+         worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
+         worker/supervisor worker/job \
          worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))

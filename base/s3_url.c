@@ -13,7 +13,7 @@
 #define PLAIN      LOWER UPPER DIGITS "-_.~"
 #define BUCKET_MAX 63
 #define PREFIX_MAX 300
-#define SECOND_MS  1000
+#define SECOND_MS  ((int64_t)1000)
 
 bool s3_url_is(const char *text)
 {

@@ -187,8 +187,10 @@ is "$(s3_objects art/index | wc -l)" 2 "and no others"
 # ---- a server with a certificate of its own -----------------------------------------
 s3_stop
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-    -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>none
-s3_start "$PWD/key.pem" "$PWD/cert.pem"
+    -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
+    -addext subjectAltName=IP:127.0.0.1 2>none
+s3_tls=("$PWD/key.pem" "$PWD/cert.pem")
+s3_start
 url=${url/http:/https:}
 like "$(run "$logs" get "$url" empty 1)" "^1 GET .*certificate" "an unknown one is refused"
 is "$(BERTH_S3_CA=$PWD/cert.pem run "$logs" get "$url" empty 1)" "0 " "s3.ca knows it"

@@ -4,7 +4,8 @@
 #
 # Source it behind tap.sh and daemons.sh; then:
 #   s3_world              installs s3rver, sets the credentials, starts it
-#   s3_start [KEY CERT]   on $s3_port, or any; sets s3_port and s3_pid
+#   s3_start              on $s3_port, or any; sets s3_port and s3_pid; with TLS
+#                         where s3_tls=(KEY CERT)
 #   s3_stop               until s3_start
 #   s3_url PREFIX [PARAMETERS]   the address of a prefix of the bucket
 #   s3_fault KIND [COUNT [METHOD]]   see tests/s3/server.js; 0: none any more
@@ -15,6 +16,7 @@
 # shellcheck disable=SC2154 # of tap.sh and daemons.sh
 s3_port=0
 s3_pid=
+s3_tls=()
 
 s3_world() {
     export S3RVER_NODE=$TEST_TMP/s3-node
@@ -33,8 +35,8 @@ s3_world() {
 
 s3_start() {
     : >"$TEST_TMP/s3-port"
-    node "$tap_root/tests/s3/server.js" "$s3_port" "$TEST_TMP/s3-data" "$@" \
-        >"$TEST_TMP/s3-port" 2>>"$TEST_TMP/s3-err" &
+    node "$tap_root/tests/s3/server.js" "$s3_port" "$TEST_TMP/s3-data" \
+        ${s3_tls[@]+"${s3_tls[@]}"} >"$TEST_TMP/s3-port" 2>>"$TEST_TMP/s3-err" &
     s3_pid=$!
     pids+=("$s3_pid")
     wait_for test -s "$TEST_TMP/s3-port" || return 1

@@ -74,7 +74,7 @@ static void remove_trace(void *arg, const char *name UNUSED,
     struct trace *trace = arg;
 
     if (err)
-        log_warn("job %s: its log stays in the spool: %s", trace->job_id,
+        log_warn("job %s: its log is not in the log store: %s", trace->job_id,
                  err->msg);
     held_remove(trace->state_dir, trace->job_id, trace->epoch);
     free(trace->state_dir);
