@@ -60,9 +60,10 @@ const struct command command_logs = {
         "Of a run: its jobs, one after another. While a job runs, Redis "
         "holds the\nbeginning and the end of its log; of a job that "
         "ended all of it is read where\nthe log store (log.store) is on "
-        "this host, or in S3. What is missing is named at its\nplace. With -f "
-        "nothing is lost or repeated when Redis goes away meanwhile.\n\n"
-        "--json: a line {\"job\", \"epoch\", \"seq\", \"at_ms\", "
+        "this host, or in S3. What is missing is\nnamed at its place. With -f "
+        "nothing is lost or repeated when Redis goes "
+        "away\nmeanwhile.\n\n--json: a line {\"job\", \"epoch\", \"seq\", "
+        "\"at_ms\", "
         "\"step\", \"stream\", \"data\"} an\nentry; \"step\" counts from "
         "0; of a \"gap\" \"gap_bytes\" in place of "
         "\"data\".\n\n" POOL_EXIT_HELP,
