@@ -40,7 +40,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines pipelines/diff pipelines/findings \
          scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
-         worker/logs worker/artifacts worker/supervisor worker/job \
+         worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
+         worker/supervisor worker/job \
          worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
@@ -53,6 +54,7 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout cache gateway launch log-store \
+            log-store-s3 artifact-store \
             docker-client image-fetch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
@@ -78,6 +80,12 @@ PKGS_launch :=
 MAIN_log-store := worker/logs
 ROOMS_log-store := worker/logs scheduler/queue base
 PKGS_log-store := libzstd
+MAIN_log-store-s3 := worker/logs/s3
+ROOMS_log-store-s3 := worker/logs scheduler/queue base
+PKGS_log-store-s3 := libzstd libcurl expat
+MAIN_artifact-store := worker/artifacts/store
+ROOMS_artifact-store := worker/artifacts/store worker/artifacts base
+PKGS_artifact-store := jansson libcurl expat
 MAIN_docker-client := worker/sandbox/docker
 ROOMS_docker-client := worker/sandbox/docker worker/sandbox base
 PKGS_docker-client := libcurl jansson

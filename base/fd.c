@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define COPY_CHUNK ((size_t)64 << 10)
+
 #define LOCK_POLL_MS 100
 
 void fd_freep(const int *fd)
@@ -74,6 +76,22 @@ int fd_write_all(int fd, const void *data, size_t len, struct err *err)
             p += n;
             len -= (size_t)n;
         }
+    }
+    return 0;
+}
+
+int fd_copy(int from, int to, struct err *err)
+{
+    CLEANUP(mem) char *chunk = xmalloc(COPY_CHUNK);
+    ssize_t n;
+
+    while ((n = read(from, chunk, COPY_CHUNK)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, ERR_TRANSIENT, "cannot read");
+        if (fd_write_all(to, chunk, (size_t)n, err) < 0)
+            return -1;
     }
     return 0;
 }

@@ -22,6 +22,8 @@ MUST_USE int fd_set_nonblock(int fd, struct err *err);
 /** Write everything, waiting where the descriptor would block. */
 MUST_USE int fd_write_all(int fd, const void *data, size_t len,
                           struct err *err);
+/** Write all that is left to read of `from`. ERR_TRANSIENT. */
+MUST_USE int fd_copy(int from, int to, struct err *err);
 /**
  * Read to end of file into `buf`, or until `buf` is full and truncated: some
  * files have no end.

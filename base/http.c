@@ -6,9 +6,12 @@
 #include "base/header.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #define HEADERS_MAX    ((size_t)64 << 10)
 #define CONNECT_MAX_MS 30000
@@ -26,6 +29,11 @@ struct http_call {
     size_t received;
     size_t max_bytes;
     int64_t timeout_ms;
+    struct http_upload upload;
+    uint64_t uploaded;          /* bytes of it */
+    int64_t stall_ms;           /* 0: no limit */
+    uint64_t moved, moved_seen; /* grows with what comes and goes */
+    struct loop_source *stall;  /* borrowed from the loop */
     http_data_fn *on_data;
     http_done_fn *done;
     void *arg;
@@ -54,6 +62,7 @@ struct http {
 static void call_free(struct http_call *call)
 {
     LIST_REMOVE(call, link);
+    loop_remove(call->stall);
     if (call->easy) {
         (void)curl_multi_remove_handle(call->http->multi, call->easy);
         curl_easy_cleanup(call->easy);
@@ -71,6 +80,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     struct http_call *call = arg;
     size_t len = size * count;
 
+    call->moved += len;
     if (len > call->max_bytes - call->received) {
         (void)err_set(&call->err, ERR_TRANSIENT,
                       "%s: the answer is larger than %zu bytes", call->place,
@@ -94,6 +104,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     struct http_call *call = arg;
     size_t len = size * count, text = len;
 
+    call->moved += len;
     call->header_bytes += len;
     if (call->header_bytes > HEADERS_MAX) {
         (void)err_set(&call->err, ERR_TRANSIENT,
@@ -111,6 +122,37 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
+static size_t on_read(char *out, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    uint64_t left = call->upload.len - call->uploaded;
+    size_t want = size * count < left ? size * count : (size_t)left;
+    ssize_t n;
+
+    do
+        n = want ? pread(call->upload.fd, out, want, (off_t)call->uploaded) : 0;
+    while (n < 0 && errno == EINTR);
+    if (n < 0 || (want && n == 0)) {
+        (void)err_set(&call->err, ERR_TRANSIENT,
+                      "%s: what is to be sent cannot be read", call->place);
+        return CURL_READFUNC_ABORT;
+    }
+    call->uploaded += (uint64_t)n;
+    call->moved += (uint64_t)n;
+    return (size_t)n;
+}
+
+/* When a server asks for it once more, on another connection. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct http_call *call = arg;
+
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > call->upload.len)
+        return CURL_SEEKFUNC_FAIL;
+    call->uploaded = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
 static void explain(struct http_call *call, CURLcode code)
 {
     if (call->err.kind != ERR_NONE)
@@ -119,7 +161,10 @@ static void explain(struct http_call *call, CURLcode code)
         (void)err_set(&call->err, ERR_TIMEOUT, "%s: no answer within %lld ms",
                       call->place, (long long)call->timeout_ms);
     else
-        (void)err_set(&call->err, ERR_TRANSIENT, "%s: %s", call->place,
+        (void)err_set(&call->err,
+                      code == CURLE_PEER_FAILED_VERIFICATION ? ERR_USER
+                                                             : ERR_TRANSIENT,
+                      "%s: %s", call->place,
                       *call->words ? call->words : curl_easy_strerror(code));
 }
 
@@ -127,12 +172,10 @@ static void finish(struct http_call *call, CURLcode code)
 {
     /* The callback may do anything but free the http: give it our own. */
     struct http_response response = {.body = "", .headers = &call->headers};
-    long status = 0;
 
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK)
         explain(call, code);
-    response.status = (int)status;
+    response.status = http_call_status(call);
     response.body = call->gathered.data;
     response.len = call->gathered.len;
     if (call->err.kind != ERR_NONE)
@@ -140,6 +183,29 @@ static void finish(struct http_call *call, CURLcode code)
     else
         call->done(call->arg, &response, NULL);
     call_free(call);
+}
+
+static void on_stall(void *arg);
+
+static void arm_stall(struct http_call *call)
+{
+    call->moved_seen = call->moved;
+    call->stall = loop_add_timer(
+        call->http->loop, clock_mono_ms() + call->stall_ms, on_stall, call);
+}
+
+static void on_stall(void *arg)
+{
+    struct http_call *call = arg;
+
+    call->stall = NULL;
+    if (call->moved != call->moved_seen) {
+        arm_stall(call);
+        return;
+    }
+    (void)err_set(&call->err, ERR_TIMEOUT, "%s: silent for %lld ms",
+                  call->place, (long long)call->stall_ms);
+    finish(call, CURLE_OPERATION_TIMEDOUT);
 }
 
 /* One at a time: the callback may end others. */
@@ -290,12 +356,30 @@ static bool set_place(struct http_call *call,
            !curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
+static bool set_upload(struct http_call *call,
+                       const struct http_request *request)
+{
+    CURL *easy = call->easy;
+
+    call->upload = *request->upload;
+    return !curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+                             (curl_off_t)call->upload.len) &&
+           !curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read) &&
+           !curl_easy_setopt(easy, CURLOPT_READDATA, call) &&
+           !curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) &&
+           !curl_easy_setopt(easy, CURLOPT_SEEKDATA, call) &&
+           !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
 static bool set_body(struct http_call *call, const struct http_request *request)
 {
     CURL *easy = call->easy;
 
     if (strcmp(request->method, "HEAD") == 0)
         return !curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (request->upload)
+        return set_upload(call, request);
     if (!request->body)
         return !curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     call->body = xmemdup(request->body, request->body_len + !request->body_len);
@@ -318,8 +402,11 @@ static bool add_header(struct http_call *call, const char *header)
 static bool set_headers(struct http_call *call,
                         const struct http_request *request)
 {
-    /* Else curl waits a second for leave to send a large body. */
-    if (!add_header(call, "Expect:"))
+    /* Else curl waits a second for leave to send a large body. But old ones
+     * sign this header, which they do not send. */
+    if (request->sign
+            ? curl_easy_setopt(call->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L)
+            : !add_header(call, "Expect:"))
         return false;
     for (size_t i = 0; request->headers && request->headers[i]; i++)
         if (!add_header(call, request->headers[i]))
@@ -355,13 +442,26 @@ static bool set_callbacks(struct http_call *call)
 }
 
 /* Where OpenSSL would look; libcurl's own default may be another. */
-static bool set_trust(CURL *easy)
+static bool set_trust(CURL *easy, const char *ca_file)
 {
     const char *file = getenv("SSL_CERT_FILE");
     const char *dir = getenv("SSL_CERT_DIR");
 
+    if (ca_file)
+        return !curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) &&
+               !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     return (!file || !curl_easy_setopt(easy, CURLOPT_CAINFO, file)) &&
            (!dir || !curl_easy_setopt(easy, CURLOPT_CAPATH, dir));
+}
+
+static bool set_sign(CURL *easy, const struct http_sign *sign)
+{
+    if (!sign)
+        return true;
+    return !curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, sign->scope) &&
+           !curl_easy_setopt(easy, CURLOPT_USERNAME, sign->key_id) &&
+           !curl_easy_setopt(easy, CURLOPT_PASSWORD, sign->secret) &&
+           !curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 }
 
 int http_send(struct http *http, const struct http_request *request,
@@ -372,6 +472,7 @@ int http_send(struct http *http, const struct http_request *request,
     call->http = http;
     call->max_bytes = request->max_bytes;
     call->timeout_ms = request->timeout_ms;
+    call->stall_ms = request->stall_ms;
     call->gathered = (struct strbuf)STRBUF_MAX(request->max_bytes);
     call->on_data = request->on_data;
     call->done = request->done;
@@ -382,12 +483,15 @@ int http_send(struct http *http, const struct http_request *request,
         curl_easy_setopt(call->easy, CURLOPT_URL, request->url) ||
         !set_body(call, request) || !set_headers(call, request) ||
         !set_limits(call, request) || !set_callbacks(call) ||
-        !set_trust(call->easy) ||
+        !set_trust(call->easy, request->ca_file) ||
+        !set_sign(call->easy, request->sign) ||
         curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
         call_free(call);
         return err_set(err, ERR_BUG, "this is no HTTP request: %s %.200s",
                        request->method, request->url);
     }
+    if (call->stall_ms)
+        arm_stall(call);
     if (out_call)
         *out_call = call;
     return 0;
@@ -397,6 +501,14 @@ void http_cancel(struct http_call *call)
 {
     if (call)
         call_free(call);
+}
+
+int http_call_status(struct http_call *call)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
 }
 
 const char *http_header(const struct http_response *response, const char *name)

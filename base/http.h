@@ -6,6 +6,8 @@
 #include "base/loop.h"
 #include "base/strbuf.h"
 
+#include <stdint.h>
+
 /** The connections that a process keeps open in one loop. */
 struct http;
 /** A request under way. */
@@ -32,6 +34,22 @@ struct http_response {
 typedef void http_done_fn(void *arg, const struct http_response *response,
                           const struct err *err);
 
+/** A body that is read from a descriptor, from its beginning on (pread). */
+struct http_upload {
+    int fd; /* borrowed until the call ends */
+    uint64_t len;
+};
+
+/**
+ * Sign as Amazon's services have it, version 4, by libcurl. What old ones of it
+ * get wrong is the caller's to avoid: the query is sorted and encoded, the path
+ * encoded once, and "Host" and "x-amz-content-sha256" are among the headers.
+ */
+struct http_sign {
+    const char *scope; /* "aws:amz:REGION:SERVICE" */
+    const char *key_id, *secret;
+};
+
 /** All borrowed, for the duration of the call of http_send(). */
 struct http_request {
     const char *method;         /* GET, HEAD, POST, PUT, DELETE … */
@@ -40,7 +58,11 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL at its end; or NULL */
     const void *body;           /* copied; NULL: none */
     size_t body_len;
+    const struct http_upload *upload; /* in place of `body`; NULL: none */
+    const struct http_sign *sign;     /* NULL: it is not signed */
+    const char *ca_file;   /* trust who is in it alone; NULL: see http_send() */
     int64_t timeout_ms;    /* from http_send() to the end; above 0 */
+    int64_t stall_ms;      /* as long may nothing come or go; 0: any time */
     size_t max_bytes;      /* of the answer's body; one larger is an error */
     http_data_fn *on_data; /* NULL: gather it */
     http_done_fn *done;
@@ -59,8 +81,10 @@ OWNER(http)
  * and no password of the user's files is sent; TLS is checked against the
  * host's trust store (SSL_CERT_FILE, SSL_CERT_DIR), and proxies are those of
  * the environment, but none for a unix socket. Headers of an answer are at
- * most 64 KiB. Errors reach `done`: ERR_TIMEOUT after `timeout_ms`,
- * ERR_TRANSIENT for all else, the message naming the host or socket.
+ * most 64 KiB. Errors reach `done`: ERR_TIMEOUT after `timeout_ms` or
+ * `stall_ms`, ERR_USER for a certificate
+ * that is not trusted, ERR_TRANSIENT for all else, the message naming the host
+ * or socket.
  *
  * `*out_call` (NULL is fine) is valid until `done`. -1 and ERR_BUG for a
  * request that cannot be one.
@@ -69,6 +93,9 @@ MUST_USE int http_send(struct http *http, const struct http_request *request,
                        struct http_call **out_call, struct err *err);
 /** No callback comes any more. NULL is fine. */
 void http_cancel(struct http_call *call);
+
+/** Of the answer that is coming (on_data): 200, 404 …; 0 before it. */
+int http_call_status(struct http_call *call);
 
 /** The value of the first header of this name, any case; NULL: none. */
 const char *http_header(const struct http_response *response, const char *name);

@@ -230,33 +230,60 @@ static void drain(int fd, int64_t until, struct strbuf *output)
     }
 }
 
-int proc_run(const char *const *argv, int64_t timeout_ms, struct strbuf *output,
-             struct err *err)
+/* With its stdout, and where `spec->err` is CALL_BOTH its stderr, gathered. */
+#define CALL_BOTH (-3)
+
+static int call(const struct proc_spec *spec, int64_t timeout_ms,
+                struct strbuf *output, int *out_status, struct err *err)
 {
-    CLEANUP(strbuf) struct strbuf own = STRBUF_MAX((size_t)1 << 20);
-    struct strbuf *out = output ? output : &own;
     int64_t until = clock_mono_ms() + timeout_ms;
+    struct proc_spec mine = *spec;
     int pipe_fds[2];
-    struct proc_spec spec = {.argv = argv, .in = PROC_NULL};
     int64_t left;
-    int status = 0;
     pid_t pid = -1;
     int rc;
 
     if (fd_pipe(pipe_fds, err) < 0)
         return -1;
-    spec.out = spec.err = pipe_fds[1];
-    rc = proc_spawn(&spec, &pid, err);
+    mine.out = pipe_fds[1];
+    if (spec->err == CALL_BOTH)
+        mine.err = pipe_fds[1];
+    rc = proc_spawn(&mine, &pid, err);
     fd_close(&pipe_fds[1]);
     if (rc == 0)
-        drain(pipe_fds[0], until, out);
+        drain(pipe_fds[0], until, output);
     fd_close(&pipe_fds[0]);
     if (rc < 0)
         return -1;
     left = until - clock_mono_ms();
-    if (proc_wait(pid, left > 0 ? left : 0, &status, err) < 0)
+    return proc_wait(pid, left > 0 ? left : 0, out_status, err);
+}
+
+int proc_run(const char *const *argv, int64_t timeout_ms, struct strbuf *output,
+             struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf own = STRBUF_MAX((size_t)1 << 20);
+    struct strbuf *out = output ? output : &own;
+    const struct proc_spec spec = {
+        .argv = argv, .in = PROC_NULL, .err = CALL_BOTH};
+    int status = 0;
+
+    if (call(&spec, timeout_ms, out, &status, err) < 0)
         return -1;
     return judge(argv[0], status, out, err);
+}
+
+int proc_call(const struct proc_spec *spec, int64_t timeout_ms,
+              struct strbuf *output, int *out_status, struct err *err)
+{
+    int status = 0;
+
+    if (call(spec, timeout_ms, output, &status, err) < 0)
+        return -1;
+    if (!WIFEXITED(status))
+        return judge(spec->argv[0], status, output, err);
+    *out_status = WEXITSTATUS(status);
+    return 0;
 }
 
 /* proc(5): pid (comm) state ppid … starttime, of which comm may hold anything.

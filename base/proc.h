@@ -57,6 +57,14 @@ MUST_USE int proc_run(const char *const *argv, int64_t timeout_ms,
                       struct strbuf *output, struct err *err);
 
 /**
+ * The same for one whose exit status says more: 0, with what it exited with
+ * (0 to 255) and its stdout, in place of `spec->out`, in `output`. -1 when it
+ * was killed, by whomever, or did not start.
+ */
+MUST_USE int proc_call(const struct proc_spec *spec, int64_t timeout_ms,
+                       struct strbuf *output, int *out_status, struct err *err);
+
+/**
  * When a process began, in ticks since boot: with `pid` it names one process
  * for as long as the host is up. 0: there is none (any more), or only what
  * its parent has to reap.

@@ -1,6 +1,7 @@
 /* cli/artifacts.c - berth artifacts: files that a job left. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/artifacts/artifacts.h"
+#include "worker/artifacts/far.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -49,7 +50,8 @@ const struct command command_artifacts = {
     .summary = "List the files that a job left, or print one.",
     .details =
         "They are on the host whose worker, or berth run, had the job, in its\n"
-        "state directory. Those of the last attempt that left any.\n\n"
+        "state directory, or in artifacts.store. Those of the last attempt\n"
+        "that left any.\n\n"
         "exit status: 0 done, 1 there is none, 2 wrong usage",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
@@ -59,7 +61,9 @@ const struct command command_artifacts = {
 
 struct job {
     const char *id;
-    uint64_t epoch;
+    uint64_t epoch;    /* of those on this host; 0: none are */
+    const char *store; /* borrowed; NULL: they are on this host */
+    struct far_artifacts far;
     const char *output;
     json_t *list; /* owned, or NULL */
     struct err err;
@@ -78,74 +82,64 @@ static json_t *path_json(const char *path)
     return json_string(clean.data);
 }
 
-static bool list_one(void *arg, const char *path, uint64_t size_bytes)
+static bool list_one(void *arg, const struct artifact_file *file)
 {
     struct job *job = arg;
     CLEANUP(strbuf) struct strbuf clean = STRBUF_INIT;
     char size[SIZE_TEXT_SIZE];
 
     if (job->list) {
-        json_array_append_new(job->list,
-                              json_pack("{s:o, s:I}", "path", path_json(path),
-                                        "bytes", (json_int_t)size_bytes));
+        json_array_append_new(
+            job->list, json_pack("{s:o, s:I}", "path", path_json(file->path),
+                                 "bytes", (json_int_t)file->bytes));
         return true;
     }
-    text_add_clean(&clean, path);
-    (void)printf("%10s  %s\n", size_format(size_bytes, size), clean.data);
+    text_add_clean(&clean, file->path);
+    (void)printf("%10s  %s\n", size_format(file->bytes, size), clean.data);
     return true;
 }
 
-static int copy(int from, int to, struct err *err)
-{
-    char chunk[65536];
-    ssize_t n;
-
-    while ((n = read(from, chunk, sizeof(chunk))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(err, ERR_USER, "cannot read it");
-        if (fd_write_all(to, chunk, (size_t)n, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Below DIR, which the caller chose; `path` has plain names only, as
- * artifacts_list() found it or artifacts_open() took it. */
 static int save(struct job *job, const char *path, struct err *err)
 {
-    CLEANUP(mem) char *to = xasprintf("%s/%s", job->output, path);
-    CLEANUP(mem) char *above = xstrdup(to);
     CLEANUP(fd) int from = -1;
     CLEANUP(fd) int fd = -1;
 
-    if (artifacts_open(job->id, job->epoch, path, &from, err) < 0)
+    if (!job->store &&
+        artifacts_open(job->id, job->epoch, path, &from, err) < 0)
         return -1;
-    *strrchr(above, '/') = '\0';
-    if (dir_make(above, 0755, err) < 0)
+    if (artifacts_create(job->output, path, &fd, err) < 0)
         return -1;
-    fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return err_sys(err, ERR_USER, "cannot write '%s'", to);
-    return copy(from, fd, err);
+    return job->store ? far_get(job->store, job->id, path, fd, err)
+                      : fd_copy(from, fd, err);
 }
 
-static bool save_one(void *arg, const char *path, uint64_t size_bytes UNUSED)
+static bool save_one(void *arg, const struct artifact_file *file)
 {
     struct job *job = arg;
 
-    job->failed = save(job, path, &job->err) < 0;
+    job->failed = save(job, file->path, &job->err) < 0;
     return !job->failed;
 }
 
+/* Only a whole one is printed: it goes through a file without a name. */
 static int print_one(const struct job *job, const char *path, struct err *err)
 {
     CLEANUP(fd) int from = -1;
 
-    if (artifacts_open(job->id, job->epoch, path, &from, err) < 0)
+    if (!job->store &&
+        artifacts_open(job->id, job->epoch, path, &from, err) < 0)
         return -1;
-    return copy(from, STDOUT_FILENO, err);
+    if (job->store) {
+        const char *dir = getenv("TMPDIR");
+
+        from = open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC,
+                    0600);
+        if (from < 0)
+            return err_sys(err, ERR_TRANSIENT, "cannot make a temporary file");
+        if (far_get(job->store, job->id, path, from, err) < 0)
+            return -1;
+    }
+    return fd_copy(from, STDOUT_FILENO, err);
 }
 
 static int list(struct job *job, bool json, struct err *err)
@@ -154,7 +148,8 @@ static int list(struct job *job, bool json, struct err *err)
 
     if (json)
         job->list = json_array();
-    rc = artifacts_list(job->id, job->epoch, list_one, job, err);
+    rc = job->store ? far_each(&job->far, list_one, job, err)
+                    : artifacts_list(job->id, job->epoch, list_one, job, err);
     if (json && rc == 0) {
         (void)json_dumpf(job->list, stdout, JSON_COMPACT);
         (void)putchar('\n');
@@ -167,6 +162,8 @@ static int list(struct job *job, bool json, struct err *err)
 
 static int save_all(struct job *job, struct err *err)
 {
+    if (job->store)
+        return far_save(job->store, job->id, job->output, err);
     if (artifacts_list(job->id, job->epoch, save_one, job, err) < 0)
         return -1;
     if (job->failed)
@@ -180,7 +177,8 @@ static bool is_id(const char *s)
 }
 
 /* As the worker does: the configuration may name another directory. */
-static int find_state(const struct settings_options *options, struct err *err)
+static int find_state(const struct settings_options *options,
+                      struct settings **out_settings, struct err *err)
 {
     CLEANUP(settings) struct settings *settings = NULL;
 
@@ -189,6 +187,28 @@ static int find_state(const struct settings_options *options, struct err *err)
     if (*settings->state_dir &&
         setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set BERTH_STATE_DIR");
+    *out_settings = STEAL(settings);
+    return settings_export_s3(*out_settings, err);
+}
+
+/* On this host or in the store: those of the later attempt. */
+static int find(struct job *job, const char *store, struct err *err)
+{
+    struct err why = {0};
+
+    if (artifacts_last_epoch(job->id, &job->epoch, err) < 0)
+        return -1;
+    if (!*store)
+        return 0;
+    if (far_find(store, job->id, &job->far, &why) < 0) {
+        if (!job->epoch) {
+            *err = why;
+            return -1;
+        }
+        log_warn("these are on this host: %s", why.msg);
+    }
+    if (job->far.epoch > job->epoch)
+        job->store = store;
     return 0;
 }
 
@@ -203,28 +223,32 @@ static int expire(struct err *err)
 }
 
 static int artifacts(const struct artifacts_options *o,
-                     const struct strv *operands, struct err *err)
+                     const struct strv *operands, const char *store,
+                     struct err *err)
 {
     const char *path = operands->count > 1 ? operands->items[1] : NULL;
     struct job job = {.output = o->output};
+    int rc;
 
     if (o->expire)
         return expire(err);
     job.id = operands->items[0];
     if (!is_id(job.id))
         return err_set(err, ERR_USER, "'%.80s' is no id of a job", job.id);
-    if (artifacts_last_epoch(job.id, &job.epoch, err) < 0)
+    if (find(&job, store, err) < 0)
         return -1;
-    if (path && job.output)
-        return save(&job, path, err);
     if (path)
-        return print_one(&job, path, err);
-    return job.output ? save_all(&job, err) : list(&job, o->json, err);
+        rc = job.output ? save(&job, path, err) : print_one(&job, path, err);
+    else
+        rc = job.output ? save_all(&job, err) : list(&job, o->json, err);
+    far_clear(&job.far);
+    return rc;
 }
 
 int cmd_artifacts(int argc, char **argv)
 {
     CLEANUP(strv) struct strv operands = {0};
+    CLEANUP(settings) struct settings *settings = NULL;
     struct artifacts_options options = {0};
     struct err err = {0};
     int parsed = options_parse(&command_artifacts, argc, argv, &options,
@@ -232,7 +256,7 @@ int cmd_artifacts(int argc, char **argv)
 
     if (parsed != 0)
         return options_finish(&command_artifacts, parsed, &err);
-    parsed = find_state(&options.settings, &err);
+    parsed = find_state(&options.settings, &settings, &err);
     strv_clear(&options.settings.sets);
     if (parsed == 0 && options.expire != (operands.count == 0))
         parsed = err_set(&err, ERR_USER,
@@ -242,7 +266,7 @@ int cmd_artifacts(int argc, char **argv)
         log_error("%s", err.msg);
         return OPTIONS_USAGE;
     }
-    if (artifacts(&options, &operands, &err) == 0)
+    if (artifacts(&options, &operands, settings->artifacts.store, &err) == 0)
         return 0;
     log_error("%s", err.msg);
     return 1;

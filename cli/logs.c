@@ -60,9 +60,10 @@ const struct command command_logs = {
         "Of a run: its jobs, one after another. While a job runs, Redis "
         "holds the\nbeginning and the end of its log; of a job that "
         "ended all of it is read where\nthe log store (log.store) is on "
-        "this host. What is missing is named at its\nplace. With -f "
-        "nothing is lost or repeated when Redis goes away meanwhile.\n\n"
-        "--json: a line {\"job\", \"epoch\", \"seq\", \"at_ms\", "
+        "this host, or in S3. What is missing is\nnamed at its place. With -f "
+        "nothing is lost or repeated when Redis goes "
+        "away\nmeanwhile.\n\n--json: a line {\"job\", \"epoch\", \"seq\", "
+        "\"at_ms\", "
         "\"step\", \"stream\", \"data\"} an\nentry; \"step\" counts from "
         "0; of a \"gap\" \"gap_bytes\" in place of "
         "\"data\".\n\n" POOL_EXIT_HELP,
@@ -170,11 +171,16 @@ static void read_store(struct logs *logs, const char *id, uint64_t epoch)
 {
     CLEANUP(log_reader) struct log_reader *reader = NULL;
     struct log_entry entry;
+    struct err err = {0};
 
-    if (!logs->store ||
-        log_store_read(logs->store, id, epoch, log_view_resume(logs->view),
-                       &reader, NULL) < 0)
+    if (!logs->store)
         return;
+    if (log_store_read(logs->store, id, epoch, log_view_resume(logs->view),
+                       &reader, &err) < 0) {
+        if (err.kind != ERR_USER && logs->store->driver->is_far)
+            fprintf(stderr, "note: this is what Redis has: %s\n", err.msg);
+        return;
+    }
     while (log_reader_next(reader, &entry, NULL) > 0)
         log_view_entry(logs->view, &entry);
 }
@@ -386,13 +392,15 @@ static int show_run(struct logs *logs, const char *id, json_t *shown,
 /* ---- the command -----------------------------------------------------------
  */
 
-/* Opening a store makes its directory: only who writes logs has to. */
+/* Opening a directory makes it: only who writes logs has to. */
 static struct log_store *open_store(const struct settings *settings)
 {
-    CLEANUP(mem) char *address = xasprintf("dir:%s", settings->log.store);
+    CLEANUP(mem) char *address = settings_log_store(settings);
+    bool is_dir = *settings->log.store == '/';
     struct log_store *store = NULL;
 
-    if (!*settings->log.store || access(settings->log.store, X_OK) < 0 ||
+    if (!address || (is_dir && access(settings->log.store, X_OK) < 0) ||
+        settings_export_s3(settings, NULL) < 0 ||
         log_store_open(address, &store, NULL) < 0)
         return NULL;
     return store;

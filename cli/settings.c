@@ -4,6 +4,9 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/s3_keys.h"
+#include "base/s3_url.h"
+#include "worker/artifacts/artifacts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +256,33 @@ int settings_get(const struct settings_options *options,
 }
 
 /* ---- what it is used for ------------------------------------------------- */
+
+char *settings_log_store(const struct settings *settings)
+{
+    const char *store = settings->log.store;
+
+    if (!*store)
+        return NULL;
+    return s3_url_is(store) ? xstrdup(store) : xasprintf("dir:%s", store);
+}
+
+int settings_export_s3(const struct settings *settings, struct err *err)
+{
+    if (setenv(S3_CREDENTIALS_VARIABLE, settings->s3.credentials, 1) < 0 ||
+        setenv(S3_CA_VARIABLE, settings->s3.ca, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
+    return 0;
+}
+
+int settings_export_artifacts(const struct settings *settings, struct err *err)
+{
+    CLEANUP(mem)
+    char *bytes = xasprintf("%lldB", (long long)settings->artifacts.max_bytes);
+
+    if (setenv(ARTIFACTS_MAX_VARIABLE, bytes, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
+    return 0;
+}
 
 int settings_make_state_dir(const struct settings *settings, struct err *err)
 {

@@ -45,9 +45,16 @@ struct settings {
         int64_t max_connections, max_rate, max_bytes;
     } gateway;
     struct {
-        char *store;
+        char *credentials, *ca; /* paths; "": none */
+    } s3;
+    struct {
+        char *store; /* a path, an address of S3, or "" */
         int64_t keep_ms, keep_bytes;
     } log;
+    struct {
+        char *store; /* an address of S3; "": none */
+        int64_t max_bytes;
+    } artifacts;
     struct {
         char *dir;
         int64_t bytes, keep_ms;
@@ -159,6 +166,20 @@ MUST_USE int settings_get(const struct settings_options *options,
  */
 MUST_USE int settings_make_state_dir(const struct settings *settings,
                                      struct err *err);
+
+/** The address of the log store (worker/logs/store.h); NULL: there is none.
+ * Owned by the caller. */
+MUST_USE char *settings_log_store(const struct settings *settings);
+/**
+ * Have the programs that we start find the keys of S3 where we are told that
+ * they are (base/s3_keys.h). ERR_TRANSIENT.
+ */
+MUST_USE int settings_export_s3(const struct settings *settings,
+                                struct err *err);
+
+/** Tell run-jobs how much a job may leave (worker/artifacts/artifacts.h). */
+MUST_USE int settings_export_artifacts(const struct settings *settings,
+                                       struct err *err);
 
 /**
  * "gateway" of worker/job/events.h, as it is configured. The caller's

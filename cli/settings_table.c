@@ -4,6 +4,7 @@
 #include "base/image_name.h"
 #include "base/redis.h"
 #include "base/redis_url.h"
+#include "base/s3_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
 #include "cli/webhooks.h"
@@ -86,6 +87,23 @@ static int check_registry(const char *text, struct err *err)
         return err_set(err, ERR_USER,
                        "a registry is HOST or HOST:PORT, like docker.io");
     return 0;
+}
+
+static int check_bucket(const char *text, struct err *err)
+{
+    CLEANUP(s3_url) struct s3_url url = {0};
+
+    return *text ? s3_url_parse(text, &url, err) : 0;
+}
+
+static int check_place(const char *text, struct err *err)
+{
+    if (s3_url_is(text))
+        return check_bucket(text, err);
+    return *text && *text != '/'
+               ? err_set(err, ERR_USER,
+                         "it is an absolute path, or s3://bucket/prefix?…")
+               : 0;
 }
 
 const char *const settings_drivers[] = {"oci", "docker", NULL};
@@ -480,12 +498,28 @@ static const struct config_key keys[] = {
      RANGE(1, 1024 * TIB),
      .help = "How much it may send and receive in all."},
 
-    {.name = "log.store",
+    {.name = "s3.credentials",
      .type = CONFIG_PATH,
+     AT(s3.credentials),
+     .initial = "",
+     .help = "A file with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, of "
+             "a session, `AWS_SESSION_TOKEN`, for stores in S3; without one "
+             "they are the environment's."},
+    {.name = "s3.ca",
+     .type = CONFIG_PATH,
+     AT(s3.ca),
+     .initial = "",
+     .help = "A file with the certificates of who signs for these servers; "
+             "without one `CURL_CA_BUNDLE`, else whom the host trusts."},
+
+    {.name = "log.store",
+     .type = CONFIG_STRING,
      AT(log.store),
      .initial = "`logs` in `state_dir`",
      .derive = default_log_store,
-     .help = "The directory of whole logs."},
+     .check = check_place,
+     .help = "Where whole logs are kept: a directory, or "
+             "`s3://bucket/prefix?…`."},
     {.name = "log.keep",
      .type = CONFIG_DURATION,
      AT(log.keep_ms),
@@ -500,6 +534,22 @@ static const struct config_key keys[] = {
      .initial = "10GiB",
      RANGE(MIB, 1024 * TIB),
      .help = "How much they take at most; the oldest go first."},
+
+    {.name = "artifacts.store",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(artifacts.store),
+     .initial = "",
+     .check = check_bucket,
+     .help = "Where artifacts go when their job ends: `s3://bucket/prefix?…`. "
+             "Without one they stay in `state_dir`."},
+    {.name = "artifacts.max_bytes",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_SIZE,
+     AT(artifacts.max_bytes),
+     .initial = "4GiB",
+     RANGE(1024, 1024 * TIB),
+     .help = "How much a job may leave."},
 
     {.name = "cache.dir",
      .parts = SETTINGS_WORKER,

@@ -301,6 +301,7 @@ static int make_supervisor(struct worker *worker, struct err *err)
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
         .gateway = gateway,
         .log_store = worker->logs,
+        .artifact_store = *s->artifacts.store ? s->artifacts.store : NULL,
     };
     const struct supervisor_events events = {.on_started = on_started,
                                              .on_ended = on_ended,
@@ -354,9 +355,10 @@ static void sweep(void *arg)
 
 static int open_logs(struct worker *worker, struct err *err)
 {
-    CLEANUP(mem)
-    char *address = xasprintf("dir:%s", worker->at.settings->log.store);
+    CLEANUP(mem) char *address = settings_log_store(worker->at.settings);
 
+    if (!address)
+        return err_set(err, ERR_USER, "log.store is empty");
     return log_store_open(address, &worker->logs, err);
 }
 
@@ -393,6 +395,9 @@ static int make_state(const struct settings *settings, struct err *err)
         setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
         setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
+    if (settings_export_s3(settings, err) < 0 ||
+        settings_export_artifacts(settings, err) < 0)
+        return -1;
     return make_cache(settings, err);
 }
 

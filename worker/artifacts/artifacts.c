@@ -5,11 +5,13 @@
 #include "base/depth.h"
 #include "base/fd.h"
 #include "base/state.h"
+#include "base/units.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +20,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAX_STEPS 100
+#define MARK "unsent"
 /* What a process that was killed left without a date. */
 #define LOST_MS ((int64_t)24 * 3600 * 1000)
 
-static int job_dir(const char *job_id, uint64_t epoch, char **out_dir,
-                   struct err *err)
+int artifacts_dir(const char *job_id, uint64_t epoch, char **out_dir,
+                  struct err *err)
 {
     CLEANUP(mem) char *top = NULL;
 
@@ -33,8 +35,7 @@ static int job_dir(const char *job_id, uint64_t epoch, char **out_dir,
     return 0;
 }
 
-/* 0 when there is none. */
-static int64_t read_expiry(const char *dir)
+int64_t artifacts_expire_at(const char *dir)
 {
     CLEANUP(mem) char *path = xasprintf("%s/expires", dir);
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(64);
@@ -60,17 +61,108 @@ int artifacts_make(const char *job_id, uint64_t epoch, unsigned step,
     CLEANUP(mem) char *dir = NULL;
     CLEANUP(mem) char *below = NULL;
 
-    if (job_dir(job_id, epoch, &dir, err) < 0)
+    if (artifacts_dir(job_id, epoch, &dir, err) < 0)
         return -1;
     below = xasprintf("%s/%u", dir, step);
     if (dir_make(dir, 0700, err) < 0)
         return -1;
-    if (read_expiry(dir) < expires_at_ms &&
+    if (artifacts_expire_at(dir) < expires_at_ms &&
         write_expiry(dir, expires_at_ms, err) < 0)
         return -1;
     if (tree_remove(below, err) < 0 || dir_make(below, 0700, err) < 0)
         return -1;
     *out_dir = STEAL(below);
+    return 0;
+}
+
+uint64_t artifacts_max_bytes(void)
+{
+    const char *given = getenv(ARTIFACTS_MAX_VARIABLE);
+    uint64_t bytes = 0;
+    struct err ignored;
+
+    if (!given || size_parse(given, &bytes, &ignored) < 0)
+        return ARTIFACTS_MAX_BYTES;
+    return bytes;
+}
+
+/* ---- those that a store is to have ------------------------------------ */
+
+int artifacts_mark(const char *job_id, uint64_t epoch, struct err *err)
+{
+    CLEANUP(mem) char *dir = NULL;
+    CLEANUP(mem) char *path = NULL;
+
+    if (artifacts_dir(job_id, epoch, &dir, err) < 0)
+        return -1;
+    path = xasprintf("%s/" MARK, dir);
+    return file_write(path, "", 0, 0600, err);
+}
+
+/* "<id>-<epoch>": false for what is something else. */
+static bool split(char *name, uint64_t *out_epoch)
+{
+    char *dash = strrchr(name, '-');
+    char *end = NULL;
+
+    if (!dash || dash == name || dash[1] < '0' || dash[1] > '9')
+        return false;
+    *out_epoch = strtoull(dash + 1, &end, 10);
+    *dash = '\0';
+    return !*end;
+}
+
+int artifacts_marked(artifacts_job_fn *fn, void *arg, struct err *err)
+{
+    CLEANUP(mem) char *top = NULL;
+    const struct dirent *entry;
+    bool go_on = true;
+    DIR *dir;
+
+    if (state_subdir("artifacts", 0700, &top, err) < 0)
+        return -1;
+    dir = opendir(top);
+    while (dir && go_on && (entry = readdir(dir))) {
+        CLEANUP(mem) char *mark = xasprintf("%s/" MARK, entry->d_name);
+        CLEANUP(mem) char *id = xstrdup(entry->d_name);
+        uint64_t epoch = 0;
+
+        if (faccessat(dirfd(dir), mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+            split(id, &epoch))
+            go_on = fn(arg, id, epoch);
+    }
+    if (dir)
+        (void)closedir(dir);
+    return 0;
+}
+
+/* ---- places ----------------------------------------------------------- */
+
+bool artifacts_path_ok(const char *path)
+{
+    CLEANUP(mem) char *around = xasprintf("/%s/", path);
+
+    return *path && strlen(path) < PATH_MAX && !strstr(around, "//") &&
+           !strstr(around, "/./") && !strstr(around, "/../");
+}
+
+int artifacts_create(const char *dir, const char *path, int *out_fd,
+                     struct err *err)
+{
+    CLEANUP(mem) char *to = xasprintf("%s/%s", dir, path);
+    CLEANUP(mem) char *above = xstrdup(to);
+    int fd;
+
+    if (!artifacts_path_ok(path))
+        return err_set(err, ERR_USER, "'%.200s' is no path of an artifact",
+                       path);
+    *strrchr(above, '/') = '\0';
+    if (dir_make(above, 0755, err) < 0)
+        return -1;
+    fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_sys(err, ERR_USER, "cannot write '%s'", to);
+    *out_fd = fd;
     return 0;
 }
 
@@ -107,6 +199,7 @@ int artifacts_last_epoch(const char *job_id, uint64_t *out_epoch,
 /* ---- reading ---------------------------------------------------------- */
 
 struct walk {
+    unsigned step;
     artifacts_file_fn *fn;
     void *arg;
     bool found, stopped;
@@ -117,6 +210,7 @@ static void list_dir(struct walk *w, int at, const char *name, unsigned depth);
 
 static void list_one(struct walk *w, int at, const char *name, unsigned depth)
 {
+    struct artifact_file file = {.step = w->step};
     size_t len = w->path.len;
     struct stat st;
 
@@ -124,8 +218,10 @@ static void list_one(struct walk *w, int at, const char *name, unsigned depth)
         return;
     strbuf_addf(&w->path, "%s%s", len ? "/" : "", name);
     w->found |= S_ISREG(st.st_mode);
+    file.path = w->path.data;
+    file.bytes = (uint64_t)st.st_size;
     if (S_ISREG(st.st_mode))
-        w->stopped = !w->fn(w->arg, w->path.data, (uint64_t)st.st_size);
+        w->stopped = !w->fn(w->arg, &file);
     else if (S_ISDIR(st.st_mode) && depth < TREE_MAX_DEPTH)
         list_dir(w, at, name, depth + 1);
     strbuf_cut(&w->path, len);
@@ -164,56 +260,81 @@ int artifacts_list(const char *job_id, uint64_t epoch, artifacts_file_fn *fn,
     CLEANUP(fd) int top = -1;
     struct walk w = {.fn = fn, .arg = arg, .path = STRBUF_INIT};
 
-    if (job_dir(job_id, epoch, &dir, err) < 0)
+    if (artifacts_dir(job_id, epoch, &dir, err) < 0)
         return -1;
     top = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0)
         return none(job_id, err);
-    for (unsigned step = 0; step < MAX_STEPS; step++) {
+    for (unsigned step = 0; step < ARTIFACTS_MAX_STEPS; step++) {
         char name[16];
 
         (void)snprintf(name, sizeof(name), "%u", step);
+        w.step = step;
         list_dir(&w, top, name, 0);
     }
     strbuf_clear(&w.path);
     return w.found ? 0 : none(job_id, err);
 }
 
-int artifacts_open(const char *job_id, uint64_t epoch, const char *path,
-                   int *out_fd, struct err *err)
+static bool open_step(const char *dir, unsigned step, const char *path,
+                      int *out_fd)
 {
-    CLEANUP(mem) char *dir = NULL;
     struct open_how how = {
         .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
     };
+    CLEANUP(mem) char *below = xasprintf("%s/%u", dir, step);
+    CLEANUP(fd) int at = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(fd) int fd = -1;
     struct stat st;
 
-    if (job_dir(job_id, epoch, &dir, err) < 0)
-        return -1;
-    for (unsigned step = MAX_STEPS; step-- > 0;) {
-        CLEANUP(mem) char *below = xasprintf("%s/%u", dir, step);
-        CLEANUP(fd) int at = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        CLEANUP(fd) int fd = -1;
+    if (at < 0)
+        return false;
+    fd = (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    *out_fd = fd;
+    fd = -1;
+    return true;
+}
 
-        if (at < 0)
-            continue;
-        fd = (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-            continue;
-        *out_fd = fd;
-        fd = -1;
-        return 0;
-    }
+static int no_file(const char *job_id, const char *path, struct err *err)
+{
     return err_set(err, ERR_USER, "job '%s' left no artifact '%.200s'", job_id,
                    path);
+}
+
+int artifacts_open(const char *job_id, uint64_t epoch, const char *path,
+                   int *out_fd, struct err *err)
+{
+    CLEANUP(mem) char *dir = NULL;
+
+    if (artifacts_dir(job_id, epoch, &dir, err) < 0)
+        return -1;
+    for (unsigned step = ARTIFACTS_MAX_STEPS; step-- > 0;)
+        if (open_step(dir, step, path, out_fd))
+            return 0;
+    return no_file(job_id, path, err);
+}
+
+int artifacts_open_step(const char *job_id, uint64_t epoch,
+                        const struct artifact_file *file, int *out_fd,
+                        struct err *err)
+{
+    CLEANUP(mem) char *dir = NULL;
+
+    if (artifacts_dir(job_id, epoch, &dir, err) < 0)
+        return -1;
+    return open_step(dir, file->step, file->path, out_fd)
+               ? 0
+               : no_file(job_id, file->path, err);
 }
 
 /* ---- forgetting ------------------------------------------------------- */
 
 static bool has_expired(const char *dir, int64_t now_ms)
 {
-    int64_t at_ms = read_expiry(dir);
+    int64_t at_ms = artifacts_expire_at(dir);
     struct stat st;
 
     if (at_ms)

@@ -138,6 +138,7 @@ static int keep_artifacts(struct operation *op, struct err *err)
     const struct job_start *start = op->spec->start;
     const struct step *step = step_of(op);
     uint64_t bytes = 0;
+    uint64_t most = artifacts_max_bytes();
     unsigned removed, count;
     struct err ignored;
 
@@ -154,7 +155,7 @@ static int keep_artifacts(struct operation *op, struct err *err)
         .path = SANDBOX_WORKSPACE,
         .host_dir = op->host_dir,
         .patterns = (const char *const *)step->patterns.items,
-        .max_bytes = ARTIFACTS_MAX_BYTES - bytes,
+        .max_bytes = most > bytes ? most - bytes : 0,
         .max_entries = ARTIFACTS_MAX_FILES - count,
         .on_entry = on_artifact,
         .arg = op,

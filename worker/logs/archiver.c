@@ -3,19 +3,27 @@
 #include "worker/logs/archiver.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/helper.h"
 #include "base/log.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PUTS_AT_ONCE  4
 #define PUTS_MAX      1024
 #define PUT_MAX_MS    300000 /* of 80 MiB: a quarter MiB a second will do */
 #define EXPIRE_MS     3600000
 #define EXPIRE_MAX_MS 600000
+#define AGAIN_MS      1000 /* twice as long each time, up to */
+#define AGAIN_MAX_MS  60000
 #define MAX_OUTPUT    ((size_t)16 << 10)
 
 struct put {
@@ -28,6 +36,7 @@ struct put {
     struct helper *helper;    /* owned; NULL: it does not run */
     struct loop_source *tell; /* borrowed; NULL: it is not over */
     struct err err;           /* of what is over; ERR_NONE: it is there */
+    bool again;               /* it was set aside before */
 };
 
 struct archiver {
@@ -36,19 +45,28 @@ struct archiver {
     TAILQ_HEAD(, put) puts;  /* the oldest first */
     size_t count, running;
     struct log_retention retention;
+    char *aside_dir;            /* owned */
+    bool away;                  /* it took nothing of late: a far store */
+    int64_t again_ms;           /* the last pause before it is tried */
+    struct loop_source *again;  /* borrowed; when what is set aside is sent */
     struct helper *expirer;     /* owned; NULL: none runs */
     struct loop_source *expiry; /* borrowed; the next one */
 };
 
 static void begin_some(struct archiver *a);
+static void send_again(void *arg);
 
-struct archiver *archiver_new(struct loop *loop, struct log_store *store)
+struct archiver *archiver_new(struct loop *loop, struct log_store *store,
+                              const char *aside_dir)
 {
     struct archiver *a = xcalloc(1, sizeof(*a));
 
     a->loop = loop;
     a->store = store;
+    a->aside_dir = xstrdup(aside_dir);
     TAILQ_INIT(&a->puts);
+    if (store->driver->is_far)
+        a->again = loop_add_timer(loop, clock_mono_ms(), send_again, a);
     return a;
 }
 
@@ -58,7 +76,8 @@ static int start(struct archiver *a, const char *const *argv,
                  int64_t timeout_ms, helper_fn *fn, void *arg,
                  struct helper **out, struct err *err)
 {
-    const struct helper_spec spec = {.name = "log-store",
+    const char *name = a->store->driver->program;
+    const struct helper_spec spec = {.name = name,
                                      .proc = {.argv = argv,
                                               .in = PROC_NULL,
                                               .err = PROC_INHERIT,
@@ -70,8 +89,8 @@ static int start(struct archiver *a, const char *const *argv,
 }
 
 /* Its last line is the reason. */
-static void judge(int status, struct strbuf *output, const struct err *ended,
-                  struct err *err)
+static void judge(const struct archiver *a, int status, struct strbuf *output,
+                  const struct err *ended, struct err *err)
 {
     const char *line;
 
@@ -85,11 +104,54 @@ static void judge(int status, struct strbuf *output, const struct err *ended,
         strbuf_cut(output, output->len - 1);
     line = strrchr(output->data, '\n');
     line = line ? line + 1 : output->data;
-    (void)err_set(err, ERR_TRANSIENT, "log-store exited with %d%s%.800s",
-                  status, *line ? ": " : "", line);
+    (void)err_set(err, ERR_TRANSIENT, "%s exited with %d%s%.800s",
+                  a->store->driver->program, status, *line ? ": " : "", line);
 }
 
 /* ---- putting ------------------------------------------------------------- */
+
+/* Whoever reads it has it open, or has its place looked up by its name. */
+static void set_aside(const struct put *put)
+{
+    const struct archiver *a = put->archiver;
+    const char *name = strrchr(put->path, '/');
+    CLEANUP(mem) char *to = xasprintf("%s%s", a->aside_dir, name ? name : "");
+    struct err err;
+
+    if (!name || !log_file_is_name(name + 1))
+        return;
+    if (dir_make(a->aside_dir, 0700, &err) < 0)
+        log_warn("job %s: %s", put->id, err.msg);
+    else if (rename(put->path, to) < 0)
+        log_warn("job %s: its log stays in the spool", put->id);
+}
+
+static void send_soon(struct archiver *a, int64_t wait_ms)
+{
+    loop_remove(a->again);
+    a->again =
+        loop_add_timer(a->loop, clock_mono_ms() + wait_ms, send_again, a);
+}
+
+/* What the end of a put says of a far store. */
+static void note(struct archiver *a, const struct put *put, bool failed)
+{
+    if (failed && !put->again)
+        set_aside(put);
+    if (failed != a->away && failed)
+        log_warn("logs are set aside: %s", put->err.msg);
+    else if (failed != a->away)
+        log_info("the log store takes logs again");
+    if (failed && !a->away)
+        send_soon(a, a->again_ms = AGAIN_MS);
+    else if (failed && put->again)
+        send_soon(a, a->again_ms = a->again_ms < AGAIN_MAX_MS / 2
+                                       ? a->again_ms * 2
+                                       : AGAIN_MAX_MS);
+    else if (!failed && (put->again || a->away))
+        send_soon(a, 0);
+    a->away = failed;
+}
 
 /* It is in no list when its owner hears of it. */
 static void settle(struct put *put)
@@ -100,11 +162,13 @@ static void settle(struct put *put)
 
     TAILQ_REMOVE(&a->puts, put, link);
     a->count--;
+    if (a->store->driver->is_far)
+        note(a, put, failed);
     if (!failed)
         name = log_store_name(a->store, put->id, put->epoch);
     if (put->fn)
         put->fn(put->arg, name, failed ? &put->err : NULL);
-    else if (failed)
+    else if (failed && !a->store->driver->is_far)
         log_warn("job %s: its log stays in the spool: %s", put->id,
                  put->err.msg);
     free(put->path);
@@ -131,7 +195,7 @@ static void on_put(void *arg, int status, struct strbuf *output,
 {
     struct put *put = arg;
 
-    judge(status, output, ended, &put->err);
+    judge(put->archiver, status, output, ended, &put->err);
     helper_free(STEAL(put->helper));
     put->archiver->running--;
     end(put);
@@ -141,7 +205,7 @@ static void on_put(void *arg, int status, struct strbuf *output,
 static void begin(struct put *put)
 {
     struct archiver *a = put->archiver;
-    CLEANUP(mem) char *program = proc_libexec("log-store");
+    CLEANUP(mem) char *program = proc_libexec(a->store->driver->program);
     CLEANUP(mem) char *epoch = xasprintf("%" PRIu64, put->epoch);
     const char *const argv[] = {program,   "put",   log_store_address(a->store),
                                 put->path, put->id, epoch,
@@ -162,24 +226,34 @@ static void begin_some(struct archiver *a)
             begin(put);
 }
 
-void archiver_put(struct archiver *a, const char *path, const char *id,
-                  uint64_t epoch, archiver_fn *fn, void *arg)
+static struct put *add(struct archiver *a, const char *path, const char *id,
+                       uint64_t epoch)
 {
     struct put *put = xcalloc(1, sizeof(*put));
-    int rc;
 
     put->archiver = a;
     put->path = xstrdup(path);
     put->id = xstrdup(id);
     put->epoch = epoch;
+    TAILQ_INSERT_TAIL(&a->puts, put, link);
+    a->count++;
+    return put;
+}
+
+void archiver_put(struct archiver *a, const char *path, const char *id,
+                  uint64_t epoch, archiver_fn *fn, void *arg)
+{
+    struct put *put = add(a, path, id, epoch);
+    int rc;
+
     put->fn = fn;
     put->arg = arg;
-    TAILQ_INSERT_TAIL(&a->puts, put, link);
     rc = log_store_move(a->store, path, id, epoch, &put->err);
-    if (rc > 0 && a->count >= PUTS_MAX)
+    if (rc > 0 && a->away)
+        rc = err_set(&put->err, ERR_TRANSIENT, "the log store is away");
+    if (rc > 0 && a->count > PUTS_MAX)
         rc = err_set(&put->err, ERR_TRANSIENT,
                      "%d logs wait for the log store already", PUTS_MAX);
-    a->count++;
     if (rc > 0)
         begin_some(a);
     else
@@ -199,6 +273,52 @@ void archiver_redirect(struct archiver *a, const void *arg, archiver_fn *fn,
     }
 }
 
+/* ---- what was set aside -------------------------------------------------- */
+
+static bool is_too_old(const struct archiver *a, int dir, const char *name)
+{
+    int64_t max_age_ms = a->retention.max_age_ms;
+    struct stat st;
+
+    return max_age_ms && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           clock_wall_ms() - (int64_t)st.st_mtim.tv_sec * 1000 > max_age_ms;
+}
+
+static void send_file(struct archiver *a, const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    CLEANUP(mem) char *path = xasprintf("%s/%s", a->aside_dir, name);
+    CLEANUP(mem) char *id = xstrndup(name, (size_t)(dash - name));
+    struct put *put = add(a, path, id, strtoull(dash + 1, NULL, 10));
+
+    put->again = true;
+    begin_some(a);
+}
+
+/* One, whichever; when it is taken the next one follows. */
+static void send_again(void *arg)
+{
+    struct archiver *a = arg;
+    DIR *dir = opendir(a->aside_dir);
+    const struct dirent *entry = NULL;
+
+    a->again = NULL;
+    while (dir && (entry = readdir(dir))) {
+        if (!log_file_is_name(entry->d_name))
+            continue;
+        if (!is_too_old(a, dirfd(dir), entry->d_name))
+            break;
+        log_warn("the log '%s' is too old: it is given up", entry->d_name);
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (entry)
+        send_file(a, entry->d_name);
+    else if (a->away)
+        a->away = false; /* there is none to try it with: the next job's */
+    if (dir)
+        (void)closedir(dir);
+}
+
 /* ---- removing what is old ------------------------------------------------ */
 
 static void on_expired(void *arg, int status, struct strbuf *output,
@@ -207,7 +327,7 @@ static void on_expired(void *arg, int status, struct strbuf *output,
 static void expire(void *arg)
 {
     struct archiver *a = arg;
-    CLEANUP(mem) char *program = proc_libexec("log-store");
+    CLEANUP(mem) char *program = proc_libexec(a->store->driver->program);
     CLEANUP(mem)
     char *age_ms = xasprintf("%" PRId64, a->retention.max_age_ms);
     CLEANUP(mem) char *bytes = xasprintf("%" PRIu64, a->retention.max_bytes);
@@ -232,7 +352,7 @@ static void on_expired(void *arg, int status, struct strbuf *output,
     helper_free(STEAL(a->expirer));
     if (removed)
         log_info("removed %" PRIu64 " old logs", removed);
-    judge(status, output, ended, &err);
+    judge(a, status, output, ended, &err);
     if (err.kind != ERR_NONE)
         log_warn("old logs: %s", err.msg);
     a->expiry = loop_add_timer(a->loop, clock_mono_ms() + EXPIRE_MS, expire, a);
@@ -261,12 +381,16 @@ void archiver_free(struct archiver *a)
 
         loop_remove(STEAL(put->tell));
         helper_free(STEAL(put->helper));
-        if (!is_over && log_store_put(a->store, put->path, put->id, put->epoch,
-                                      &put->err) == 0)
+        if (!is_over && a->store->driver->is_far)
+            (void)err_set(&put->err, ERR_TRANSIENT, "the worker ends");
+        else if (!is_over && log_store_put(a->store, put->path, put->id,
+                                           put->epoch, &put->err) == 0)
             put->err.kind = ERR_NONE;
         settle(put);
     }
     helper_free(a->expirer);
     loop_remove(a->expiry);
+    loop_remove(a->again);
+    free(a->aside_dir);
     free(a);
 }

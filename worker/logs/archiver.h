@@ -8,17 +8,24 @@
 
 /*
  * What is a rename is done at once. What takes longer, a copy into another file
- * system, and the removal of old logs, is done by a process each (`log-store`),
- * some at a time. The file stays in the spool until its copy is safe: whoever
- * is killed on the way, nothing is lost, and another may begin anew.
+ * system or over the network, and the removal of old logs, is done by a process
+ * each (the driver's `program`), some at a time. The file stays in the spool
+ * until its copy is safe: whoever is killed on the way, nothing is lost, and
+ * another may begin anew.
+ *
+ * What a far store does not take is set aside, in `aside_dir`, and sent again
+ * after a second and then up to a minute, and as fast as it is taken; by a
+ * successor, too. Until one of them was taken no job waits for that store: its
+ * log is set aside at once.
  */
 struct archiver;
 
-/** Both are borrowed. */
-struct archiver *archiver_new(struct loop *loop, struct log_store *store);
+/** All are borrowed; `aside_dir` is on the file system of the spool. */
+struct archiver *archiver_new(struct loop *loop, struct log_store *store,
+                              const char *aside_dir);
 /**
- * What waits, or is under way, is done before it returns: blocks. Its callbacks
- * come from inside of this. NULL is fine.
+ * What waits, or is under way, is done before it returns: blocks; for a far
+ * store it is set aside. Its callbacks come from inside of this. NULL is fine.
  */
 void archiver_free(struct archiver *archiver);
 OWNER(archiver)

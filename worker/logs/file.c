@@ -6,10 +6,13 @@
 #include "scheduler/queue/queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENDING       ".log"
@@ -39,6 +42,25 @@ bool log_file_is_name(const char *name)
     return id &&
            log_file_name(id, strtoull(dash + 1, NULL, 10), again, NULL) == 0 &&
            strcmp(again, name) == 0;
+}
+
+int log_file_hold(const char *path, int *out_fd, struct err *err)
+{
+    CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return err_sys(err, ERR_TRANSIENT, "cannot lock '%s'", path);
+    if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+        return 0; /* by the other, while we waited */
+    *out_fd = fd;
+    fd = -1;
+    return 1;
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -17,6 +17,14 @@ MUST_USE int log_file_name(const char *id, uint64_t epoch,
 /** Is it what log_file_name() makes? */
 bool log_file_is_name(const char *name);
 
+/**
+ * For who copies the file to where it stays, and then removes it: open and lock
+ * it, until `*out_fd` is closed. One at a time: a copier can outlive the worker
+ * that started it, and its successor starts another. 1: it is held; 0: there is
+ * none, or none any more, for another came first; -1: ERR_TRANSIENT.
+ */
+MUST_USE int log_file_hold(const char *path, int *out_fd, struct err *err);
+
 /** Reads such a file, also while it grows. */
 struct log_reader;
 

@@ -5,6 +5,8 @@
 
 #include "worker/logs/file.h"
 
+#include <stdbool.h>
+
 struct log_store;
 
 /** What a store keeps at most; 0: there is no such limit. */
@@ -26,13 +28,15 @@ struct log_removed {
  */
 struct log_store_driver {
     const char *scheme; /* "dir": of "dir:…" */
+    /* Who does what takes long of it (base/proc.h, proc_libexec). */
+    const char *program;
+    /* It can be away for long: what it does not take is kept, and brought to
+     * it later (worker/logs/archiver.h). */
+    bool is_far;
     /** `where` is what stands behind the colon. Makes what is missing. */
     int (*open)(const char *where, struct log_store **out_store,
                 struct err *err);
     void (*free)(struct log_store *store);
-    /** See log_store_name(), without the scheme. Owned by the caller. */
-    char *(*name)(const struct log_store *store, const char *id,
-                  uint64_t epoch);
     int (*put)(struct log_store *store, const char *path, const char *id,
                uint64_t epoch, struct err *err);
     /** See log_store_move(). NULL: it always takes a put. */
@@ -54,11 +58,16 @@ struct log_store {
 
 /**
  * Open the store `address`: "dir:" and the path of a directory, which is made
- * (0700) where it is missing. ERR_USER: no such kind of store; ERR_TRANSIENT:
- * it cannot be made.
+ * (0700) where it is missing; or "s3://…" (base/s3_url.h), whose calls have a
+ * program do it, and block. ERR_USER: no such kind of store; ERR_TRANSIENT: it
+ * cannot be made.
  */
 MUST_USE int log_store_open(const char *address, struct log_store **out_store,
                             struct err *err);
+/** The same, by this driver. */
+MUST_USE int log_store_open_by(const struct log_store_driver *driver,
+                               const char *address,
+                               struct log_store **out_store, struct err *err);
 void log_store_free(struct log_store *store);
 OWNER(log_store)
 
@@ -89,6 +98,10 @@ MUST_USE int log_store_put(struct log_store *store, const char *path,
 MUST_USE int log_store_move(struct log_store *store, const char *path,
                             const char *id, uint64_t epoch, struct err *err);
 
+/** A descriptor, the caller's, of a whole log. ERR_USER; ERR_TRANSIENT. */
+MUST_USE int log_store_get(struct log_store *store, const char *id,
+                           uint64_t epoch, int *out_fd, struct err *err);
+
 /**
  * Read a log from entry `from_seq` on. The reader is owned by the caller and
  * can outlive the store. ERR_USER: there is none; ERR_TRANSIENT.
@@ -107,7 +120,14 @@ MUST_USE int log_store_expire(struct log_store *store,
                               int64_t now_ms, struct log_removed *out_removed,
                               struct err *err);
 
-/** <dir>/<first two characters of the id>/<id>-<epoch>.log, mode 0600. */
+/** <first two characters of the id>/<id>-<epoch>.log. Owned by the caller. */
+MUST_USE char *log_store_path(const char *id, uint64_t epoch);
+/** Is it one that log_store_path() makes? */
+bool log_store_is_path(const char *path);
+
+/** <dir>/<log_store_path()>, mode 0600. */
 extern const struct log_store_driver log_store_dir;
+/** An object of the bucket with log_store_path() below its prefix. */
+extern const struct log_store_driver log_store_s3;
 
 #endif

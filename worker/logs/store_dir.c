@@ -1,7 +1,7 @@
 /* worker/logs/store_dir.c - a log store that is a directory. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
-#include "worker/logs/store.h"
+#include "worker/logs/retention.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,15 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SHARD_LEN   2      /* characters of the id that name the directory */
 #define COPYING     ".tmp" /* behind the name of a log being copied */
 #define COPY_MAX_MS ((int64_t)24 * 3600 * 1000) /* older: its copier died */
-#define COPY_CHUNK  ((size_t)64 << 10)
-#define LISTED_MAX  65536 /* logs that one pass compares by age */
 
 struct dir_store {
     struct log_store store;
@@ -59,39 +56,20 @@ static void free_dir(struct log_store *store)
     free(dir);
 }
 
-static char *name_in_dir(const struct log_store *store UNUSED, const char *id,
-                         uint64_t epoch)
-{
-    char name[LOG_FILE_NAME_SIZE];
-
-    if (log_file_name(id, epoch, name, NULL) < 0)
-        return xstrdup("");
-    return xasprintf("%.*s/%s", SHARD_LEN, id, name);
-}
-
 static char *path_in_dir(const struct log_store *store, const char *id,
                          uint64_t epoch)
 {
-    CLEANUP(mem) char *name = name_in_dir(store, id, epoch);
+    CLEANUP(mem) char *path = log_store_path(id, epoch);
 
-    return xasprintf("%s/%s", of(store)->path, name);
+    return xasprintf("%s/%s", of(store)->path, path);
 }
 
 /* ---- putting ------------------------------------------------------------- */
 
 static int copy_bytes(int from, int to, struct err *err)
 {
-    CLEANUP(mem) char *chunk = xmalloc(COPY_CHUNK);
-    ssize_t n;
-
-    while ((n = read(from, chunk, COPY_CHUNK)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(err, ERR_TRANSIENT, "cannot read");
-        if (fd_write_all(to, chunk, (size_t)n, err) < 0)
-            return -1;
-    }
+    if (fd_copy(from, to, err) < 0)
+        return -1;
     if (fsync(to) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot write");
     return 0;
@@ -141,24 +119,17 @@ static int copy_whole(int in, const char *path, const char *to, struct err *err)
     return 0;
 }
 
-/* From another file system: the log is there whole or not at all. One at a
- * time: a copier can outlive the worker that started it, and its successor
- * starts another. */
+/* From another file system: the log is there whole or not at all. */
 static int copy_in(const char *path, const char *to, struct err *err)
 {
-    CLEANUP(fd) int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat st;
+    CLEANUP(fd) int in = -1;
+    int held = log_file_hold(path, &in, err);
 
-    if (in < 0 && errno == ENOENT && is_there(to))
-        return 0;
-    if (in < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot open '%s'", path);
-    while (flock(in, LOCK_EX) < 0)
-        if (errno != EINTR)
-            return err_sys(err, ERR_TRANSIENT, "cannot lock '%s'", path);
-    if (fstat(in, &st) == 0 && st.st_nlink == 0)
-        return 0; /* by the other, while we waited */
-    return copy_whole(in, path, to, err);
+    if (held > 0)
+        return copy_whole(in, path, to, err);
+    if (held == 0 && !is_there(to))
+        return err_set(err, ERR_TRANSIENT, "there is no log '%s'", path);
+    return held;
 }
 
 /* 0: it is there; 1: only a copy will do. */
@@ -221,52 +192,22 @@ static int get_from_dir(struct log_store *store, const char *id, uint64_t epoch,
 
 /* ---- retention ----------------------------------------------------------- */
 
-struct listed {
-    int64_t at_ms;
-    uint64_t bytes;
-    char *path; /* owned; below the store's directory */
-};
-
-struct pass {
-    int top; /* borrowed: the store's directory */
-    const struct log_retention *retention;
-    int64_t now_ms;
-    struct listed *logs; /* owned */
-    size_t count, cap;
-    uint64_t bytes; /* of the logs that are left, listed or not */
-    struct log_removed removed;
+struct look {
+    struct log_pass pass;
+    int top;    /* borrowed: the store's directory */
     int failed; /* errno of what could not be removed, or 0 */
 };
 
-static bool remove_log(struct pass *pass, int shard, const char *name,
-                       uint64_t bytes)
+static int remove_log(void *arg, const char *path)
 {
-    if (unlinkat(shard, name, 0) < 0) {
-        if (errno != ENOENT) /* that is another pass at work */
-            pass->failed = errno;
-        return errno == ENOENT;
-    }
-    pass->removed.logs++;
-    pass->removed.bytes += bytes;
-    return true;
-}
+    struct look *look = arg;
 
-static void list_log(struct pass *pass, const char *shard, const char *name,
-                     const struct stat *st, int64_t at_ms)
-{
-    struct listed *log;
-
-    pass->bytes += (uint64_t)st->st_size;
-    if (!pass->retention->max_bytes || pass->count == LISTED_MAX)
-        return;
-    if (pass->count == pass->cap) {
-        pass->cap = pass->cap ? pass->cap * 2 : 64;
-        pass->logs = xreallocarray(pass->logs, pass->cap, sizeof(*pass->logs));
-    }
-    log = &pass->logs[pass->count++];
-    log->at_ms = at_ms;
-    log->bytes = (uint64_t)st->st_size;
-    log->path = xasprintf("%s/%s", shard, name);
+    if (unlinkat(look->top, path, 0) == 0)
+        return 1;
+    if (errno == ENOENT) /* that is another pass at work */
+        return 0;
+    look->failed = errno;
+    return -1;
 }
 
 static bool is_copy(const char *name)
@@ -279,29 +220,25 @@ static bool is_copy(const char *name)
 }
 
 /* Only what a store makes is touched. */
-static void look_at(struct pass *pass, int fd, const char *shard,
+static void look_at(struct look *look, int fd, const char *shard,
                     const char *name)
 {
-    int64_t max_age_ms = pass->retention->max_age_ms;
-    int64_t at_ms, age_ms;
+    CLEANUP(mem) char *path = xasprintf("%s/%s", shard, name);
     struct stat st;
+    int64_t at_ms;
 
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
         return;
     at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-    age_ms = pass->now_ms - at_ms;
-    if (log_file_is_name(name)) {
-        if (!max_age_ms || age_ms <= max_age_ms ||
-            !remove_log(pass, fd, name, (uint64_t)st.st_size))
-            list_log(pass, shard, name, &st, at_ms);
-    } else if (is_copy(name) && age_ms > COPY_MAX_MS) {
+    if (log_file_is_name(name))
+        log_pass_see(&look->pass, path, (uint64_t)st.st_size, at_ms);
+    else if (is_copy(name) && look->pass.now_ms - at_ms > COPY_MAX_MS)
         (void)unlinkat(fd, name, 0);
-    }
 }
 
-static void look_into(struct pass *pass, const char *shard)
+static void look_into(struct look *look, const char *shard)
 {
-    int fd = openat(pass->top, shard,
+    int fd = openat(look->top, shard,
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
@@ -311,56 +248,32 @@ static void look_into(struct pass *pass, const char *shard)
         return;
     }
     while ((entry = readdir(dir)))
-        look_at(pass, dirfd(dir), shard, entry->d_name);
+        look_at(look, dirfd(dir), shard, entry->d_name);
     (void)closedir(dir);
-}
-
-static int by_age(const void *a, const void *b)
-{
-    int64_t first = ((const struct listed *)a)->at_ms;
-    int64_t second = ((const struct listed *)b)->at_ms;
-
-    return (first > second) - (first < second);
-}
-
-static void remove_oldest(struct pass *pass)
-{
-    uint64_t max_bytes = pass->retention->max_bytes;
-
-    if (pass->count)
-        qsort(pass->logs, pass->count, sizeof(*pass->logs), by_age);
-    for (size_t i = 0; i < pass->count && pass->bytes > max_bytes; i++) {
-        const struct listed *log = &pass->logs[i];
-
-        if (remove_log(pass, pass->top, log->path, log->bytes))
-            pass->bytes -= log->bytes;
-    }
 }
 
 static int expire_dir(struct log_store *store,
                       const struct log_retention *retention, int64_t now_ms,
                       struct log_removed *out_removed, struct err *err)
 {
-    struct pass pass = {.retention = retention, .now_ms = now_ms};
+    struct look look = {.pass = {.retention = retention,
+                                 .now_ms = now_ms,
+                                 .remove = remove_log,
+                                 .arg = &look}};
     DIR *dir = opendir(of(store)->path);
     const struct dirent *entry;
 
     if (!dir)
         return err_sys(err, ERR_TRANSIENT, "cannot list '%s'", of(store)->path);
-    pass.top = dirfd(dir);
+    look.top = dirfd(dir);
     while ((entry = readdir(dir)))
         if (entry->d_name[0] != '.' && strlen(entry->d_name) <= SHARD_LEN)
-            look_into(&pass, entry->d_name);
-    if (retention->max_bytes)
-        remove_oldest(&pass);
+            look_into(&look, entry->d_name);
+    log_pass_end(&look.pass, out_removed);
     (void)closedir(dir);
-    for (size_t i = 0; i < pass.count; i++)
-        free(pass.logs[i].path);
-    free(pass.logs);
-    *out_removed = pass.removed;
-    if (!pass.failed)
+    if (!look.failed)
         return 0;
-    errno = pass.failed;
+    errno = look.failed;
     return err_sys(err, ERR_TRANSIENT, "cannot remove logs from '%s'",
                    of(store)->path);
 }
@@ -369,7 +282,7 @@ const struct log_store_driver log_store_dir = {
     .scheme = "dir",
     .open = open_dir,
     .free = free_dir,
-    .name = name_in_dir,
+    .program = "log-store",
     .put = put_in_dir,
     .move = move_in_dir,
     .get = get_from_dir,

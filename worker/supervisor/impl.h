@@ -4,6 +4,7 @@
 #define WORKER_SUPERVISOR_IMPL_H
 
 #include "scheduler/queue/outage.h"
+#include "worker/artifacts/sender.h"
 #include "worker/logs/archiver.h"
 #include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
@@ -40,6 +41,7 @@ struct supervisor {
     struct health health;
     struct faults faults;
     struct archiver *archiver; /* owned; NULL: whole logs are not kept */
+    struct sender *sender;     /* owned; NULL: artifacts stay here */
     struct warm_pool *warm;    /* owned */
 
     /* taking jobs (take.c) */

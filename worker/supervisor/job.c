@@ -21,9 +21,10 @@
 /*
  *   running ──▶ storing ──▶ over
  *
- * running: a runner, or options->execute, has it. storing: the rest of the
- * log, then the result go to Redis, again and again until the lease's deadline.
- * The supervisor renews the lease all the time.
+ * running: a runner, or options->execute, has it. storing: its artifacts go to
+ * their store, the rest of the log, then the result go to Redis, again and
+ * again until the lease's deadline. The supervisor renews the lease all the
+ * time.
  */
 struct job {
     struct job_spec spec;
@@ -34,6 +35,7 @@ struct job {
     struct loop_source *deadline; /* borrowed */
     struct loop_source *retry;    /* borrowed */
     bool storing;
+    bool sending;       /* artifacts, before the log is finished */
     bool executing;     /* options->execute has it */
     bool held;          /* it is on disk */
     bool works;         /* something ran in its sandbox */
@@ -72,7 +74,7 @@ static void remove_trace(void *arg, const char *name UNUSED,
     struct trace *trace = arg;
 
     if (err)
-        log_warn("job %s: its log stays in the spool: %s", trace->job_id,
+        log_warn("job %s: its log is not in the log store: %s", trace->job_id,
                  err->msg);
     held_remove(trace->state_dir, trace->job_id, trace->epoch);
     free(trace->state_dir);
@@ -249,13 +251,45 @@ static void on_log_stored(void *arg)
     store(job);
 }
 
+static void finish_log(struct job *job)
+{
+    job_log_finish(job->log, LOG_FINISH_MS, on_log_stored, job);
+}
+
+/* The log goes on until then: it says where they are. */
+static void on_artifacts_sent(void *arg, const struct err *err)
+{
+    struct job *job = arg;
+    CLEANUP(mem) char *text = NULL;
+
+    job->sending = false;
+    if (err) {
+        text = xasprintf("warning: the artifacts stay on the worker's host "
+                         "for now: %s\n",
+                         err->msg);
+        job_log_add(job->log, 0, LOG_NOTE, text, strlen(text));
+    }
+    finish_log(job);
+}
+
+static bool left_artifacts(const struct job *job)
+{
+    const json_t *left = json_object_get(job->verdict->document, "artifacts");
+
+    return json_integer_value(json_object_get(left, "count")) > 0;
+}
+
 static void begin_store(struct job *job)
 {
     job->storing = true;
+    job->sending = !job->gave_up && job->spec.sender && left_artifacts(job);
     if (job->gave_up)
         over(job, NULL);
+    else if (job->sending)
+        sender_put(job->spec.sender, id_of(job), lease_epoch(job->lease),
+                   on_artifacts_sent, job);
     else
-        job_log_finish(job->log, LOG_FINISH_MS, on_log_stored, job);
+        finish_log(job);
 }
 
 /* ---- run-job ------------------------------------------------------------- */
@@ -488,6 +522,8 @@ void job_free(struct job *job)
 {
     if (!job)
         return;
+    if (job->sending)
+        sender_forget(job->spec.sender, job);
     runner_free(job->runner);
     loop_remove(job->deadline);
     loop_remove(job->retry);

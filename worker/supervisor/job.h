@@ -3,6 +3,7 @@
 #ifndef WORKER_SUPERVISOR_JOB_H
 #define WORKER_SUPERVISOR_JOB_H
 
+#include "worker/artifacts/sender.h"
 #include "worker/logs/archiver.h"
 #include "worker/supervisor/supervisor.h"
 
@@ -15,6 +16,7 @@ struct job_spec {
     const struct supervisor_options *options;
     struct queue *queue;
     struct archiver *archiver; /* NULL: whole logs are not kept */
+    struct sender *sender;     /* NULL: artifacts stay on this host */
     const struct supervisor_events *events;
     struct warm_pool *warm; /* NULL: none */
     /**

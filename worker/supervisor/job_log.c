@@ -87,7 +87,7 @@ static void on_put(void *arg, const char *name, const struct err *err)
     if (name)
         log->stored = xstrdup(name);
     else
-        log_warn("job %s: its log stays in the spool: %s",
+        log_warn("job %s: its log is not in the log store: %s",
                  lease_job_id(log->spec.lease), err->msg);
     if (log->finished)
         tell_finish(log);

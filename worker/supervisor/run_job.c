@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* What the worker grants no document can say. */
 static char *write_message(json_t *start, const json_t *gateway,
@@ -56,17 +57,29 @@ int run_job_message(const struct lease *lease, const json_t *gateway,
     return 0;
 }
 
+/* The keys of the stores (base/s3_keys.h) are nothing that a job's processes
+ * need: checkout runs as a user whom a sandbox has, too. */
+static void copy_environment(struct strv *out)
+{
+    for (char *const *entry = environ; *entry; entry++)
+        if (strncmp(*entry, "AWS_", 4) != 0)
+            strv_add(out, *entry);
+}
+
 static int spawn(const char *const *argv, const struct proc_fd *fd,
                  pid_t *out_pid, struct err *err)
 {
-    const struct proc_spec spec = {.argv = argv,
-                                   .in = PROC_NULL,
-                                   .out = PROC_NULL,
-                                   .err = PROC_INHERIT,
-                                   .fds = fd,
-                                   .fd_count = fd ? 1 : 0,
-                                   .new_group = true};
+    CLEANUP(strv) struct strv environment = {0};
+    struct proc_spec spec = {.argv = argv,
+                             .in = PROC_NULL,
+                             .out = PROC_NULL,
+                             .err = PROC_INHERIT,
+                             .fds = fd,
+                             .fd_count = fd ? 1 : 0,
+                             .new_group = true};
 
+    copy_environment(&environment);
+    spec.envp = environment.items;
     return proc_spawn(&spec, out_pid, err);
 }
 

@@ -68,8 +68,14 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->options = *options;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
-    if (options->log_store)
-        s->archiver = archiver_new(loop, options->log_store);
+    if (options->log_store) {
+        CLEANUP(mem) char *aside = xasprintf("%s/unsent", s->state_dir);
+
+        s->archiver = archiver_new(loop, options->log_store, aside);
+    }
+    if (options->artifact_store)
+        s->sender = sender_new(loop, options->artifact_store);
+    s->options.artifact_store = NULL; /* it may go */
     warm.state_dir = s->state_dir;
     warm.arg = s;
     s->warm = warm_pool_new(&warm);
@@ -134,6 +140,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
                                   .options = &s->options,
                                   .queue = s->queue,
                                   .archiver = s->archiver,
+                                  .sender = s->sender,
                                   .events = &s->events,
                                   .warm = s->warm,
                                   .on_sandbox = on_sandbox,
@@ -383,6 +390,7 @@ void supervisor_free(struct supervisor *s)
     if (end_jobs(s) && run_job_spawn_sweep(s->state_dir, &pid, NULL) == 0)
         (void)run_job_reap(pid, FREE_WAIT_MS);
     archiver_free(s->archiver);
+    sender_free(s->sender);
     warm_pool_free(s->warm);
     fd_close(&s->lock_fd);
     free(s->worker);

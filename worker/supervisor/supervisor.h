@@ -100,6 +100,8 @@ struct supervisor_options {
     const json_t *gateway;
     struct log_store *log_store;    /* where whole logs go; NULL: nowhere.
                                        Borrowed; must outlive the supervisor */
+    const char *artifact_store;     /* "s3://…", where artifacts go when a job
+                                       ends; NULL: they stay here. Copied */
     supervisor_execute_fn *execute; /* NULL: run-job */
     void *execute_arg;
 };

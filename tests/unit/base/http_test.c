@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -270,6 +271,48 @@ static void test_request(void **state)
     assert_int_equal(strncmp(ask->body.data, "DELETE ", 7), 0);
 }
 
+static void test_upload(void **state)
+{
+    struct ask *ask = *state;
+    CLEANUP(mem) char *url = url_of(ask, "/echo");
+    CLEANUP(fd) int fd = memfd_create("upload", MFD_CLOEXEC);
+    struct http_upload upload = {fd, 5};
+    const struct http_sign sign = {"aws:amz:eu-1:s3", "KEY", "SECRET"};
+    struct http_request request = request_to(url);
+
+    assert_int_equal(fd_write_all(fd, "12345678", 8, NULL), 0);
+    request.method = "PUT";
+    request.upload = &upload;
+    request.sign = &sign;
+    assert_int_equal(
+        http_run(ask->http, &request, &ask->status, &ask->body, &ask->err), 0);
+    assert_int_equal(ask->status, 201);
+    assert_non_null(strstr(ask->body.data, "\r\nContent-Length: 5\r\n"));
+    assert_non_null(strstr(ask->body.data, "Credential=KEY/"));
+    assert_non_null(strstr(ask->body.data, "/eu-1/s3/aws4_request"));
+    assert_null(strstr(ask->body.data, "SECRET"));
+    upload.len = 9; /* there are no more than eight */
+    assert_int_equal(
+        http_run(ask->http, &request, &ask->status, &ask->body, &ask->err), -1);
+    assert_non_null(strstr(ask->err.msg, "cannot be read"));
+}
+
+/* Silent for a while, long before the call has to be over. */
+static void test_stall(void **state)
+{
+    struct ask *ask = *state;
+    CLEANUP(mem) char *silent = url_of(ask, "/silent?secret");
+    struct http_request request = request_to(silent);
+
+    request.stall_ms = 100;
+    request.timeout_ms = 60000;
+    assert_int_equal(
+        http_run(ask->http, &request, &ask->status, NULL, &ask->err), -1);
+    assert_int_equal(ask->err.kind, ERR_TIMEOUT);
+    assert_non_null(strstr(ask->err.msg, "/silent: silent for 100 ms"));
+    assert_null(strstr(ask->err.msg, "secret"));
+}
+
 static void fail_with(struct ask *ask, const char *path, enum err_kind kind,
                       const char *words)
 {
@@ -435,6 +478,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upload, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stall, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_request, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_unix_socket, setup, teardown),

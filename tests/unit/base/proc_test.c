@@ -310,6 +310,39 @@ static void ends_without_a_descriptor(void **state UNUSED)
 }
 
 /* A daemon of ours is told whose end is its own. */
+static void test_call(void **state UNUSED)
+{
+    static const char *const argv[] = {
+        "sh", "-c", "echo out; echo err >&2; echo there >&3; exit 3", NULL};
+    static const char *const killed[] = {"sh", "-c", "kill -KILL $$", NULL};
+    static const char *const slow[] = {"sleep", "60", NULL};
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+    struct proc_spec spec = {
+        .argv = argv, .in = PROC_NULL, .err = PROC_NULL, .fd_count = 1};
+    struct proc_fd fd = {.to = 3};
+    int ends[2], status = -1;
+    char text[8] = "";
+    struct err err = {0};
+
+    assert_int_equal(fd_pipe(ends, &err), 0);
+    fd.from = ends[1];
+    spec.fds = &fd;
+    assert_int_equal(proc_call(&spec, 10000, &out, &status, &err), 0);
+    assert_int_equal(status, 3);
+    assert_string_equal(out.data, "out\n");
+    assert_int_equal(read(ends[0], text, 6), 6);
+    assert_string_equal(text, "there\n");
+    fd_close(&ends[0]);
+    fd_close(&ends[1]);
+    spec.fd_count = 0;
+    spec.argv = killed;
+    assert_int_equal(proc_call(&spec, 10000, &out, &status, &err), -1);
+    assert_int_equal(err.kind, ERR_TRANSIENT);
+    spec.argv = slow;
+    assert_int_equal(proc_call(&spec, 100, &out, &status, &err), -1);
+    assert_int_equal(status, 3);
+}
+
 static void test_end_with_parent(void **state)
 {
     char number[24];
@@ -344,6 +377,7 @@ int main(void)
         cmocka_unit_test(ends_without_a_descriptor),
         cmocka_unit_test(looks_in_path),
         cmocka_unit_test(beginnings),
+        cmocka_unit_test(test_call),
         cmocka_unit_test(test_end_with_parent),
         cmocka_unit_test(libexec_is_beside_us),
     };

@@ -50,12 +50,12 @@ static void leave(const char *id, uint64_t epoch, unsigned step,
     assert_int_equal(file_write(file, id, strlen(id), 0600, &err), 0);
 }
 
-static bool add(void *arg, const char *path, uint64_t size)
+static bool add(void *arg, const struct artifact_file *file)
 {
     char *text = arg;
 
-    (void)snprintf(text + strlen(text), 200 - strlen(text), "%s=%u ", path,
-                   (unsigned)size);
+    (void)snprintf(text + strlen(text), 200 - strlen(text), "%s=%u ",
+                   file->path, (unsigned)file->bytes);
     return true;
 }
 

@@ -33,7 +33,7 @@ static int set_up(void **state)
         return -1;
     f->store = open_store("store");
     assert_int_equal(loop_new(&f->loop, NULL), 0);
-    f->archiver = archiver_new(f->loop, f->store);
+    f->archiver = archiver_new(f->loop, f->store, "");
     far = other_file_system();
     *state = f;
     return 0;
