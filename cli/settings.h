@@ -50,7 +50,7 @@ struct settings {
     } log;
     struct {
         char *dir;
-        int64_t bytes, keep_ms;
+        int64_t bytes, keep_ms, entry_bytes, check_ms;
     } cache;
     struct {
         int64_t tick_ms;

@@ -11,12 +11,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define PUTS_AT_ONCE  4
-#define PUTS_MAX      1024
-#define PUT_MAX_MS    300000 /* of 80 MiB: a quarter MiB a second will do */
-#define EXPIRE_MS     3600000
-#define EXPIRE_MAX_MS 600000
-#define MAX_OUTPUT    ((size_t)16 << 10)
+#define PUTS_AT_ONCE 4
+#define PUTS_MAX     1024
+#define PUT_MAX_MS   300000 /* of 80 MiB: a quarter MiB a second will do */
+#define MAX_OUTPUT   ((size_t)16 << 10)
 
 struct put {
     TAILQ_ENTRY(put) link;
@@ -35,9 +33,6 @@ struct archiver {
     struct log_store *store; /* borrowed */
     TAILQ_HEAD(, put) puts;  /* the oldest first */
     size_t count, running;
-    struct log_retention retention;
-    struct helper *expirer;     /* owned; NULL: none runs */
-    struct loop_source *expiry; /* borrowed; the next one */
 };
 
 static void begin_some(struct archiver *a);
@@ -199,55 +194,6 @@ void archiver_redirect(struct archiver *a, const void *arg, archiver_fn *fn,
     }
 }
 
-/* ---- removing what is old ------------------------------------------------ */
-
-static void on_expired(void *arg, int status, struct strbuf *output,
-                       const struct err *ended);
-
-static void expire(void *arg)
-{
-    struct archiver *a = arg;
-    CLEANUP(mem) char *program = proc_libexec("log-store");
-    CLEANUP(mem)
-    char *age_ms = xasprintf("%" PRId64, a->retention.max_age_ms);
-    CLEANUP(mem) char *bytes = xasprintf("%" PRIu64, a->retention.max_bytes);
-    const char *const argv[] = {program, "expire", log_store_address(a->store),
-                                age_ms,  bytes,    NULL};
-    struct err err;
-
-    a->expiry = NULL;
-    if (start(a, argv, EXPIRE_MAX_MS, on_expired, a, &a->expirer, &err) == 0)
-        return;
-    log_warn("old logs: %s", err.msg);
-    a->expiry = loop_add_timer(a->loop, clock_mono_ms() + EXPIRE_MS, expire, a);
-}
-
-static void on_expired(void *arg, int status, struct strbuf *output,
-                       const struct err *ended)
-{
-    struct archiver *a = arg;
-    struct err err = {0};
-    uint64_t removed = strtoull(output->data, NULL, 10);
-
-    helper_free(STEAL(a->expirer));
-    if (removed)
-        log_info("removed %" PRIu64 " old logs", removed);
-    judge(status, output, ended, &err);
-    if (err.kind != ERR_NONE)
-        log_warn("old logs: %s", err.msg);
-    a->expiry = loop_add_timer(a->loop, clock_mono_ms() + EXPIRE_MS, expire, a);
-}
-
-void archiver_keep(struct archiver *a, const struct log_retention *retention)
-{
-    bool first = !a->expirer && !a->expiry &&
-                 (retention->max_age_ms || retention->max_bytes);
-
-    a->retention = *retention;
-    if (first)
-        a->expiry = loop_add_timer(a->loop, clock_mono_ms(), expire, a);
-}
-
 /* ---- the end ------------------------------------------------------------- */
 
 void archiver_free(struct archiver *a)
@@ -266,7 +212,5 @@ void archiver_free(struct archiver *a)
             put->err.kind = ERR_NONE;
         settle(put);
     }
-    helper_free(a->expirer);
-    loop_remove(a->expiry);
     free(a);
 }

@@ -8,9 +8,9 @@
 
 /*
  * What is a rename is done at once. What takes longer, a copy into another file
- * system, and the removal of old logs, is done by a process each (`log-store`),
- * some at a time. The file stays in the spool until its copy is safe: whoever
- * is killed on the way, nothing is lost, and another may begin anew.
+ * system, is done by a process each (`log-store`), some at a time. The file
+ * stays in the spool until its copy is safe: whoever is killed on the way,
+ * nothing is lost, and another may begin anew.
  */
 struct archiver;
 
@@ -38,12 +38,5 @@ void archiver_put(struct archiver *archiver, const char *path, const char *id,
  */
 void archiver_redirect(struct archiver *archiver, const void *arg,
                        archiver_fn *fn, void *new_arg);
-
-/**
- * Remove old logs (log_store_expire) soon and then each hour, and log how many.
- * Other limits take the place of earlier ones.
- */
-void archiver_keep(struct archiver *archiver,
-                   const struct log_retention *retention);
 
 #endif

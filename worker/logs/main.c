@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* worker/logs/archiver.c starts it, and reads what it prints. */
+/* worker/logs/archiver.c and cli/worker.c start it, and read what it prints. */
 static const char usage[] =
     "usage: log-store put STORE FILE JOB EPOCH\n"
     "       log-store expire STORE MAX-AGE-MS MAX-BYTES\n";
@@ -29,7 +29,8 @@ static int expire(struct log_store *store, char **argv, struct err *err)
     int rc =
         log_store_expire(store, &retention, clock_wall_ms(), &removed, err);
 
-    (void)printf("%" PRIu64 "\n", removed.logs);
+    if (removed.logs)
+        (void)printf("removed %" PRIu64 " of them\n", removed.logs);
     return rc;
 }
 
