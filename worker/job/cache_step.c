@@ -5,6 +5,7 @@
 #include "worker/cache/verified.h"
 #include "worker/job/cache_key.h"
 #include "worker/job/caches.h"
+#include "worker/job/save.h"
 #include "worker/job/verify.h"
 #include "worker/sandbox/hostenv.h"
 
@@ -91,7 +92,7 @@ static void settle(struct cache_step *s)
 
 static void not_used(struct cache_step *s, const struct err *err)
 {
-    output_note(s->spec->output, "cache: not used: %s", err->msg);
+    output_note(s->spec->output, "cache: not used: %s", save_why(err));
     end_soon(s);
 }
 
@@ -157,7 +158,7 @@ static void clear_last(struct cache_step *s)
     }
     output_note(s->spec->output, "cache: '%s' cannot be put back: %s",
                 json_string_value(json_object_get(s->found.meta, "key")),
-                s->why.msg);
+                save_why(&s->why));
     miss(s);
 }
 
@@ -283,6 +284,18 @@ static bool find_other(struct cache_step *s)
 
 static void look(struct cache_step *s);
 
+/* The next best one may do. */
+static void damaged(struct cache_step *s)
+{
+    output_note(s->spec->output, "cache: '%s' is damaged: not used",
+                json_string_value(json_object_get(s->found.meta, "key")));
+    cache_condemn(store_of(s), &s->found);
+    machine_note_kept(s->spec->machine);
+    cache_entry_release(&s->found);
+    s->damaged++;
+    look(s);
+}
+
 static void on_verified(void *arg, const char *digest, bool late)
 {
     struct cache_step *s = arg;
@@ -296,13 +309,7 @@ static void on_verified(void *arg, const char *digest, bool late)
     } else if (verified_judge(&s->found, digest)) {
         put_next(s);
     } else {
-        output_note(s->spec->output, "cache: '%s' is damaged: not used",
-                    json_string_value(json_object_get(s->found.meta, "key")));
-        cache_condemn(store_of(s), &s->found);
-        machine_note_kept(s->spec->machine);
-        cache_entry_release(&s->found);
-        s->damaged++;
-        look(s);
+        damaged(s);
     }
 }
 
@@ -310,22 +317,23 @@ static void look(struct cache_step *s)
 {
     CLEANUP(mem) char *root = NULL;
     struct err err = {0};
+    struct stat st;
 
     if (s->damaged == DAMAGED_MAX || (!find_exact(s) && !find_other(s))) {
         miss(s);
         return;
     }
     s->path = 0;
-    if (verified_since_boot(&s->found)) {
-        put_next(s);
-        return;
-    }
     root = xasprintf("%s/root", s->found.path);
-    if (verify_start(s->spec->loop, root, on_verified, s, &s->verify, &err) ==
-        0)
-        return;
-    output_note(s->spec->output, "cache: not used: %s", err.msg);
-    miss(s);
+    if (lstat(root, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        damaged(s);
+    } else if (verified_since_boot(&s->found)) {
+        put_next(s);
+    } else if (verify_start(s->spec->loop, root, on_verified, s, &s->verify,
+                            &err) < 0) {
+        output_note(s->spec->output, "cache: not used: %s", save_why(&err));
+        miss(s);
+    }
 }
 
 /* ---- the key ------------------------------------------------------------- */

@@ -130,7 +130,7 @@ static void give_up(struct caches *c, const struct err *err)
                     size_format(c->settings.entry_bytes, size));
     else
         output_note(c->spec.output, "cache: '%s' is not saved: %s",
-                    current(c)->key, err->msg);
+                    current(c)->key, save_why(err));
     go_on(c);
 }
 

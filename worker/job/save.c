@@ -3,6 +3,7 @@
 #include "worker/job/save.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/units.h"
 #include "worker/cache/helper.h"
@@ -173,6 +174,14 @@ static int publish(struct save *save, struct err *err)
     return cache_publish(save->cache, &name, save->meta, &save->stage, err);
 }
 
+const char *save_why(const struct err *err)
+{
+    if (err->kind == ERR_USER)
+        return err->msg;
+    log_info("the cache: %s", err->msg);
+    return "the worker's own log says why";
+}
+
 static void describe(const struct save *save, const struct err *failed,
                      struct strbuf *out)
 {
@@ -182,7 +191,7 @@ static void describe(const struct save *save, const struct err *failed,
         strbuf_addf(out, "the install is not kept for others: %s", failed->msg);
     else if (save->label && failed)
         strbuf_addf(out, "cache: '%s' is not saved: %s", save->label,
-                    failed->msg);
+                    save_why(failed));
     else if (save->label)
         strbuf_addf(out, "cache: saved '%s', %s, %lld files", save->label,
                     size_format((uint64_t)json_integer_value(

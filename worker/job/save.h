@@ -40,6 +40,12 @@ MUST_USE int save_start_made(const struct save_made *made,
                              struct err *err);
 
 /**
+ * What the job's log may say of a failure: nothing of the host, of which the
+ * worker's own log has it then. Borrowed from `err`, or static.
+ */
+const char *save_why(const struct err *err);
+
+/**
  * Wait for its end, `timeout_ms` at most (then it is killed), and give what it
  * made its place. Frees `save` in every case. `out_note` is what the job's log
  * is to say of it, if anything. ERR_USER: it cannot be kept, and why;
