@@ -1,5 +1,4 @@
-/* cli/upkeep.c - what a daemon has done again and again by programs beside it.
- */
+/* cli/upkeep.c - programs that a daemon runs again and again beside it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/upkeep.h"
 

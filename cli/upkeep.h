@@ -1,5 +1,4 @@
-/* cli/upkeep.h - what a daemon has done again and again by programs beside it.
- */
+/* cli/upkeep.h - programs that a daemon runs again and again beside it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_UPKEEP_H
 #define CLI_UPKEEP_H

@@ -1,5 +1,4 @@
-/* worker/job/cache_key.c - what a `cache:` step's keys are called in the store.
- */
+/* worker/job/cache_key.c - names of `cache:` keys in the store. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/cache_key.h"
 

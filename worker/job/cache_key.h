@@ -1,5 +1,4 @@
-/* worker/job/cache_key.h - what a `cache:` step's keys are called in the store.
- */
+/* worker/job/cache_key.h - names of `cache:` keys in the store. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_JOB_CACHE_KEY_H
 #define WORKER_JOB_CACHE_KEY_H
