@@ -22,7 +22,7 @@
 
 #define EXIT_FAILED   1
 #define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
-#define MINUTE_MS     60000
+#define MINUTE_MS     ((int64_t)60000)
 #define HOUR_MS       ((int64_t)3600000)
 /* Of the cache, a part is read again at a time: of a day one hour's. */
 #define CHECK_TURNS 24

@@ -431,26 +431,23 @@ static int check_keys(const struct cache_step *s, struct err *err)
     return 0;
 }
 
-static void begin(struct cache_step *s)
+static int begin(struct cache_step *s, struct err *err)
 {
-    struct err err = {0};
-
-    if (!store_of(s)) {
-        (void)err_set(&err, ERR_USER, "this worker has none");
-        not_used(s, &err);
-    } else if (trust_of(s->spec, &s->wish.trust, &err) < 0) {
-        not_used(s, &err);
-    } else if (!step_of(s)->cache.files.count) {
-        have_key(s, NULL);
-    } else if (gather_files(s, &err) < 0) {
-        not_used(s, &err);
-    }
+    if (!store_of(s))
+        return err_set(err, ERR_USER, "this worker has none");
+    if (trust_of(s->spec, &s->wish.trust, err) < 0)
+        return -1;
+    if (step_of(s)->cache.files.count)
+        return gather_files(s, err);
+    have_key(s, NULL);
+    return 0;
 }
 
 struct cache_step *cache_step_start(const struct attempt_spec *spec,
                                     cache_step_end_fn *end, void *arg)
 {
     struct cache_step *s = xcalloc(1, sizeof(*s));
+    struct err err = {0};
 
     s->spec = spec;
     s->end = end;
@@ -460,8 +457,8 @@ struct cache_step *cache_step_start(const struct attempt_spec *spec,
     s->wish.paths = &step_of(s)->cache.paths;
     if (check_keys(s, &s->err) < 0)
         end_soon(s);
-    else
-        begin(s);
+    else if (begin(s, &err) < 0)
+        not_used(s, &err);
     return s;
 }
 

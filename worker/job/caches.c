@@ -176,11 +176,11 @@ static void on_copied(void *arg, const void *data UNUSED, size_t len UNUSED,
 {
     struct caches *c = arg;
 
-    if (c->stopped && err) {
-        struct err why;
+    struct err late = {0};
 
-        (void)err_set(&why, ERR_USER, "there was no more time for it");
-        give_up(c, &why);
+    if (c->stopped) {
+        (void)err_set(&late, ERR_USER, "there was no more time for it");
+        give_up(c, &late);
     } else if (err && err->sys == ENOENT && rmdir(c->host_dir) == 0) {
         output_note(c->spec.output, "cache: there is no '%s' to save",
                     current(c)->paths->items[c->path]);
