@@ -394,9 +394,9 @@ is "$(check 0 99999999 60000)" "removed 1 of 2 that were read: damaged" \
     "a byte that changed is found"
 is "$(ls -d "$a" "$b" 2>/dev/null)" "$b" "and the entry removed, the other not"
 boot "$b"
-check 0 99999999 60000
+check 86400000 99999999 60000
 is "$(cat "$b/verified")" "$(cat /proc/sys/kernel/random/boot_id)" \
-    "what was read in the background needs no reading at first use"
+    "after a boot all is read again, and needs no reading at first use then"
 is "$(find "$BERTH_STATE_DIR/cache/trash" -mindepth 1 | wc -l)" 0 "nothing lies about"
 is "$(traces)" "" "nor is anything mounted or running"
 done_testing

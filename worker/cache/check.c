@@ -33,8 +33,9 @@ static void add_due(void *arg, const char *path)
     int64_t at_ms = verified_at_ms(path);
 
     /* A clock that was set back makes nothing wait for ever. */
-    if ((at_ms > round->before_ms && at_ms <= clock_wall_ms()) ||
-        round->count == MAX_DUE)
+    bool recent = at_ms > round->before_ms && at_ms <= clock_wall_ms();
+
+    if ((recent && verified_since_boot(path)) || round->count == MAX_DUE)
         return;
     round->items =
         xreallocarray(round->items, round->count + 1, sizeof(*round->items));

@@ -6,7 +6,7 @@
 #include "worker/cache/store.h"
 
 struct check_limits {
-    int64_t every_ms; /* what was read since then is left alone */
+    int64_t every_ms; /* what was good since then is left alone until a boot */
     uint64_t bytes;   /* no further entry once so much was read */
     int64_t ms;       /* nor when it took so long */
 };

@@ -23,13 +23,13 @@ bool verified_is_sealed(const struct cache_entry *entry)
            json_is_string(json_object_get(entry->meta, "digest"));
 }
 
-bool verified_since_boot(const struct cache_entry *entry)
+bool verified_since_boot(const char *path)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/" NAME, entry->path);
+    CLEANUP(mem) char *file = xasprintf("%s/" NAME, path);
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     struct err ignored;
 
-    return file_read(path, ID_BYTES, &text, &ignored) == 0 &&
+    return file_read(file, ID_BYTES, &text, &ignored) == 0 &&
            strcmp(text.data, boot_id()) == 0;
 }
 

@@ -18,7 +18,7 @@
  */
 bool verified_is_sealed(const struct cache_entry *entry);
 /** Whether it was read since the host booted, and was good. */
-bool verified_since_boot(const struct cache_entry *entry);
+bool verified_since_boot(const char *path);
 /** When that was tried last: wall clock, ms; 0: never. */
 int64_t verified_at_ms(const char *path);
 /** Note that it is tried now. ERR_TRANSIENT. */

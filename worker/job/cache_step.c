@@ -327,7 +327,7 @@ static void look(struct cache_step *s)
     root = xasprintf("%s/root", s->found.path);
     if (lstat(root, &st) < 0 || !S_ISDIR(st.st_mode)) {
         damaged(s);
-    } else if (verified_since_boot(&s->found)) {
+    } else if (verified_since_boot(s->found.path)) {
         put_next(s);
     } else if (verify_start(s->spec->loop, root, on_verified, s, &s->verify,
                             &err) < 0) {

@@ -30,6 +30,7 @@ struct caches {
     size_t next; /* of the wishes */
     size_t path; /* of this wish's paths */
     bool stopped;
+    bool late; /* that is why */
     struct cache_settings settings;
     struct cache_entry stage;
     struct sandbox_tree tree;
@@ -179,7 +180,9 @@ static void on_copied(void *arg, const void *data UNUSED, size_t len UNUSED,
     struct err late = {0};
 
     if (c->stopped) {
-        (void)err_set(&late, ERR_USER, "there was no more time for it");
+        (void)err_set(&late, ERR_USER, "%s",
+                      c->late ? "it took longer than a minute"
+                              : "the job was ended");
         give_up(c, &late);
     } else if (err && err->sys == ENOENT && rmdir(c->host_dir) == 0) {
         output_note(c->spec.output, "cache: there is no '%s' to save",
@@ -289,6 +292,7 @@ static void on_limit(void *arg)
     struct caches *c = arg;
 
     c->limit = NULL;
+    c->late = true;
     caches_stop(c);
 }
 

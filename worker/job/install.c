@@ -159,7 +159,7 @@ static void on_probed(void *arg, const struct sandbox_exit *ended)
         in->ready(in->arg, false);
     } else if (!find(in)) {
         miss(in);
-    } else if (verified_since_boot(&in->found)) {
+    } else if (verified_since_boot(in->found.path)) {
         hit(in);
     } else {
         verify(in);
