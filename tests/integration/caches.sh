@@ -331,8 +331,8 @@ is "$(cat slow.says)" "it is too slow: not used;miss 'k';'k' is there already;" 
 # ---- killed ------------------------------------------------------------------
 no_entries
 "$BERTH_LIBEXEC/run-job" --sweep "$BERTH_STATE_DIR/sandboxes" >sweep.out
-many='mkdir -p out; for i in $(seq 500); do echo "$i" >"out/$i"; done
-    truncate -s 40M out/sparse'
+few='mkdir -p out; for i in $(seq 500); do echo "$i" >"out/$i"; done'
+many="$few; truncate -s 300M out/sparse" # long enough to be met
 # job_of PID: the run-job that a shell's node has started
 job_of() {
     local node
@@ -359,10 +359,22 @@ is "$(find "$BERTH_STATE_DIR/cache/staging" -mindepth 1 -maxdepth 1 | wc -l) $(e
 "$BERTH_LIBEXEC/run-job" --sweep "$BERTH_STATE_DIR/sandboxes" >sweep.out
 is "$(find "$BERTH_STATE_DIR/cache/staging" "$BERTH_STATE_DIR/cache/trash" \
     -mindepth 1 | wc -l)" 0 "and what lies about goes"
-is "$(made after '{"key": "kill", "paths": "out"}' "$many")" \
-    "miss 'kill';saved 'kill', 502 files;" "the next one saves it"
+told cancelled '{"key": "kill", "paths": "out"}' "$many" &
+pid=$!
+while kill -0 "$pid" 2>/dev/null && [ "$(staged)" -lt 1 ]; do
+    sleep 0.01
+done
+for node in $(pgrep -P "$pid" node); do
+    kill -HUP "$node"
+done
+wait "$pid"
+is "$(says cancelled)$(entries)" "miss 'kill';'kill' is not saved: the job was ended;0" \
+    "cancelled while it is saved it is given up"
+like "$(cat cancelled.out)" "cancelled cancelled" "and the job ends so"
+is "$(made after '{"key": "kill", "paths": "out"}' "$few")" \
+    "miss 'kill';saved 'kill', 501 files;" "the next one saves it"
 is "$(made after2 '{"key": "kill", "paths": "out"}' 'test "$(cat out/[0-9]* | wc -l)" = 500')" \
-    "hit 'kill' from branch main, 502 files;" "and all of it is found"
+    "hit 'kill' from branch main, 501 files;" "and all of it is found"
 
 # ---- in the background -------------------------------------------------------
 no_entries
