@@ -256,8 +256,8 @@ static void check_cache(struct doctor *d, struct finding *out)
     (void)format_bytes((uint64_t)d->settings->cache.bytes, size);
     if (rc < 0)
         finding_warn(out, "modprobe overlay, or move cache.dir to a disk",
-                     "no overlay can be mounted over '%s', so nothing is kept: "
-                     "%s",
+                     "no overlay can be mounted over '%s', so no trees and "
+                     "installs are kept: %s",
                      top, err.msg);
     else
         finding_ok(out, "up to %s of trees and installs in '%s'", size,

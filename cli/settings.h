@@ -57,7 +57,7 @@ struct settings {
     } artifacts;
     struct {
         char *dir;
-        int64_t bytes, keep_ms;
+        int64_t bytes, keep_ms, entry_bytes, check_ms;
     } cache;
     struct {
         int64_t tick_ms;

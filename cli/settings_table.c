@@ -557,9 +557,9 @@ static const struct config_key keys[] = {
      AT(cache.dir),
      .initial = "`cache` in `state_dir`",
      .derive = default_cache,
-     .help = "Where trees and installs are kept for the next jobs: on a disk "
-             "of this host that is not overlayfs. Only root's sandboxes use "
-             "it."},
+     .help = "Where trees, installs and what steps `cache` name are kept for "
+             "the next jobs: on a disk of this host that is not overlayfs. "
+             "Trees and installs only for root's sandboxes."},
     {.name = "cache.bytes",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_SIZE,
@@ -575,6 +575,21 @@ static const struct config_key keys[] = {
      .initial = "7d",
      RANGE(MINUTE, 365 * DAY),
      .help = "How long one that nobody uses is kept."},
+    {.name = "cache.entry_bytes",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_SIZE,
+     AT(cache.entry_bytes),
+     .initial = "2GiB",
+     RANGE(1024, 1024 * TIB),
+     .help = "How much a step `cache` may keep under one key."},
+    {.name = "cache.check",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_DURATION,
+     AT(cache.check_ms),
+     .initial = "1d",
+     RANGE(SECOND, 365 * DAY),
+     .help = "How often an install or another thing kept is read again in "
+             "the background; what is damaged is removed."},
 
     {.name = "scheduler.tick",
      .parts = SETTINGS_SCHEDULER,

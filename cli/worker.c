@@ -1,13 +1,13 @@
 /* cli/worker.c - `berth worker`: takes jobs off the queue and runs them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "base/helper.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
 #include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
+#include "cli/upkeep.h"
 #include "worker/cache/settings.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/image.h"
@@ -20,10 +20,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_FAILED    1
-#define KILL_AFTER_MS  120000 /* from the cancellation of all to their kill */
-#define FIRST_SWEEP_MS 60000
-#define SWEEP_MS       3600000
+#define EXIT_FAILED   1
+#define KILL_AFTER_MS 120000 /* from the cancellation of all to their kill */
+#define MINUTE_MS     ((int64_t)60000)
+#define HOUR_MS       ((int64_t)3600000)
+/* Of the cache, a part is read again at a time: of a day one hour's. */
+#define CHECK_TURNS 24
+#define CHECK_BYTES ((uint64_t)4 << 30) /* a turn */
+#define CHECK_MS    120000              /* the same, but for the last entry */
 
 struct worker_options {
     struct pool_at_options at;
@@ -67,7 +71,7 @@ struct worker {
     struct log_store *logs;        /* owned */
     json_t *gateway;               /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
-    struct helper *sweeper;        /* owned; removes old artifacts; or NULL */
+    struct upkeep *upkeep;         /* owned; uses the loop */
     struct loop_source *patience;  /* borrowed; of this stage */
     enum stage stage;
     bool connected;     /* Redis answered once */
@@ -99,8 +103,6 @@ static struct supervisor_limits limits_of(const struct settings *settings,
         .min_disk_bytes = (uint64_t)settings->worker.min_disk_bytes,
         .min_memory_bytes = (uint64_t)settings->worker.min_memory_bytes,
         .log_budget_bytes = (uint64_t)settings->queue.log_budget_bytes,
-        .retention = {.max_age_ms = settings->log.keep_ms,
-                      .max_bytes = (uint64_t)settings->log.keep_bytes},
         .warm_pool =
             strcmp(settings_drivers[settings->worker.driver], "oci") == 0
                 ? &settings->worker.warm_pool
@@ -313,42 +315,57 @@ static int make_supervisor(struct worker *worker, struct err *err)
                           &worker->supervisor, err);
 }
 
-/* ---- old artifacts ------------------------------------------------------- */
+/* ---- what is done beside it ----------------------------------------------
+ */
 
-static void sweep(void *arg);
-
-static void on_swept(void *arg, int status, struct strbuf *output UNUSED,
-                     const struct err *err)
+/* All processes of their own: there may be very many files. */
+static void expire_artifacts(void *arg UNUSED, struct strv *out_argv)
 {
-    struct worker *worker = arg;
-
-    if (err)
-        log_warn("old artifacts: %s", err->msg);
-    else if (status != 0)
-        log_warn("old artifacts: berth artifacts --expire exited with %d",
-                 status);
-    helper_free(STEAL(worker->sweeper));
-    loop_add_timer(worker->loop, clock_mono_ms() + SWEEP_MS, sweep, worker);
+    strv_add(out_argv, "/proc/self/exe");
+    strv_add(out_argv, "artifacts");
+    strv_add(out_argv, "--expire");
 }
 
-/* By a process of its own: there may be very many. */
-static void sweep(void *arg)
+static void expire_logs(void *arg, struct strv *out_argv)
 {
-    static const char *const argv[] = {"/proc/self/exe", "artifacts",
-                                       "--expire", NULL};
-    struct worker *worker = arg;
-    const struct helper_spec spec = {
-        .name = "berth artifacts",
-        .proc = {.argv = argv, .in = PROC_NULL, .err = PROC_INHERIT},
-        .max_output = 4096,
-        .timeout_ms = SWEEP_MS};
-    struct err err;
+    const struct worker *worker = arg;
+    const struct settings *settings = worker->at.settings;
+    CLEANUP(mem) char *program = proc_libexec(worker->logs->driver->program);
 
-    if (helper_start(worker->loop, &spec, on_swept, worker, &worker->sweeper,
-                     &err) == 0)
-        return;
-    log_warn("old artifacts: %s", err.msg);
-    loop_add_timer(worker->loop, clock_mono_ms() + SWEEP_MS, sweep, worker);
+    strv_add(out_argv, program);
+    strv_add(out_argv, "expire");
+    strv_add(out_argv, log_store_address(worker->logs));
+    strv_addf(out_argv, "%lld", (long long)settings->log.keep_ms);
+    strv_addf(out_argv, "%lld", (long long)settings->log.keep_bytes);
+}
+
+static void check_cache(void *arg, struct strv *out_argv)
+{
+    const struct worker *worker = arg;
+    CLEANUP(mem) char *program = proc_libexec("cache");
+
+    strv_add(out_argv, program);
+    strv_add(out_argv, "check");
+    strv_addf(out_argv, "%lld", (long long)worker->at.settings->cache.check_ms);
+    strv_addf(out_argv, "%llu", (unsigned long long)CHECK_BYTES);
+    strv_addf(out_argv, "%d", CHECK_MS);
+}
+
+static void keep_up(struct worker *worker)
+{
+    int64_t check_ms = worker->at.settings->cache.check_ms / CHECK_TURNS;
+    const struct upkeep_task tasks[] = {
+        {"old artifacts", expire_artifacts, worker, MINUTE_MS, HOUR_MS,
+         HOUR_MS},
+        {"old logs", expire_logs, worker, 0, HOUR_MS, 10 * MINUTE_MS},
+        {"cache", check_cache, worker,
+         check_ms < MINUTE_MS ? check_ms : MINUTE_MS,
+         check_ms < HOUR_MS ? check_ms : HOUR_MS, 10 * MINUTE_MS},
+    };
+
+    worker->upkeep = upkeep_new(worker->loop);
+    for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+        upkeep_add(worker->upkeep, &tasks[i]);
 }
 
 /* -------------------------------------------------------------------------- */
@@ -370,10 +387,13 @@ static int make_cache(const struct settings *settings, struct err *err)
     CLEANUP(mem)
     char *keep =
         xasprintf("%llds", (long long)(settings->cache.keep_ms / 1000));
+    CLEANUP(mem)
+    char *entry = xasprintf("%lldB", (long long)settings->cache.entry_bytes);
 
     if (setenv(CACHE_DIR_VARIABLE, settings->cache.dir, 1) < 0 ||
         setenv(CACHE_BYTES_VARIABLE, bytes, 1) < 0 ||
-        setenv(CACHE_KEEP_VARIABLE, keep, 1) < 0)
+        setenv(CACHE_KEEP_VARIABLE, keep, 1) < 0 ||
+        setenv(CACHE_ENTRY_VARIABLE, entry, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set " CACHE_DIR_VARIABLE);
     return 0;
 }
@@ -414,8 +434,7 @@ static int start(struct worker *worker, struct err *err)
         if (loop_add_signal(worker->loop, signals[i], on_signal, worker, err) <
             0)
             return -1;
-    loop_add_timer(worker->loop, clock_mono_ms() + FIRST_SWEEP_MS, sweep,
-                   worker);
+    keep_up(worker);
     return supervisor_start(worker->supervisor, err);
 }
 
@@ -472,7 +491,7 @@ static int run(const struct worker_options *given)
 
     if (start_and_live(&worker, &status, &err) < 0)
         log_error("%s", err.msg);
-    helper_free(worker.sweeper);
+    upkeep_free(worker.upkeep);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
     json_decref(worker.gateway);

@@ -22,7 +22,10 @@
 #define LOAD_MAX_QUEUE        1000 /* runs that wait for a group */
 #define LOAD_MAX_RETRIES      10
 #define LOAD_MAX_PATTERNS     50
-#define LOAD_MAX_BACKGROUND   16 /* steps of a job */
+#define LOAD_MAX_BACKGROUND   16  /* steps of a job */
+#define LOAD_MAX_CACHE_KEY    200 /* characters, before expansion */
+#define LOAD_MAX_CACHE_PATHS  16
+#define LOAD_MAX_RESTORE_KEYS 10
 #define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
 #define LOAD_MAX_RETENTION_MS ((int64_t)366 * 24 * 3600 * 1000)
 #define LOAD_WAIT_MS          ((int64_t)60 * 1000)
@@ -146,11 +149,17 @@ load_fn load_write_file;
 load_fn load_read_file;
 load_fn load_artifacts;
 load_fn load_expose_port;
+load_fn load_cache;
 load_fn load_background;
 load_fn load_wait_for;
 /* A path below the workspace, without `..`. False: reported. */
 bool load_is_path(struct loader *l, const struct yaml_node *value,
                   const char *what);
+/* A list, or one: 1 to `max` nodes that `one` gets. False: reported. */
+bool load_each(struct loader *l, const struct yaml_node *value, size_t max,
+               const char *what, load_fn *one, void *target);
+/* A pattern of paths (base/glob.h), added to the struct strv. */
+load_fn load_pattern;
 /* `labels`; the target is a struct strv, whose old labels go. */
 load_fn load_labels;
 /* `concurrency`; the target is a struct concurrency, without a group. */

@@ -115,8 +115,7 @@ void load_read_file(struct loader *l, const struct yaml_node *value,
 /* ---- artifacts ------------------------------------------------------------
  */
 
-static void load_pattern(struct loader *l, const struct yaml_node *value,
-                         struct step *step)
+void load_pattern(struct loader *l, const struct yaml_node *value, void *target)
 {
     const char *problem;
 
@@ -129,22 +128,31 @@ static void load_pattern(struct loader *l, const struct yaml_node *value,
         load_fail(l, value, NULL, "no pattern of paths in the workspace: %s",
                   problem);
     else
-        strv_add(&step->patterns, value->text);
+        strv_add(target, value->text);
+}
+
+bool load_each(struct loader *l, const struct yaml_node *value, size_t max,
+               const char *what, load_fn *one, void *target)
+{
+    if (value->kind != NODE_LIST) {
+        one(l, value, target);
+        return true;
+    }
+    if (!value->count || value->count > max) {
+        load_fail(l, value, NULL, "1 to %zu %s, not %zu", max, what,
+                  value->count);
+        return false;
+    }
+    for (size_t i = 0; i < value->count; i++)
+        one(l, value->items[i], target);
+    return true;
 }
 
 static void load_patterns(struct loader *l, const struct yaml_node *value,
                           void *target)
 {
-    if (value->kind != NODE_LIST) {
-        load_pattern(l, value, target);
-        return;
-    }
-    if (!value->count || value->count > LOAD_MAX_PATTERNS)
-        load_fail(l, value, NULL, "1 to %d patterns, not %zu",
-                  LOAD_MAX_PATTERNS, value->count);
-    for (size_t i = 0; i < value->count && value->count <= LOAD_MAX_PATTERNS;
-         i++)
-        load_pattern(l, value->items[i], target);
+    (void)load_each(l, value, LOAD_MAX_PATTERNS, "patterns", load_pattern,
+                    &((struct step *)target)->patterns);
 }
 
 static void load_retention(struct loader *l, const struct yaml_node *value,

@@ -325,6 +325,7 @@ static const struct key_rule step_keys[] = {
     {"read_file", load_read_file, false, 0},
     {"artifacts", load_artifacts, false, 0},
     {"expose_port", load_expose_port, false, 0},
+    {"cache", load_cache, false, 0},
     {"name", load_step_name, false, 0},
     {"if", load_if, false, 0},
     {"timeout", load_step_timeout, false, 0},
@@ -403,7 +404,7 @@ static unsigned step_kind_of(struct loader *l, const struct yaml_node *node)
     if (!kind)
         load_fail(l, node, NULL,
                   "a step needs one of: checkout, install, run, write_file, "
-                  "read_file, artifacts, expose_port");
+                  "read_file, artifacts, expose_port, cache");
     return kind;
 }
 
@@ -463,6 +464,8 @@ static char *automatic_name(const struct step *step)
         return xstrdup("artifacts");
     case STEP_EXPOSE_PORT:
         return xasprintf("expose port %u", step->port);
+    case STEP_CACHE:
+        return xasprintf("cache %s", step->cache.key ? step->cache.key : "");
     default:
         return xstrdup("checkout");
     }

@@ -153,6 +153,23 @@ static json_t *artifacts_json(const struct step *step)
     return object;
 }
 
+static void set_texts(json_t *object, const char *key, const struct strv *list)
+{
+    if (list->count)
+        json_object_set_new(object, key, texts_json(list->items, list->count));
+}
+
+static json_t *cache_json(const struct step_cache *cache)
+{
+    json_t *object = json_object();
+
+    set_text(object, "key", cache->key);
+    set_texts(object, "files", &cache->files);
+    set_texts(object, "paths", &cache->paths);
+    set_texts(object, "restore_keys", &cache->restore_keys);
+    return object;
+}
+
 static void set_kind(json_t *object, const struct step *step)
 {
     const char *key = step_kind_name(step->kind);
@@ -180,6 +197,9 @@ static void set_kind(json_t *object, const struct step *step)
         return;
     case STEP_EXPOSE_PORT:
         json_object_set_new(object, key, json_integer(step->port));
+        return;
+    case STEP_CACHE:
+        json_object_set_new(object, key, cache_json(&step->cache));
     }
 }
 

@@ -25,6 +25,7 @@ const char *step_kind_name(enum step_kind kind)
         [STEP_READ_FILE] = "read_file",
         [STEP_ARTIFACTS] = "artifacts",
         [STEP_EXPOSE_PORT] = "expose_port",
+        [STEP_CACHE] = "cache",
     };
 
     return names[kind];
@@ -44,6 +45,10 @@ static void step_clear(struct step *step)
     free(step->path);
     free(step->content);
     strv_clear(&step->patterns);
+    free(step->cache.key);
+    strv_clear(&step->cache.files);
+    strv_clear(&step->cache.paths);
+    strv_clear(&step->cache.restore_keys);
     env_list_clear(&step->env);
 }
 

@@ -18,12 +18,13 @@ enum step_kind {
     STEP_WRITE_FILE,
     STEP_READ_FILE,
     STEP_ARTIFACTS,
-    STEP_EXPOSE_PORT
+    STEP_EXPOSE_PORT,
+    STEP_CACHE
 };
 
-#define STEP_KINDS (STEP_EXPOSE_PORT + 1)
+#define STEP_KINDS (STEP_CACHE + 1)
 
-/** "checkout" … "expose_port": the key, and the word in results. Static. */
+/** "checkout" … "cache": the key, and the word in results. Static. */
 const char *step_kind_name(enum step_kind kind);
 
 /** `retry: {max, when, exit_codes}`; max 0: never again. */
@@ -52,6 +53,14 @@ struct step_wait {
     int64_t timeout_ms;
 };
 
+/** `cache: {key, files, paths, restore_keys}`. */
+struct step_cache {
+    char *key;         /* owned; may hold ${{ }} */
+    struct strv files; /* base/glob.h: their content is a part of the key */
+    struct strv paths; /* directories below the workspace, or ~/ */
+    struct strv restore_keys; /* what other keys may begin with; with ${{ }} */
+};
+
 struct step {
     enum step_kind kind;
     char *name;      /* owned; unique; may hold ${{ }}; never NULL */
@@ -73,9 +82,10 @@ struct step {
                       workspace; may hold ${{ }} */
     char *content; /* owned; STEP_WRITE_FILE; may hold ${{ }} */
     unsigned mode; /* STEP_WRITE_FILE: permissions */
-    struct strv patterns; /* STEP_ARTIFACTS: base/glob.h */
-    int64_t retention_ms; /* the same */
-    unsigned port;        /* STEP_EXPOSE_PORT */
+    struct strv patterns;    /* STEP_ARTIFACTS: base/glob.h */
+    int64_t retention_ms;    /* the same */
+    unsigned port;           /* STEP_EXPOSE_PORT */
+    struct step_cache cache; /* STEP_CACHE */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOSTS, NETWORK_FULL };

@@ -229,7 +229,7 @@ mkdir -p "$BERTH_STATE_DIR/logs/ol"
 touch -d '3 hours ago' "$BERTH_STATE_DIR/logs/ol/old-1.log"
 touch -d '1 hour ago' "$BERTH_STATE_DIR/logs/ol/older-1.log"
 start_worker --set log.keep=2h
-ok "are removed" wait_log "removed 1 old logs"
+ok "are removed" wait_log "old logs: removed 1 of them"
 is "$(ls "$BERTH_STATE_DIR/logs/ol")" older-1.log "and no others"
 kill -TERM "$worker_pid"
 ended

@@ -4,7 +4,7 @@
 // usage: node run_job.js RUN-JOB START.json
 //
 // START.json: worker/job/events.h's JOB_FRAME_START. Prints notes and output,
-// then "state reason"; exits with 0 when the job passed.
+// then "state reason"; exits with 0 when the job passed. HUP: cancel the job.
 'use strict';
 const { spawn } = require('child_process');
 const fs = require('fs');
@@ -12,11 +12,14 @@ const fs = require('fs');
 const child = spawn(process.argv[2], [],
     { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
 const socket = child.stdio[3];
-const text = fs.readFileSync(process.argv[3]);
-const head = Buffer.alloc(9);
-head.writeUInt32BE(text.length, 0);
-head.writeUInt8(1, 4);
-socket.write(Buffer.concat([head, text]));
+function send(type, text) {
+    const head = Buffer.alloc(9);
+    head.writeUInt32BE(text.length, 0);
+    head.writeUInt8(type, 4);
+    socket.write(Buffer.concat([head, text]));
+}
+send(1, fs.readFileSync(process.argv[3]));
+process.on('SIGHUP', () => send(3, Buffer.from('{"reason":"cancelled"}')));
 
 let data = Buffer.alloc(0);
 let passed = false;

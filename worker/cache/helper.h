@@ -16,6 +16,10 @@
  * Writes one line to stdout and exits with 0:
  *   {"digest": "64 hexadecimal digits", "bytes": 123, "files": 123}
  * or, with 1: {"error": "why it cannot be kept"}
+ *
+ *   cache check EVERY_MS MAX_BYTES MAX_MS   a turn of worker/cache/check.h on
+ *       the cache of this host (settings.h), when nothing else wants the disk;
+ *       a line to stdout where something was removed
  */
 #define HELPER_WORKSPACE_FD 3
 #define HELPER_HOME_FD      4

@@ -2,11 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
 #include "base/log.h"
+#include "worker/cache/check.h"
 #include "worker/cache/helper.h"
 #include "worker/cache/seal.h"
+#include "worker/cache/settings.h"
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/ioprio.h>
 #include <linux/landlock.h>
 #include <signal.h>
 #include <stdio.h>
@@ -109,6 +112,37 @@ static int verify(char **argv, struct seal *seal, struct err *err)
     return seal_read(HELPER_WORKSPACE_FD, seal, err);
 }
 
+/* What is removed is said, for the log of who started us. */
+static int check(char **argv)
+{
+    const struct check_limits limits = {.every_ms = strtoll(argv[0], NULL, 10),
+                                        .bytes = strtoull(argv[1], NULL, 10),
+                                        .ms = strtoll(argv[2], NULL, 10)};
+    struct cache_settings settings;
+    struct check_count count = {0, 0};
+    struct err err = {0};
+    CLEANUP(cache) struct cache *cache = NULL;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    (void)setpriority(PRIO_PROCESS, 0, 19);
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+                  IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+    cache_settings_read(&settings);
+    cache = cache_open_ours(&settings, &err);
+    if (!cache && err.kind != ERR_NONE) {
+        (void)puts(err.msg);
+        return 1;
+    }
+    if (cache)
+        cache_check(cache, &limits, &count);
+    if (!count.damaged)
+        return 0;
+    cache_trim(cache, &settings);
+    (void)printf("removed %u of %u that were read: damaged\n", count.damaged,
+                 count.read);
+    return fflush(stdout) ? 1 : 0;
+}
+
 static int answer(json_t *line)
 {
     char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -126,12 +160,15 @@ int main(int argc, char **argv)
     int rc;
 
     log_init("cache", LOG_WARN);
+    if (argc == 5 && strcmp(argv[1], "check") == 0)
+        return check(argv + 2);
     if (argc == 5 && strcmp(argv[1], "save") == 0) {
         rc = save(argv + 2, &seal, &err);
     } else if (argc == 3 && strcmp(argv[1], "verify") == 0) {
         rc = verify(argv + 2, &seal, &err);
     } else {
-        (void)fputs("usage: run-job starts it (worker/cache/helper.h)\n",
+        (void)fputs("usage: run-job or berth worker starts it "
+                    "(worker/cache/helper.h)\n",
                     stderr);
         return 2;
     }

@@ -125,46 +125,61 @@ bool cache_find(struct cache *cache, const struct cache_name *name,
 
 struct listed {
     char *key; /* owned */
-    struct timespec used;
+    struct timespec time;
 };
 
 static int newest_first(const void *a, const void *b)
 {
-    const struct timespec *x = &((const struct listed *)a)->used;
-    const struct timespec *y = &((const struct listed *)b)->used;
+    const struct timespec *x = &((const struct listed *)a)->time;
+    const struct timespec *y = &((const struct listed *)b)->time;
 
     if (x->tv_sec != y->tv_sec)
         return x->tv_sec < y->tv_sec ? 1 : -1;
     return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
 }
 
-void cache_list(struct cache *cache, const char *kind, const char *scope,
-                const char *prefix, size_t most, struct strv *out_keys)
+/* What is listed, and by which time; false: it is not. */
+static bool look_at(int dir, const char *key, const struct cache_query *query,
+                    struct timespec *out_time)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/%s/%s", cache->dir, kind, scope);
+    CLEANUP(mem) char *meta = xasprintf("%s/meta", key);
+    struct stat st;
+
+    if (strncmp(key, query->prefix, strlen(query->prefix)) != 0 ||
+        !cache_name_ok(key) ||
+        fstatat(dir, query->order == CACHE_NEWEST ? meta : key, &st,
+                AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    *out_time = st.st_mtim;
+    return true;
+}
+
+void cache_list(struct cache *cache, const struct cache_query *query,
+                struct strv *out_keys)
+{
+    CLEANUP(mem)
+    char *path = xasprintf("%s/%s/%s", cache->dir, query->kind, query->scope);
     CLEANUP(mem) struct listed *all = NULL;
-    bool ok = cache_name_ok(kind) && cache_name_ok(scope);
+    bool ok = cache_name_ok(query->kind) && cache_name_ok(query->scope);
     DIR *dir = ok ? opendir(path) : NULL;
     struct dirent *item;
     size_t count = 0;
 
     while (dir && count < LIST_MAX && (item = readdir(dir))) {
-        struct stat st;
+        struct timespec time;
 
-        if (strncmp(item->d_name, prefix, strlen(prefix)) != 0 ||
-            !cache_name_ok(item->d_name) ||
-            fstatat(dirfd(dir), item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (!look_at(dirfd(dir), item->d_name, query, &time))
             continue;
         all = xreallocarray(all, count + 1, sizeof(*all));
         all[count].key = xstrdup(item->d_name);
-        all[count++].used = st.st_mtim;
+        all[count++].time = time;
     }
     if (dir)
         (void)closedir(dir);
     if (count)
         qsort(all, count, sizeof(*all), newest_first);
     for (size_t i = 0; i < count; i++) {
-        if (i < most)
+        if (i < query->most)
             strv_add(out_keys, all[i].key);
         free(all[i].key);
     }

@@ -19,15 +19,19 @@
  *
  * An entry comes into its place by rename and is never changed there. Whoever
  * uses one, or makes one, holds a shared flock on its directory; who removes
- * needs the exclusive one. So a kill at any moment leaves whole entries, and
- * rubbish in staging/ and trash/ that nobody holds, which the next cache_trim
- * removes. What is damaged is a miss. Nothing here is thread-safe.
+ * needs the exclusive one. An entry with a digest in its `meta` has what the
+ * digest (seal.h) is of in root/: who brings one from elsewhere, as one file,
+ * unpacks that in a stage, compares, and publishes it. So a kill at any moment
+ * leaves whole entries, and rubbish in staging/ and trash/ that nobody holds,
+ * which the next cache_trim removes. What is damaged is a miss. Nothing here is
+ * thread-safe.
  */
 struct cache;
 
 struct cache_settings {
-    uint64_t bytes;  /* of all entries; 0: keep none */
-    int64_t keep_ms; /* since its last use */
+    uint64_t bytes;       /* of all entries; 0: keep none */
+    int64_t keep_ms;      /* since its last use */
+    uint64_t entry_bytes; /* of one that a job asks for (`cache:`) */
 };
 
 /**
@@ -69,12 +73,23 @@ UNUSED static inline void cache_entry_freep(struct cache_entry *entry)
  */
 MUST_USE bool cache_find(struct cache *cache, const struct cache_name *name,
                          struct cache_entry *out_entry);
-/**
- * Add the keys below kind and scope that begin with `prefix` to `out_keys`
- * (strv_clear), `most` at most, the one used last first.
- */
-void cache_list(struct cache *cache, const char *kind, const char *scope,
-                const char *prefix, size_t most, struct strv *out_keys);
+enum cache_order {
+    CACHE_LAST_USED, /* the one used last first */
+    CACHE_NEWEST     /* the one made last first */
+};
+
+/** Which entries; all borrowed. */
+struct cache_query {
+    const char *kind;
+    const char *scope;
+    const char *prefix; /* what their keys begin with */
+    enum cache_order order;
+    size_t most;
+};
+
+/** Add the keys of those to `out_keys` (strv_clear). */
+void cache_list(struct cache *cache, const struct cache_query *query,
+                struct strv *out_keys);
 
 /**
  * A directory to make an entry in, held; others may pass through it (0711)

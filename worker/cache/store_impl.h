@@ -15,4 +15,8 @@ int cache_hold(const char *path, int how);
 /** The object in its `meta`, owned by the caller, or NULL. */
 json_t *cache_read_meta(const char *path);
 
+typedef void cache_item_fn(void *arg, const char *path);
+/** Call `fn` for each entry; what is empty above them is removed. */
+void cache_each(struct cache *cache, cache_item_fn *fn, void *arg);
+
 #endif

@@ -146,10 +146,12 @@ size_t tree_bases(struct cache *cache, const struct tree_wish *wish,
                   struct cache_entry *out_bases, size_t most)
 {
     static const char prefix[] = {WHOLE, '-', '\0'};
+    const struct cache_query query = {KIND, wish->scope, prefix,
+                                      CACHE_LAST_USED, most};
     CLEANUP(strv) struct strv keys = {0};
     size_t count = 0;
 
-    cache_list(cache, KIND, wish->scope, prefix, most, &keys);
+    cache_list(cache, &query, &keys);
     for (size_t i = 0; i < keys.count; i++)
         if (take(cache, wish, keys.items[i], &out_bases[count]))
             count++;

@@ -27,9 +27,12 @@ struct survey {
     uint64_t bytes;
 };
 
-typedef void item_fn(void *arg, const char *path);
+struct each {
+    cache_item_fn *fn;
+    void *arg;
+};
 
-static void each(const char *path, item_fn *fn, void *arg)
+static void each(const char *path, cache_item_fn *fn, void *arg)
 {
     DIR *dir = opendir(path);
     struct dirent *item;
@@ -42,6 +45,29 @@ static void each(const char *path, item_fn *fn, void *arg)
     }
     if (dir)
         (void)closedir(dir);
+}
+
+static void each_of_scope(void *arg, const char *path)
+{
+    const struct each *all = arg;
+
+    each(path, all->fn, all->arg);
+    (void)rmdir(path); /* an empty one */
+}
+
+static void each_of_kind(void *arg, const char *path)
+{
+    const char *name = strrchr(path, '/') + 1;
+
+    if (strcmp(name, "staging") != 0 && strcmp(name, "trash") != 0)
+        each(path, each_of_scope, arg);
+}
+
+void cache_each(struct cache *cache, cache_item_fn *fn, void *arg)
+{
+    struct each all = {fn, arg};
+
+    each(cache->dir, each_of_kind, &all);
 }
 
 /* Whoever lives holds what he uses. */
@@ -77,20 +103,6 @@ static void add_entry(void *arg, const char *path)
     json_decref(meta);
 }
 
-static void add_scope(void *arg, const char *path)
-{
-    each(path, add_entry, arg);
-    (void)rmdir(path); /* an empty one */
-}
-
-static void add_kind(void *arg, const char *path)
-{
-    const char *name = strrchr(path, '/') + 1;
-
-    if (strcmp(name, "staging") != 0 && strcmp(name, "trash") != 0)
-        each(path, add_scope, arg);
-}
-
 static int by_use(const void *a, const void *b)
 {
     const struct candidate *x = a;
@@ -123,7 +135,7 @@ void cache_trim(struct cache *cache, const struct cache_settings *settings)
 
     if (file_lock(lock_path, 0, &lock, &ignored) < 0)
         return;
-    each(cache->dir, add_kind, &survey);
+    cache_each(cache, add_entry, &survey);
     if (survey.count)
         qsort(survey.items, survey.count, sizeof(*survey.items), by_use);
     for (size_t i = 0; i < survey.count; i++) {

@@ -7,6 +7,7 @@
 #include "worker/job/result.h"
 
 struct attempt;
+struct caches;
 
 /** From the loop, once, also after attempt_stop(); frees nothing. */
 typedef void attempt_end_fn(void *arg, const struct attempt_end *end);
@@ -18,6 +19,7 @@ struct attempt_spec {
     struct output *output;
     struct throttle *throttle;
     struct backgrounds *backgrounds;
+    struct caches *caches;
     const struct job_start *start;
     struct job_result *result; /* checkout writes commit, branch, subject;
                                   artifacts, what was kept */
@@ -26,7 +28,9 @@ struct attempt_spec {
     const char *cwd;     /* absolute, inside; "" for the workspace */
     const char *path;    /* of write_file and read_file, expanded; else "" */
     const char *content; /* of write_file, the same */
-    int64_t timeout_ms;  /* 0: none */
+    const char *key;     /* of cache, the same */
+    const struct strv *restore_keys; /* of cache, the same */
+    int64_t timeout_ms;              /* 0: none */
     attempt_end_fn *on_end;
     void *arg;
 };

@@ -35,6 +35,20 @@ static int expand(const char *text, const struct expr_scope *expr, char **out,
     return 0;
 }
 
+static int expand_list(const struct strv *texts, const struct expr_scope *expr,
+                       struct strv *out, struct err *err)
+{
+    strv_clear(out);
+    for (size_t i = 0; i < texts->count; i++) {
+        CLEANUP(mem) char *text = NULL;
+
+        if (expand(texts->items[i], expr, &text, err) < 0)
+            return -1;
+        strv_add(out, text);
+    }
+    return 0;
+}
+
 int expand_step(const struct job_start *start, struct job_result *result,
                 size_t index, enum expr_status status, struct expanded *out,
                 struct err *err)
@@ -49,6 +63,9 @@ int expand_step(const struct job_start *start, struct job_result *result,
         expand(step->working_directory, &expr, &below, err) < 0 ||
         expand(step->path, &expr, &out->path, err) < 0 ||
         expand(step->content, &expr, &out->content, err) < 0 ||
+        expand(step->cache.key, &expr, &out->key, err) < 0 ||
+        expand_list(&step->cache.restore_keys, &expr, &out->restore_keys, err) <
+            0 ||
         expand(step->name, &expr, &result->steps[index].name, err) < 0)
         return -1;
     cut_name(result->steps[index].name);
@@ -67,4 +84,6 @@ void expanded_clear(struct expanded *expanded)
     free(expanded->cwd);
     free(expanded->path);
     free(expanded->content);
+    free(expanded->key);
+    strv_clear(&expanded->restore_keys);
 }

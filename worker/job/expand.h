@@ -8,10 +8,12 @@
 
 /** All zeros at first. */
 struct expanded {
-    struct strv env; /* owned */
-    char *cwd;       /* owned, as the following; absolute, inside */
-    char *path;      /* "" where the step has none */
-    char *content;   /* the same */
+    struct strv env;          /* owned */
+    char *cwd;                /* owned, as the following; absolute, inside */
+    char *path;               /* "" where the step has none */
+    char *content;            /* the same */
+    char *key;                /* the same */
+    struct strv restore_keys; /* owned */
 };
 
 /**

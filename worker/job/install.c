@@ -2,30 +2,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/install.h"
 
-#include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
-#include "base/proc.h"
-#include "worker/cache/boot.h"
-#include "worker/cache/helper.h"
+#include "worker/cache/verified.h"
 #include "worker/job/install_key.h"
 #include "worker/job/save.h"
 #include "worker/job/trust.h"
+#include "worker/job/verify.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define KIND        "installs"
 #define FORMAT      1
 #define PROBE_MAX   ((size_t)8 << 10)
-#define VERIFY_MS   4000 /* a slower cache is none: npm takes about as long */
-#define SHARE_BYTES 4    /* of the job's disk, for one install */
+#define SHARE_BYTES 4 /* of the job's disk, for one install */
 
 struct install {
     const struct attempt_spec *spec; /* borrowed */
@@ -36,11 +25,8 @@ struct install {
     char key[INSTALL_KEY_SIZE];
     struct trust trust;
     struct cache_entry found;
-    pid_t pid; /* of the one that verifies; -1 */
-    int out;
-    struct loop_source *child;
-    struct loop_source *timer;
-    bool fresh; /* layers are there to see what npm changes */
+    struct verify *verify; /* owned */
+    bool fresh;            /* layers are there to see what npm changes */
 };
 
 static const struct sandbox_driver *driver_of(const struct install *in)
@@ -53,23 +39,11 @@ static struct sandbox *sandbox_of(const struct install *in)
     return machine_sandbox(in->spec->machine);
 }
 
-static void stop_verifying(struct install *in)
-{
-    loop_remove(STEAL(in->timer));
-    loop_remove(STEAL(in->child));
-    if (in->pid > 0) {
-        (void)kill(in->pid, SIGKILL);
-        (void)waitpid(in->pid, NULL, 0);
-    }
-    in->pid = -1;
-    fd_close(&in->out);
-}
-
 void install_free(struct install *in)
 {
     if (!in)
         return;
-    stop_verifying(in);
+    verify_free(in->verify);
     cache_entry_release(&in->found);
     trust_clear(&in->trust);
     strbuf_clear(&in->probe);
@@ -122,112 +96,38 @@ static void hit(struct install *in)
 
 /* ---- whether it is what was written -------------------------------------- */
 
-static bool is_verified(const struct cache_entry *entry)
-{
-    CLEANUP(mem) char *path = xasprintf("%s/verified", entry->path);
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    struct err ignored;
-
-    return file_read(path, 256, &text, &ignored) == 0 &&
-           strcmp(text.data, boot_id()) == 0;
-}
-
-static void on_verify_late(void *arg)
+static void on_verified(void *arg, const char *digest, bool late)
 {
     struct install *in = arg;
 
-    in->timer = NULL;
-    stop_verifying(in);
-    output_note(in->spec->output, "the cache is too slow: not used");
-    miss(in);
-}
-
-static void on_verified(void *arg, pid_t pid UNUSED, int status)
-{
-    struct install *in = arg;
-    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(HELPER_LINE_MAX);
-    CLEANUP(mem) char *stamp = xasprintf("%s/verified", in->found.path);
-    const char *wanted =
-        json_string_value(json_object_get(in->found.meta, "digest"));
-    struct err err;
-    bool good;
-    json_t *line;
-
-    in->pid = -1;
-    in->child = NULL;
-    good = WIFEXITED(status) && fd_read_all(in->out, &text, &err) == 0;
-    stop_verifying(in);
-    line = json_loadb(text.data, text.len, 0, NULL);
-    good = good && wanted &&
-           json_equal(json_object_get(line, "digest"),
-                      json_object_get(in->found.meta, "digest"));
-    json_decref(line);
-    if (good) {
-        if (file_write(stamp, boot_id(), strlen(boot_id()), 0600, &err) < 0)
-            log_info("%s", err.msg);
+    verify_free(STEAL(in->verify));
+    if (late) {
+        output_note(in->spec->output, "the cache is too slow: not used");
+        miss(in);
+    } else if (verified_judge(&in->found, digest)) {
         hit(in);
-        return;
+    } else {
+        output_note(in->spec->output,
+                    "what the cache had is damaged: not used");
+        cache_condemn(machine_cache(in->spec->machine), &in->found);
+        machine_note_kept(in->spec->machine);
+        miss(in);
     }
-    output_note(in->spec->output, "what the cache had is damaged: not used");
-    cache_condemn(machine_cache(in->spec->machine), &in->found);
-    machine_note_kept(in->spec->machine);
-    miss(in);
-}
-
-static int start_verifying(struct install *in, int root, struct err *err)
-{
-    CLEANUP(mem) char *program = proc_libexec("cache");
-    const char *const argv[] = {program, "verify", "18446744073709551615",
-                                NULL};
-    const struct proc_fd fd = {root, HELPER_WORKSPACE_FD};
-    struct proc_spec proc = {.argv = argv,
-                             .in = PROC_NULL,
-                             .err = PROC_INHERIT,
-                             .fds = &fd,
-                             .fd_count = 1};
-    int pipe[2];
-    int rc;
-
-    if (fd_pipe(pipe, err) < 0)
-        return -1;
-    proc.out = pipe[1];
-    rc = proc_spawn(&proc, &in->pid, err);
-    fd_close(&pipe[1]);
-    in->out = pipe[0];
-    if (rc < 0) {
-        in->pid = -1;
-        return -1;
-    }
-    in->timer = loop_add_timer(in->spec->loop, clock_mono_ms() + VERIFY_MS,
-                               on_verify_late, in);
-    return loop_add_child(in->spec->loop, in->pid, on_verified, in, &in->child,
-                          err);
 }
 
 static void verify(struct install *in)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/root", in->found.path);
-    CLEANUP(fd) int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(mem) char *root = xasprintf("%s/root", in->found.path);
     struct err err = {0};
 
-    if (root >= 0 && start_verifying(in, root, &err) == 0)
+    if (verify_start(in->spec->loop, root, on_verified, in, &in->verify,
+                     &err) == 0)
         return;
-    stop_verifying(in);
     log_info("the install in the cache cannot be verified: %s", err.msg);
     miss(in);
 }
 
 /* ---- looking ------------------------------------------------------------- */
-
-/* The seal: root's, closed to all others, with the digest of all of it. */
-static bool is_sealed(const struct cache_entry *entry)
-{
-    struct stat st;
-
-    return fstat(entry->lock, &st) == 0 && st.st_uid == 0 &&
-           (st.st_mode & 07777) == 0700 &&
-           json_is_string(json_object_get(entry->meta, "digest"));
-}
 
 static bool find(struct install *in)
 {
@@ -237,7 +137,7 @@ static bool find(struct install *in)
 
         if (!cache_find(machine_cache(in->spec->machine), &name, &in->found))
             continue;
-        if (is_sealed(&in->found) &&
+        if (verified_is_sealed(&in->found) &&
             trust_owns(&in->trust, scope, in->found.meta) &&
             json_integer_value(json_object_get(in->found.meta, "format")) ==
                 FORMAT)
@@ -259,7 +159,7 @@ static void on_probed(void *arg, const struct sandbox_exit *ended)
         in->ready(in->arg, false);
     } else if (!find(in)) {
         miss(in);
-    } else if (is_verified(&in->found)) {
+    } else if (verified_since_boot(in->found.path)) {
         hit(in);
     } else {
         verify(in);
@@ -296,7 +196,6 @@ struct install *install_start(const struct attempt_spec *spec,
     in->spec = spec;
     in->ready = ready;
     in->arg = arg;
-    in->pid = in->out = -1;
     in->found = (struct cache_entry)CACHE_ENTRY_INIT;
     in->probe = (struct strbuf)STRBUF_MAX(PROBE_MAX);
     exec.arg = in;

@@ -153,6 +153,7 @@ static void begin_attempt(struct job *job)
         .output = job->output,
         .throttle = job->throttle,
         .backgrounds = job->backgrounds,
+        .caches = job->caches,
         .start = job->start,
         .result = job->result,
         .index = job->index,
@@ -160,6 +161,8 @@ static void begin_attempt(struct job *job)
         .cwd = job->step.cwd,
         .path = job->step.path,
         .content = job->step.content,
+        .key = job->step.key,
+        .restore_keys = &job->step.restore_keys,
         .timeout_ms = step->timeout_ms,
         .on_end = on_attempt_end,
         .arg = job,
@@ -181,6 +184,28 @@ static void on_settled(void *arg)
     finish(arg);
 }
 
+static void on_saved(void *arg)
+{
+    struct job *job = arg;
+
+    job->saving = false;
+    machine_settle(job->machine, on_settled, job);
+}
+
+/* Nothing runs any more. */
+static void end_well(struct job *job)
+{
+    if (job->result->reason != REASON_NONE || job->over || job->lost ||
+        !job->caches) {
+        machine_settle(job->machine, on_settled, job);
+        return;
+    }
+    /* No limit may take back what has passed. */
+    loop_remove(STEAL(job->timeout));
+    job->saving = true;
+    caches_save(job->caches, on_saved, job);
+}
+
 static void on_last_grace_over(void *arg)
 {
     struct job *job = arg;
@@ -193,10 +218,10 @@ static void on_last_grace_over(void *arg)
 static void wind_down(struct job *job)
 {
     if (job->lost || !job->backgrounds || !backgrounds_any(job->backgrounds)) {
-        machine_settle(job->machine, on_settled, job);
+        end_well(job);
         return;
     }
-    /* No limit may take back what has passed. */
+    /* Nor here. */
     loop_remove(STEAL(job->timeout));
     backgrounds_kill(job->backgrounds, SIZE_MAX, SIGTERM);
     job->winding_down = true;
@@ -238,7 +263,7 @@ static void on_background_end(void *arg, size_t index,
             fail_background(job, index, end);
     }
     if (job->winding_down && !backgrounds_any(job->backgrounds))
-        machine_settle(job->machine, on_settled, job);
+        end_well(job);
 }
 
 /* Steps are left, and nothing says that the job failed. */
@@ -313,6 +338,8 @@ static void end_early(struct job *job, enum reason reason, const char *message)
         job->loop, clock_mono_ms() + CLEANUP_BUDGET_MS, on_cleanup_over, job);
     if (job->attempt)
         attempt_stop(job->attempt, reason, message);
+    if (job->saving)
+        caches_stop(job->caches);
 }
 
 static void on_job_timeout(void *arg)
@@ -335,7 +362,7 @@ static void on_lost(void *arg, const struct err *err)
     job->why_lost = *err;
     if (job->attempt)
         attempt_lost(job->attempt, err);
-    else if (job->winding_down)
+    else if (job->winding_down || job->saving)
         finish(job);
 }
 
@@ -386,10 +413,12 @@ static void prepare_running(struct job *job)
         .on_end = on_background_end,
         .arg = job,
     };
+    const struct caches_spec caches = {job->loop, job->machine, job->output};
 
     job->throttle = throttle_new(job->loop, job->machine, job->output);
     spec.throttle = job->throttle;
     job->backgrounds = backgrounds_new(&spec);
+    job->caches = caches_new(&caches);
 }
 
 static void on_note(void *arg, const char *text)

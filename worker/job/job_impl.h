@@ -4,6 +4,7 @@
 #define WORKER_JOB_JOB_IMPL_H
 
 #include "worker/job/attempt.h"
+#include "worker/job/caches.h"
 #include "worker/job/expand.h"
 #include "worker/job/job.h"
 #include "worker/job/warm.h"
@@ -18,6 +19,7 @@ struct job {
     struct machine *machine;
     struct throttle *throttle;
     struct backgrounds *backgrounds;
+    struct caches *caches;
     struct attempt *attempt;
     struct err why_lost;
     struct expanded step; /* of the step that runs */
@@ -31,6 +33,7 @@ struct job {
     bool lost;         /* the sandbox is dead */
     bool orphaned;     /* nobody is above us any more */
     bool kept;         /* something is new in the cache */
+    bool saving;       /* all is over but what is kept of it */
     bool winding_down; /* only what ran in the background is still to end */
     struct loop_source *last_grace;
 };

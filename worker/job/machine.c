@@ -31,6 +31,7 @@ struct machine {
     struct egress *egress;   /* owned; NULL without */
     char *mirror;            /* owned, or NULL */
     struct cache *cache;     /* owned, or NULL */
+    bool opened;             /* `cache` was asked for */
     bool kept;
     struct cache_entry *held; /* owned */
     size_t held_count;
@@ -115,14 +116,13 @@ static int create_sandbox(struct machine *machine, struct err *err)
                                    err);
 }
 
-/* Without it all works as well; what is kept is shown as layers. */
+/* Without it all works as well. */
 static void open_cache(struct machine *machine)
 {
     struct cache_settings settings;
     struct err err = {0};
 
-    if (!machine->driver->push_layers)
-        return;
+    machine->opened = true;
     cache_settings_read(&settings);
     machine->cache = cache_open_ours(&settings, &err);
     if (err.kind != ERR_NONE)
@@ -147,7 +147,6 @@ int machine_new(struct loop *loop, const struct job_start *start,
         (void)machine_destroy(machine, &ignored);
         return -1;
     }
-    open_cache(machine);
     *out_machine = machine;
     return 0;
 }
@@ -297,9 +296,18 @@ const char *machine_mirror(const struct machine *machine)
     return machine->mirror;
 }
 
-struct cache *machine_cache(const struct machine *machine)
+struct cache *machine_store(struct machine *machine)
 {
+    if (!machine->opened)
+        open_cache(machine);
     return machine->cache;
+}
+
+struct cache *machine_cache(struct machine *machine)
+{
+    return machine->driver->push_layers && geteuid() == 0
+               ? machine_store(machine)
+               : NULL;
 }
 
 void machine_hold(struct machine *machine, struct cache_entry *entry)
@@ -326,15 +334,14 @@ void machine_finish_saves(struct machine *machine, struct output *output)
 
     for (size_t i = 0; i < machine->save_count; i++) {
         int64_t left = until - clock_mono_ms();
+        CLEANUP(strbuf) struct strbuf note = STRBUF_INIT;
         struct err err = {0};
 
-        if (save_finish(machine->saves[i], left > 0 ? left : 0, &err) == 0)
-            continue;
-        if (err.kind == ERR_USER && output)
-            output_note(output, "the install is not kept for others: %s",
-                        err.msg);
-        else
+        if (save_finish(machine->saves[i], left > 0 ? left : 0, &note, &err) <
+            0)
             log_info("nothing was kept: %s", err.msg);
+        if (note.len && output)
+            output_note(output, "%s", note.data);
     }
     machine->save_count = 0;
 }
@@ -401,8 +408,12 @@ int machine_destroy(struct machine *machine, struct err *err)
     egress_free(machine->egress);
     for (size_t i = 0; i < machine->forward_count; i++)
         forward_free(machine->forwards[i].forward);
-    for (size_t i = 0; i < machine->save_count; i++)
-        (void)save_finish(machine->saves[i], 0, NULL);
+    for (size_t i = 0; i < machine->save_count; i++) {
+        CLEANUP(strbuf) struct strbuf unread = STRBUF_INIT;
+        struct err ignored;
+
+        (void)save_finish(machine->saves[i], 0, &unread, &ignored);
+    }
     free(machine->saves);
     if (machine->sandbox)
         rc = machine->driver->destroy(machine->sandbox, err);

@@ -52,9 +52,14 @@ MUST_USE int machine_adopt(struct machine *machine,
 #define MACHINE_MIRROR      "/run/berth/mirror"
 #define MACHINE_MIRROR_REPO "repo.git"
 
-/** The host's cache, borrowed; NULL: this host, its driver, or an ordinary user
- * has none. */
-struct cache *machine_cache(const struct machine *machine);
+/** The host's cache, borrowed; NULL: it has none. Opened when first asked for.
+ */
+struct cache *machine_store(struct machine *machine);
+/**
+ * The same for layers; NULL also where the driver, or an ordinary user, has
+ * none.
+ */
+struct cache *machine_cache(struct machine *machine);
 /** Hold an entry (it is taken) until the sandbox is destroyed. */
 void machine_hold(struct machine *machine, struct cache_entry *entry);
 /** Something is on its way into the cache, taken: machine_destroy ends it. */

@@ -1,4 +1,4 @@
-/* worker/job/operation.c - steps that are no command: files and ports. */
+/* worker/job/operation.c - steps that are no command: files, ports, caches. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/operation.h"
 
@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/units.h"
 #include "worker/artifacts/artifacts.h"
+#include "worker/job/cache_step.h"
 #include "worker/job/events.h"
 #include "worker/sandbox/hostenv.h"
 
@@ -18,6 +19,7 @@ struct operation {
     void *arg;
     struct sandbox_tree tree; /* of artifacts */
     char *host_dir;           /* owned: the same */
+    struct cache_step *cache; /* owned: of STEP_CACHE */
     struct loop_source *timer;
     struct err err; /* what went wrong at once */
 };
@@ -179,14 +181,28 @@ static int expose_port(struct operation *op, struct err *err)
     return 0;
 }
 
+/* ---- caches ----------------------------------------------------------- */
+
+static void on_cached(void *arg, const struct err *err)
+{
+    struct operation *op = arg;
+
+    op->end(op->arg, err);
+}
+
+static int use_cache(struct operation *op, struct err *err UNUSED)
+{
+    op->cache = cache_step_start(op->spec, on_cached, op);
+    return 0;
+}
+
 /* ---- starting --------------------------------------------------------- */
 
 static int (*const starts[STEP_KINDS])(struct operation *op,
                                        struct err *err) = {
-    [STEP_WRITE_FILE] = write_file,
-    [STEP_READ_FILE] = read_file,
-    [STEP_ARTIFACTS] = keep_artifacts,
-    [STEP_EXPOSE_PORT] = expose_port,
+    [STEP_WRITE_FILE] = write_file,    [STEP_READ_FILE] = read_file,
+    [STEP_ARTIFACTS] = keep_artifacts, [STEP_EXPOSE_PORT] = expose_port,
+    [STEP_CACHE] = use_cache,
 };
 
 bool operation_is(enum step_kind kind)
@@ -209,7 +225,10 @@ struct operation *operation_start(const struct attempt_spec *spec,
 
 void operation_stop(struct operation *op)
 {
-    driver_of(op)->stop_files(sandbox_of(op));
+    if (op->cache)
+        cache_step_stop(op->cache);
+    else
+        driver_of(op)->stop_files(sandbox_of(op));
 }
 
 void operation_free(struct operation *op)
@@ -217,6 +236,7 @@ void operation_free(struct operation *op)
     if (!op)
         return;
     loop_remove(op->timer);
+    cache_step_free(op->cache);
     free(op->host_dir);
     free(op);
 }

@@ -1,4 +1,4 @@
-/* worker/job/operation.h - steps that are no command: files and ports. */
+/* worker/job/operation.h - steps that are no command: files, ports, caches. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_JOB_OPERATION_H
 #define WORKER_JOB_OPERATION_H

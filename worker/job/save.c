@@ -3,9 +3,11 @@
 #include "worker/job/save.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
-#include "worker/cache/boot.h"
+#include "base/units.h"
 #include "worker/cache/helper.h"
+#include "worker/cache/verified.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +21,7 @@ struct save {
     char *kind;          /* owned, as the others */
     char *scope;
     char *key;
+    char *label;  /* owned; NULL: of an install */
     json_t *meta; /* owned */
     struct cache_entry stage;
     pid_t pid;
@@ -33,25 +36,34 @@ static void save_free(struct save *save)
     free(save->kind);
     free(save->scope);
     free(save->key);
+    free(save->label);
     free(save);
 }
 
-static int spawn(struct save *save, const struct save_spec *spec, int target,
-                 struct err *err)
+static struct save *save_new(struct cache *cache, json_t *meta,
+                             const struct cache_name *name)
 {
-    CLEANUP(mem) char *program = proc_libexec("cache");
-    CLEANUP(mem) char *uid = xasprintf("%u", spec->uid);
-    CLEANUP(mem) char *most = xasprintf("%" PRIu64, spec->max_bytes);
-    const char *const argv[] = {program, "save", uid, most, spec->dir, NULL};
-    const struct proc_fd fds[] = {{spec->workspace, HELPER_WORKSPACE_FD},
-                                  {spec->home, HELPER_HOME_FD},
-                                  {target, HELPER_TARGET_FD}};
+    struct save *save = xcalloc(1, sizeof(*save));
+
+    save->cache = cache;
+    save->meta = meta;
+    save->out = -1;
+    save->kind = xstrdup(name->kind);
+    save->scope = xstrdup(name->scope);
+    save->key = xstrdup(name->key);
+    save->stage = (struct cache_entry)CACHE_ENTRY_INIT;
+    return save;
+}
+
+static int spawn(struct save *save, const char *const *argv,
+                 const struct proc_fd *fds, size_t fd_count, struct err *err)
+{
     struct proc_spec proc = {.argv = argv,
                              .in = PROC_NULL,
                              .err = PROC_INHERIT,
                              .fds = fds,
-                             .fd_count = ARRAY_LEN(fds)};
-    int pipe[2];
+                             .fd_count = fd_count};
+    int pipe[2] = {-1, -1};
     int rc;
 
     if (fd_pipe(pipe, err) < 0)
@@ -63,37 +75,71 @@ static int spawn(struct save *save, const struct save_spec *spec, int target,
     return rc;
 }
 
+static int open_root(const struct save *save, int *out_fd, struct err *err)
+{
+    CLEANUP(mem) char *root = xasprintf("%s/root", save->stage.path);
+
+    if (dir_make(root, 0755, err) < 0)
+        return -1;
+    *out_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *out_fd < 0 ? err_sys(err, ERR_TRANSIENT, "cannot open '%s'", root)
+                       : 0;
+}
+
+static int spawn_copy(struct save *save, const struct save_spec *spec,
+                      struct err *err)
+{
+    CLEANUP(mem) char *program = proc_libexec("cache");
+    CLEANUP(mem) char *uid = xasprintf("%u", spec->uid);
+    CLEANUP(mem) char *most = xasprintf("%" PRIu64, spec->max_bytes);
+    CLEANUP(fd) int target = -1;
+    const char *const argv[] = {program, "save", uid, most, spec->dir, NULL};
+    struct proc_fd fds[] = {{spec->workspace, HELPER_WORKSPACE_FD},
+                            {spec->home, HELPER_HOME_FD},
+                            {-1, HELPER_TARGET_FD}};
+
+    if (open_root(save, &target, err) < 0)
+        return -1;
+    fds[2].from = target;
+    return spawn(save, argv, fds, ARRAY_LEN(fds), err);
+}
+
 int save_start(const struct save_spec *spec, struct save **out_save,
                struct err *err)
 {
-    struct save *save = xcalloc(1, sizeof(*save));
-    CLEANUP(mem) char *root = NULL;
-    CLEANUP(fd) int target = -1;
+    struct save *save = save_new(spec->cache, spec->meta, &spec->name);
 
-    save->cache = spec->cache;
-    save->meta = spec->meta;
-    save->out = -1;
-    save->kind = xstrdup(spec->name.kind);
-    save->scope = xstrdup(spec->name.scope);
-    save->key = xstrdup(spec->name.key);
-    save->stage = (struct cache_entry)CACHE_ENTRY_INIT;
-    if (cache_stage(save->cache, &save->stage, err) < 0)
-        goto failed;
-    root = xasprintf("%s/root", save->stage.path);
-    if (dir_make(root, 0755, err) < 0)
-        goto failed;
-    target = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (target < 0) {
-        (void)err_sys(err, ERR_TRANSIENT, "cannot open '%s'", root);
-        goto failed;
+    if (cache_stage(save->cache, &save->stage, err) < 0 ||
+        spawn_copy(save, spec, err) < 0) {
+        save_free(save);
+        return -1;
     }
-    if (spawn(save, spec, target, err) < 0)
-        goto failed;
     *out_save = save;
     return 0;
-failed:
-    save_free(save);
-    return -1;
+}
+
+int save_start_made(const struct save_made *made, struct cache_entry *stage,
+                    struct save **out_save, struct err *err)
+{
+    struct save *save = save_new(made->cache, made->meta, &made->name);
+    CLEANUP(mem) char *program = proc_libexec("cache");
+    CLEANUP(fd) int root = -1;
+    const char *const argv[] = {program, "verify", "18446744073709551615",
+                                NULL};
+    struct proc_fd fd = {-1, HELPER_WORKSPACE_FD};
+    int rc;
+
+    save->label = xstrdup(made->label);
+    save->stage = *stage;
+    *stage = (struct cache_entry)CACHE_ENTRY_INIT;
+    rc = open_root(save, &root, err);
+    fd.from = root;
+    if (rc < 0 || spawn(save, argv, &fd, 1, err) < 0) {
+        save_free(save);
+        return -1;
+    }
+    *out_save = save;
+    return 0;
 }
 
 /* The line of helper.h. */
@@ -122,14 +168,41 @@ static int take_answer(struct save *save, struct err *err)
 static int publish(struct save *save, struct err *err)
 {
     const struct cache_name name = {save->kind, save->scope, save->key};
-    CLEANUP(mem) char *stamp = xasprintf("%s/verified", save->stage.path);
 
-    if (file_write(stamp, boot_id(), strlen(boot_id()), 0600, err) < 0)
+    if (verified_note(save->stage.path, err) < 0)
         return -1;
     return cache_publish(save->cache, &name, save->meta, &save->stage, err);
 }
 
-int save_finish(struct save *save, int64_t timeout_ms, struct err *err)
+const char *save_why(const struct err *err)
+{
+    if (err->kind == ERR_USER)
+        return err->msg;
+    log_info("the cache: %s", err->msg);
+    return "the worker's own log says why";
+}
+
+static void describe(const struct save *save, const struct err *failed,
+                     struct strbuf *out)
+{
+    char size[SIZE_TEXT_SIZE];
+
+    if (!save->label && failed && failed->kind == ERR_USER)
+        strbuf_addf(out, "the install is not kept for others: %s", failed->msg);
+    else if (save->label && failed)
+        strbuf_addf(out, "cache: '%s' is not saved: %s", save->label,
+                    save_why(failed));
+    else if (save->label)
+        strbuf_addf(out, "cache: saved '%s', %s, %lld files", save->label,
+                    size_format((uint64_t)json_integer_value(
+                                    json_object_get(save->meta, "bytes")),
+                                size),
+                    (long long)json_integer_value(
+                        json_object_get(save->meta, "files")));
+}
+
+int save_finish(struct save *save, int64_t timeout_ms, struct strbuf *out_note,
+                struct err *err)
 {
     int status = 0;
     int rc = proc_wait(save->pid, timeout_ms, &status, err);
@@ -140,6 +213,7 @@ int save_finish(struct save *save, int64_t timeout_ms, struct err *err)
         rc = take_answer(save, err);
     if (rc == 0)
         rc = publish(save, err);
+    describe(save, rc < 0 ? err : NULL, out_note);
     save_free(save);
     return rc;
 }

@@ -3,6 +3,7 @@
 #ifndef WORKER_JOB_SAVE_H
 #define WORKER_JOB_SAVE_H
 
+#include "base/strbuf.h"
 #include "worker/cache/store.h"
 
 struct save;
@@ -22,11 +23,35 @@ struct save_spec {
 MUST_USE int save_start(const struct save_spec *spec, struct save **out_save,
                         struct err *err);
 
+/** All borrowed, for the duration of the call, but for `cache` and `meta`. */
+struct save_made {
+    struct cache *cache; /* must outlive the save */
+    struct cache_name name;
+    json_t *meta;      /* taken; gets digest, bytes, files */
+    const char *label; /* what the job calls it */
+};
+
+/**
+ * The same for what is in root/ of a stage already, and only has to be read.
+ * `stage` is taken in every case.
+ */
+MUST_USE int save_start_made(const struct save_made *made,
+                             struct cache_entry *stage, struct save **out_save,
+                             struct err *err);
+
+/**
+ * What the job's log may say of a failure: nothing of the host, of which the
+ * worker's own log has it then. Borrowed from `err`, or static.
+ */
+const char *save_why(const struct err *err);
+
 /**
  * Wait for its end, `timeout_ms` at most (then it is killed), and give what it
- * made its place. Frees `save` in every case. ERR_USER: it cannot be kept, and
- * why; ERR_TRANSIENT: it was not.
+ * made its place. Frees `save` in every case. `out_note` is what the job's log
+ * is to say of it, if anything. ERR_USER: it cannot be kept, and why;
+ * ERR_TRANSIENT: it was not.
  */
-int save_finish(struct save *save, int64_t timeout_ms, struct err *err);
+int save_finish(struct save *save, int64_t timeout_ms, struct strbuf *out_note,
+                struct err *err);
 
 #endif

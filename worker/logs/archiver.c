@@ -17,14 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PUTS_AT_ONCE  4
-#define PUTS_MAX      1024
-#define PUT_MAX_MS    300000 /* of 80 MiB: a quarter MiB a second will do */
-#define EXPIRE_MS     3600000
-#define EXPIRE_MAX_MS 600000
-#define AGAIN_MS      1000 /* twice as long each time, up to */
-#define AGAIN_MAX_MS  60000
-#define MAX_OUTPUT    ((size_t)16 << 10)
+#define PUTS_AT_ONCE 4
+#define PUTS_MAX     1024
+#define PUT_MAX_MS   300000 /* of 80 MiB: a quarter MiB a second will do */
+#define AGAIN_MS     1000   /* twice as long each time, up to */
+#define AGAIN_MAX_MS 60000
+#define ASIDE_MAX_MS ((int64_t)7 * 24 * 3600 * 1000)
+#define MAX_OUTPUT   ((size_t)16 << 10)
 
 struct put {
     TAILQ_ENTRY(put) link;
@@ -44,13 +43,10 @@ struct archiver {
     struct log_store *store; /* borrowed */
     TAILQ_HEAD(, put) puts;  /* the oldest first */
     size_t count, running;
-    struct log_retention retention;
     char *aside_dir;            /* owned */
     bool away;                  /* it took nothing of late: a far store */
     int64_t again_ms;           /* the last pause before it is tried */
     struct loop_source *again;  /* borrowed; when what is set aside is sent */
-    struct helper *expirer;     /* owned; NULL: none runs */
-    struct loop_source *expiry; /* borrowed; the next one */
 };
 
 static void begin_some(struct archiver *a);
@@ -275,13 +271,12 @@ void archiver_redirect(struct archiver *a, const void *arg, archiver_fn *fn,
 
 /* ---- what was set aside -------------------------------------------------- */
 
-static bool is_too_old(const struct archiver *a, int dir, const char *name)
+static bool is_too_old(int dir, const char *name)
 {
-    int64_t max_age_ms = a->retention.max_age_ms;
     struct stat st;
 
-    return max_age_ms && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           clock_wall_ms() - (int64_t)st.st_mtim.tv_sec * 1000 > max_age_ms;
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           clock_wall_ms() - (int64_t)st.st_mtim.tv_sec * 1000 > ASIDE_MAX_MS;
 }
 
 static void send_file(struct archiver *a, const char *name)
@@ -306,7 +301,7 @@ static void send_again(void *arg)
     while (dir && (entry = readdir(dir))) {
         if (!log_file_is_name(entry->d_name))
             continue;
-        if (!is_too_old(a, dirfd(dir), entry->d_name))
+        if (!is_too_old(dirfd(dir), entry->d_name))
             break;
         log_warn("the log '%s' is too old: it is given up", entry->d_name);
         (void)unlinkat(dirfd(dir), entry->d_name, 0);
@@ -317,55 +312,6 @@ static void send_again(void *arg)
         a->away = false; /* there is none to try it with: the next job's */
     if (dir)
         (void)closedir(dir);
-}
-
-/* ---- removing what is old ------------------------------------------------ */
-
-static void on_expired(void *arg, int status, struct strbuf *output,
-                       const struct err *ended);
-
-static void expire(void *arg)
-{
-    struct archiver *a = arg;
-    CLEANUP(mem) char *program = proc_libexec(a->store->driver->program);
-    CLEANUP(mem)
-    char *age_ms = xasprintf("%" PRId64, a->retention.max_age_ms);
-    CLEANUP(mem) char *bytes = xasprintf("%" PRIu64, a->retention.max_bytes);
-    const char *const argv[] = {program, "expire", log_store_address(a->store),
-                                age_ms,  bytes,    NULL};
-    struct err err;
-
-    a->expiry = NULL;
-    if (start(a, argv, EXPIRE_MAX_MS, on_expired, a, &a->expirer, &err) == 0)
-        return;
-    log_warn("old logs: %s", err.msg);
-    a->expiry = loop_add_timer(a->loop, clock_mono_ms() + EXPIRE_MS, expire, a);
-}
-
-static void on_expired(void *arg, int status, struct strbuf *output,
-                       const struct err *ended)
-{
-    struct archiver *a = arg;
-    struct err err = {0};
-    uint64_t removed = strtoull(output->data, NULL, 10);
-
-    helper_free(STEAL(a->expirer));
-    if (removed)
-        log_info("removed %" PRIu64 " old logs", removed);
-    judge(a, status, output, ended, &err);
-    if (err.kind != ERR_NONE)
-        log_warn("old logs: %s", err.msg);
-    a->expiry = loop_add_timer(a->loop, clock_mono_ms() + EXPIRE_MS, expire, a);
-}
-
-void archiver_keep(struct archiver *a, const struct log_retention *retention)
-{
-    bool first = !a->expirer && !a->expiry &&
-                 (retention->max_age_ms || retention->max_bytes);
-
-    a->retention = *retention;
-    if (first)
-        a->expiry = loop_add_timer(a->loop, clock_mono_ms(), expire, a);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -388,8 +334,6 @@ void archiver_free(struct archiver *a)
             put->err.kind = ERR_NONE;
         settle(put);
     }
-    helper_free(a->expirer);
-    loop_remove(a->expiry);
     loop_remove(a->again);
     free(a->aside_dir);
     free(a);

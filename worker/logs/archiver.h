@@ -8,15 +8,15 @@
 
 /*
  * What is a rename is done at once. What takes longer, a copy into another file
- * system or over the network, and the removal of old logs, is done by a process
- * each (the driver's `program`), some at a time. The file stays in the spool
- * until its copy is safe: whoever is killed on the way, nothing is lost, and
- * another may begin anew.
+ * system or over the network, is done by a process each (the driver's
+ * `program`), some at a time. The file stays in the spool until its copy is
+ * safe: whoever is killed on the way, nothing is lost, and another may begin
+ * anew.
  *
  * What a far store does not take is set aside, in `aside_dir`, and sent again
- * after a second and then up to a minute, and as fast as it is taken; by a
- * successor, too. Until one of them was taken no job waits for that store: its
- * log is set aside at once.
+ * after a second and then up to a minute, and as fast as it is taken, for a
+ * week; by a successor, too. Until one of them was taken no job waits for that
+ * store: its log is set aside at once.
  */
 struct archiver;
 
@@ -45,12 +45,5 @@ void archiver_put(struct archiver *archiver, const char *path, const char *id,
  */
 void archiver_redirect(struct archiver *archiver, const void *arg,
                        archiver_fn *fn, void *new_arg);
-
-/**
- * Remove old logs (log_store_expire) soon and then each hour, and log how many.
- * Other limits take the place of earlier ones.
- */
-void archiver_keep(struct archiver *archiver,
-                   const struct log_retention *retention);
 
 #endif

@@ -40,7 +40,8 @@ static int expire(struct log_store *store, char **argv, struct err *err)
     int rc =
         log_store_expire(store, &retention, clock_wall_ms(), &removed, err);
 
-    (void)printf("%" PRIu64 "\n", removed.logs);
+    if (removed.logs)
+        (void)printf("removed %" PRIu64 " of them\n", removed.logs);
     return rc;
 }
 

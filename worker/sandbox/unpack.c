@@ -123,6 +123,14 @@ static int complain(const struct unpack *u, struct err *err)
                    u->path, u->tree->host_dir);
 }
 
+/* Usable by us at least; nobody else gets in above. */
+static int make_dir(const struct unpack *u, int dir, const char *leaf)
+{
+    if (mkdirat(dir, leaf, 0700) < 0)
+        return errno == EEXIST ? 0 : -1;
+    return fchmodat(dir, leaf, (u->mode & 0777) | 0700, 0);
+}
+
 static int begin_entry(struct unpack *u, struct err *err)
 {
     const char *leaf;
@@ -131,9 +139,7 @@ static int begin_entry(struct unpack *u, struct err *err)
     if (dir < 0)
         return complain(u, err);
     if (u->type == AGENT_ENTRY_DIR)
-        return mkdirat(dir, leaf, 0700) < 0 && errno != EEXIST
-                   ? complain(u, err)
-                   : 0;
+        return make_dir(u, dir, leaf) < 0 ? complain(u, err) : 0;
     if (u->type == AGENT_ENTRY_LINK)
         return 0; /* with its target */
     u->file = openat(

@@ -38,8 +38,6 @@ static void take_limits(struct supervisor *s,
     if (!s->options.limits.log_budget_bytes)
         s->options.limits.log_budget_bytes = (uint64_t)256 << 20;
     s->health.looked_mono_ms = 0;
-    if (s->archiver)
-        archiver_keep(s->archiver, &limits->retention);
     warm_pool_set(s->warm, limits->warm_pool);
     s->options.limits.warm_pool = NULL;
 }

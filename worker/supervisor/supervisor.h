@@ -53,7 +53,6 @@ struct supervisor_limits {
     uint64_t min_memory_bytes; /* less available, no job is taken; 0: any */
     uint64_t log_budget_bytes; /* of all logs of the pool in Redis; 0: 256 MiB
                                 */
-    struct log_retention retention; /* of the log store; all zeros: for ever */
     /* How many sandboxes of which kinds (warm_pool.h) wait for jobs, when the
      * host has room; NULL: none; copied. */
     const struct config_numbers *warm_pool;

@@ -294,29 +294,6 @@ static void nothing_is_lost_by_a_kill(void **state)
     assert_memory_equal(got.data, data, size);
 }
 
-/* ---- old logs -------------------------------------------------------------
- */
-
-static void removes_old_logs(void **state)
-{
-    struct fixture *f = *state;
-    const struct log_retention retention = {.max_age_ms = 1000};
-    CLEANUP(mem) char *path = make_log(logs_dir, "old", "hello");
-    CLEANUP(mem) char *stored = xasprintf("%s/store/ol/old-1.log", logs_dir);
-    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-    int64_t until = clock_mono_ms() + 10000;
-
-    archiver_put(f->archiver, path, "old", 1, on_put, f);
-    run_to(f, 1);
-    assert_int_equal(utimensat(AT_FDCWD, stored, times, 0), 0);
-    archiver_keep(f->archiver, &(struct log_retention){0, 0});
-    assert_int_equal(loop_step(f->loop, 10, NULL), 0);
-    archiver_keep(f->archiver, &retention);
-    while (size_of(stored) >= 0 && clock_mono_ms() < until)
-        assert_int_equal(loop_step(f->loop, 100, NULL), 0);
-    assert_has(f->store, "old", NULL);
-}
-
 static int start(void **state UNUSED)
 {
     const char *libexec = getenv("BERTH_LIBEXEC");
@@ -340,7 +317,6 @@ int main(void)
         TEST(moves_at_once),     TEST(copies_by_a_process),
         TEST(slow_ones_are_few), TEST(says_what_goes_wrong),
         TEST(free_finishes),     TEST(nothing_is_lost_by_a_kill),
-        TEST(removes_old_logs),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
