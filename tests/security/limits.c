@@ -156,6 +156,7 @@ static long inodes(void)
         (void)snprintf(name, sizeof(name), "/workspace/many/%ld", i);
         (void)unlink(name);
     }
+    (void)rmdir("/workspace/many");
     return error ? held(error) : 0;
 }
 
@@ -177,21 +178,32 @@ static long watches(void)
     return 0;
 }
 
-/* Half of what passes is more than a quarter. */
-static long cpu(void)
+/* How much of a second was ours. */
+static double share_of_cpu(void)
 {
-    struct timespec now, start, used;
+    struct timespec now, start, used[2];
     double passed, spent;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used[0]);
     do {
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         passed = (double)(now.tv_sec - start.tv_sec) +
                  (double)(now.tv_nsec - start.tv_nsec) / 1e9;
-    } while (passed < 2);
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    spent = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-    return spent > passed / 2 ? 0 : held(EAGAIN);
+    } while (passed < 1);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used[1]);
+    spent = (double)(used[1].tv_sec - used[0].tv_sec) +
+            (double)(used[1].tv_nsec - used[0].tv_nsec) / 1e9;
+    return spent / passed;
+}
+
+/* The limit is a quarter; others may be busy, too. */
+static long cpu(void)
+{
+    for (int i = 0; i < 5; i++)
+        if (share_of_cpu() > 0.4)
+            return 0;
+    return held(EAGAIN);
 }
 
 static long terminals(void)

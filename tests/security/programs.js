@@ -42,8 +42,8 @@ async function perform(attacks, runtime, scene, image) {
     for (const step of (result && result.steps) || []) {
         const said = log.match(new RegExp(`attack ${step.name}: (.*)`));
         // Who fills memory may be the one that the kernel kills.
-        got.set(step.name, step.reason === 'out_of_memory' && !said ?
-            [HELD, 'out_of_memory'] :
+        got.set(step.name, step.reason === 'out_of_memory' &&
+            step.exit_code !== GOT_IN ? [HELD, 'out_of_memory'] :
             [step.exit_code, said ? said[1] : step.message || '']);
     }
     if (!result || result.steps.length < attacks.length)

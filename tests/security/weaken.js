@@ -189,8 +189,10 @@ const weaken = {
         for (const name of ['mem', 'kmsg', 'loop0', 'loop-control', 'kvm',
             'fuse', 'net/tun', 'tty0', 'cpu_dma_latency'])
             bind(`/dev/${name}`, `/dev/${name}`);
-        if (config.linux.resources)
-            config.linux.resources.devices = [{ allow: true, access: 'rwm' }];
+        // Those that make groups themselves refuse devices by them, too.
+        if (config.linux.cgroupsPath)
+            config.linux.resources = { ...config.linux.resources,
+                devices: [{ allow: true, access: 'rwm' }] };
     },
     nodev() {
         bind(settings.plantWithDevices, '/.attack');
