@@ -29,13 +29,14 @@ const git = (dir, ...args) => execFileSync('git', ['-C', dir,
 
 let repositories = 0;
 
-// fill(dir) puts files there; they are committed.
-function makeRepo(fill) {
+// fill(dir) puts files there, stage(dir) more into the index; all is committed.
+function makeRepo(fill, stage = () => {}) {
     const dir = path.join(work, `repo${++repositories}`);
     fs.mkdirSync(dir);
     git(dir, 'init', '-q', '-b', 'main');
     fill(dir);
     git(dir, 'add', '-A');
+    stage(dir);
     git(dir, 'commit', '-q', '--allow-empty', '-m', 'first');
     return dir;
 }
@@ -151,6 +152,7 @@ const rows = [];
  */
 function record(runtime, name, held, without, shown, why) {
     const good = held !== null && shown !== null;
+
     rows.push({ runtime, name, held, without, shown, why, good });
     if (!good || process.env.ATTACK_VERBOSE)
         console.log(`${good ? '  ' : '! '}${runtime} ${name}: ` +

@@ -141,6 +141,34 @@ function sweepCgroups() {
     }
 }
 
+// What jobs left running, mounted or lying about; null, and told, if anything.
+function leftovers() {
+    const mine = [...children.map(({ pid }) => String(pid)),
+        String(process.pid)];
+    const found = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) &&
+        !mine.includes(name)).filter((pid) => {
+        try {
+            return fs.readFileSync(`/proc/${pid}/status`, 'latin1')
+                .includes(`Uid:\t${rig.SANDBOX_USER}`) ||
+                fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+                    .includes(rig.state);
+        } catch {
+            return false;
+        }
+    });
+
+    found.push(...fs.readFileSync('/proc/self/mountinfo', 'latin1').split('\n')
+        .filter((line) => line.includes(rig.state)));
+    found.push(...say('losetup', '-a').split('\n').filter((line) =>
+        line.includes(rig.state)));
+    const boxes = path.join(rig.state, 'sandboxes');
+    if (fs.existsSync(boxes))
+        found.push(...fs.readdirSync(boxes));
+    if (found.length)
+        console.log(`left behind: ${found.join('\n')}`);
+    return found.length ? null : 'removed with its job';
+}
+
 function unmake() {
     for (const child of children)
         child.kill('SIGKILL');
@@ -153,4 +181,4 @@ function unmake() {
     fs.rmSync(rig.work, { recursive: true, force: true });
 }
 
-module.exports = { make, unmake };
+module.exports = { make, leftovers, unmake };
