@@ -46,11 +46,11 @@ function running(word) {
         });
 }
 
+const all = () => ['output', 'files', 'limits', 'checkout', 'documents', 'network',
+    'others'].flatMap((name) => require(`./jobs_${name}`).attacks);
+
 async function main(wanted, scene) {
-    const all = ['output', 'files', 'limits', 'checkout', 'documents',
-        'network', 'others'].flatMap((name) =>
-        require(`./jobs_${name}`).attacks);
-    const queue = all.filter(({ name }) => wanted(name));
+    const queue = all().filter(({ name }) => wanted(name));
     const outcomes = new Map();
     const work = async () => {
         for (let one; (one = queue.shift());) {
@@ -64,7 +64,7 @@ async function main(wanted, scene) {
     };
 
     await Promise.all([work(), work()]);
-    for (const { name, why } of all) {
+    for (const { name, why } of all()) {
         if (outcomes.has(name)) {
             const [held, what] = outcomes.get(name);
             rig.record('jobs', name, held, '', undefined,
@@ -83,4 +83,4 @@ function trap(scene, name) {
 
 const isEmpty = (dir) => fs.readdirSync(dir).length === 0;
 
-module.exports = { main, job, script, must, running, trap, isEmpty, INSTANCE };
+module.exports = { main, all, job, script, must, running, trap, isEmpty, INSTANCE };

@@ -13,8 +13,9 @@ const TIMEOUT_MS = 240000;
 const SANDBOX_ROOT = 1900000000;
 const SANDBOX_USER = SANDBOX_ROOT + 1000;
 
-// On a disk: what a tmpfs holds would count as somebody's memory.
-const work = fs.mkdtempSync('/var/tmp/berth-attack.');
+// On a disk: what a tmpfs holds would count as somebody's memory; and in none of
+// the directories that a sandbox has one of its own for.
+const work = fs.mkdtempSync('/var/cache/berth-attack.');
 fs.chmodSync(work, 0o711);
 const state = path.join(work, 'state');
 fs.mkdirSync(state, { mode: 0o711 });
@@ -102,19 +103,21 @@ function wrapper(name, words) {
 
     if (!fs.existsSync(program)) {
         fs.mkdirSync(dir, { recursive: true });
-        fs.writeFileSync(program, '#!/bin/sh\n' +
-            `ATTACK_WORK='${work}' '${process.execPath}' ` +
-            `'${path.join(__dirname, 'weaken.js')}' '${words}' "$@" ` +
-            `2>>'${work}/weaken.log' || exit 1\nexec ${name} "$@"\n`,
-        { mode: 0o755 });
+        fs.writeFileSync(program, '#!/bin/sh\ncase " $* " in\n' +
+            `*" run "* | *" create "*) ATTACK_WORK='${work}' ` +
+            `'${process.execPath}' '${path.join(__dirname, 'weaken.js')}' ` +
+            `'${words}' "$@" 2>>'${work}/weaken.log' || exit 1 ;;\nesac\n` +
+            `exec ${name} "$@"\n`, { mode: 0o755 });
     }
     return program;
 }
 
+const runtimeName = (words) => `berth-${words.replaceAll('+', '-')}`;
+
 function runtimeOf({ name, words }) {
     if (name === 'docker')
         return ['--driver', 'docker',
-            ...(words ? ['--runtime', `berth-${words}`] : [])];
+            ...(words ? ['--runtime', runtimeName(words)] : [])];
     if (words)
         return ['--runtime', wrapper(name || 'crun', words)];
     return name ? ['--runtime', name] : [];
@@ -122,14 +125,16 @@ function runtimeOf({ name, words }) {
 
 function dockerUp(sets) {
     const runtimes = sets.map((words) =>
-        `--add-runtime berth-${words}=${wrapper('runc', words)}`).join('\n');
+        `--add-runtime=${runtimeName(words)}=${wrapper('runc', words)}`);
 
     docker = { dir: path.join(work, 'docker') };
     fs.mkdirSync(docker.dir);
     execFileSync('bash', ['-c', '. tests/lib/tap.sh; . tests/lib/docker.sh; ' +
-        'docker_up "$1" && docker_import "$1" berth-test', 'sh', docker.dir],
+        'docker_up "$1" berth-sandbox "${@:2}" && ' +
+        'docker_import "$1" berth-test', 'sh', docker.dir, ...runtimes],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'],
-        env: { ...process.env, DOCKER_OPTIONS: runtimes, TEST_TMP: work } });
+        env: { ...process.env, TEST_TMP: work } });
+    process.env.BERTH_WORKER_REGISTRIES = 'docker.io';
     process.env.BERTH_WORKER_DOCKER_SOCKET = `${docker.dir}/docker.sock`;
 }
 
@@ -152,34 +157,55 @@ const rows = [];
  */
 function record(runtime, name, held, without, shown, why) {
     const good = held !== null && shown !== null;
-
     rows.push({ runtime, name, held, without, shown, why, good });
     if (!good || process.env.ATTACK_VERBOSE)
-        console.log(`${good ? '  ' : '! '}${runtime} ${name}: ` +
+        console.log(`${good ? '# ' : '#! '}${runtime} ${name}: ` +
             `${held === null ? `NOT HELD ${why || ''}` : held}` +
             (shown === null ? `; still held without ${without}: ${why}` : ''));
     return good;
+}
+
+// What the words of weaken.js take away, in the table.
+const SAID = { root: 'commands\' few rights', userns: 'a user namespace',
+    net: 'a network namespace', pid: 'a pid namespace', ipc: 'an IPC namespace',
+    uts: 'a UTS namespace', binds: 'its own files', devices: 'its own /dev',
+    procfs: 'its own /proc', sysfs: 'a hidden /sys', masks: 'masked paths',
+    'readonly-paths': 'read-only paths', rootfs: 'a read-only root',
+    disk: 'its own disk', shm: 'a bound of /dev/shm' };
+
+const phrase = (words) => words.split(' ').map((word) => SAID[word] || word)
+    .join(', ');
+
+const effect = (row) => row.shown === undefined ? `not shown: ${row.why}` :
+    row.shown === null ? `NOT, even without ${phrase(row.without)}` :
+        `without ${phrase(row.without)}`;
+
+function tap() {
+    console.log(`1..${rows.length}`);
+    rows.forEach((row, i) => console.log(`${row.good ? '' : 'not '}ok ` +
+        `${i + 1} - ${row.runtime} ${row.name}: held by ` +
+        `${row.held === null ? 'NOTHING' : row.held}` +
+        (row.shown === undefined ? '' : `, gets in ${effect(row)}`)));
 }
 
 function table() {
     const wide = (text, width) => String(text).padEnd(width);
     let last;
 
-    for (const row of rows) {
+    if (process.env.ATTACK_TAP)
+        tap();
+    for (const row of process.env.ATTACK_TAP ? [] : rows) {
         if (row.runtime !== last)
             console.log(`\n${wide(row.runtime, 26)} ${wide('held by', 34)} ` +
                 'gets in');
         last = row.runtime;
         console.log(`${wide(row.name, 26)} ${wide(row.held === null ?
-            'NOTHING' : row.held, 34)} ` +
-            (row.shown === undefined ? `not shown: ${row.why}` :
-                row.shown === null ? `NOT, even without ${row.without}` :
-                    `without ${row.without}`));
+            'NOTHING' : row.held, 34)} ${effect(row)}`);
     }
     const names = new Set(rows.map((row) => row.name));
     const shown = new Set(rows.filter((row) => row.shown).map((row) => row.name));
     const bad = rows.filter((row) => !row.good);
-    console.log(`\n${names.size} attacks, ${rows.length} tries: ` +
+    console.log(`\n# ${names.size} attacks, ${rows.length} tries: ` +
         `${rows.length - bad.length} as they should be, ${bad.length} not; ` +
         `${shown.size} attacks get in without the protection`);
     return { names: names.size, shown: shown.size, bad };

@@ -165,7 +165,7 @@ function leftovers() {
     if (fs.existsSync(boxes))
         found.push(...fs.readdirSync(boxes));
     if (found.length)
-        console.log(`left behind: ${found.join('\n')}`);
+        console.log(`#! left behind: ${found.join('\n')}`);
     return found.length ? null : 'removed with its job';
 }
 
