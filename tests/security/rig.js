@@ -52,9 +52,17 @@ let jobs = 0;
 
 /*
  * Run a pipeline (text, or an object). options: repo, args, env, and runtime:
- * { name, words, docker } of weaken.js. Gives { status, result, log }.
+ * { name, words } of weaken.js. Gives { status, result, log }.
  */
 function run(pipeline, options = {}) {
+    const { name, words } = options.runtime || {};
+
+    return name === 'docker' && words ?
+        dockerWeak(words, () => start(pipeline, options)) :
+        start(pipeline, options);
+}
+
+function start(pipeline, options) {
     const file = path.join(work, `job${++jobs}.yml`);
     const runtime = options.runtime || {};
     const args = ['run', '--json', '--no-color', '--verbose',
@@ -95,43 +103,65 @@ function promised() {
 
 let docker = null; // { socket, image } once there is an engine
 
-// A program beside its settings, for each set of words; its name says which it
-// stands for.
-function wrapper(name, words) {
-    const dir = path.join(work, 'runtimes', words);
-    const program = path.join(dir, name);
+// A program that weakens, and becomes the runtime then; its name says which one
+// it stands for. `words` is a word of shell.
+function writeWrapper(program, words, name) {
+    fs.mkdirSync(path.dirname(program), { recursive: true });
+    fs.writeFileSync(program, '#!/bin/sh\ncase " $* " in\n' +
+        `*" run "* | *" create "*) ATTACK_WORK='${work}' ` +
+        `'${process.execPath}' '${path.join(__dirname, 'weaken.js')}' ` +
+        `${words} "$@" 2>>'${work}/weaken.log' || exit 1 ;;\nesac\n` +
+        `exec ${name} "$@"\n`, { mode: 0o755 });
+}
 
-    if (!fs.existsSync(program)) {
-        fs.mkdirSync(dir, { recursive: true });
-        fs.writeFileSync(program, '#!/bin/sh\ncase " $* " in\n' +
-            `*" run "* | *" create "*) ATTACK_WORK='${work}' ` +
-            `'${process.execPath}' '${path.join(__dirname, 'weaken.js')}' ` +
-            `'${words}' "$@" 2>>'${work}/weaken.log' || exit 1 ;;\nesac\n` +
-            `exec ${name} "$@"\n`, { mode: 0o755 });
-    }
+function wrapper(name, words) {
+    const program = path.join(work, 'runtimes', words, name);
+
+    if (!fs.existsSync(program))
+        writeWrapper(program, `'${words}'`, name);
     return program;
 }
 
-const runtimeName = (words) => `berth-${words.replaceAll('+', '-')}`;
+// What weaken.js said last, if anything.
+function complaints() {
+    const file = path.join(work, 'weaken.log');
+
+    return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').slice(-1000) : '';
+}
 
 function runtimeOf({ name, words }) {
     if (name === 'docker')
-        return ['--driver', 'docker',
-            ...(words ? ['--runtime', runtimeName(words)] : [])];
+        return ['--driver', 'docker', ...(words ? ['--runtime', 'crun'] : [])];
     if (words)
         return ['--runtime', wrapper(name || 'crun', words)];
     return name ? ['--runtime', name] : [];
 }
 
-function dockerUp(sets) {
-    const runtimes = sets.map((words) =>
-        `--add-runtime=${runtimeName(words)}=${wrapper('runc', words)}`);
+// The driver takes runtimes of two names only. So the engine calls ours `crun`,
+// and one job at a time says in a file what it is to take away.
+const wordsFile = path.join(work, 'words');
+let weakJob = Promise.resolve();
 
+function dockerWeak(words, make) {
+    const done = weakJob.then(() => {
+        fs.writeFileSync(wordsFile, words);
+        return make();
+    });
+
+    weakJob = done.catch(() => {});
+    return done;
+}
+
+function dockerUp() {
+    const program = path.join(work, 'runtimes', 'docker');
+
+    writeWrapper(program, `"$(cat '${wordsFile}')"`, 'runc');
     docker = { dir: path.join(work, 'docker') };
     fs.mkdirSync(docker.dir);
     execFileSync('bash', ['-c', '. tests/lib/tap.sh; . tests/lib/docker.sh; ' +
-        'docker_up "$1" berth-sandbox "${@:2}" && ' +
-        'docker_import "$1" berth-test', 'sh', docker.dir, ...runtimes],
+        'docker_up "$1" berth-sandbox "$2" && ' +
+        'docker_import "$1" berth-test', 'sh', docker.dir,
+        `--add-runtime=crun=${program}`],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'],
         env: { ...process.env, TEST_TMP: work } });
     process.env.BERTH_WORKER_REGISTRIES = 'docker.io';
@@ -212,4 +242,5 @@ function table() {
 }
 
 module.exports = { root, berth, work, state, token, git, makeRepo, attackRepo,
-    run, record, rows, table, dockerUp, dockerDown, SANDBOX_ROOT, SANDBOX_USER };
+    run, record, rows, table,
+    complaints, dockerUp, dockerDown, SANDBOX_ROOT, SANDBOX_USER };

@@ -62,7 +62,7 @@ async function main() {
     for (const runtime of runtimes) {
         const docker = runtime === 'docker';
         if (docker)
-            rig.dockerUp(['plant', ...programs.setsOf(attacks)]);
+            rig.dockerUp();
         await programs.main(runtime, attacks, scene,
             docker ? 'docker://berth-test' : undefined);
         if (docker)

@@ -37,8 +37,8 @@ const listening = (...where) => new Promise((done) => {
 function makeFiles() {
     const host = path.join(rig.work, 'host');
     const files = { secret: null, shadow: '/etc/shadow',
-        key: '/root/.ssh/id_ed25519', host_key: '/etc/ssh/ssh_host_rsa_key',
-        aws: '/root/.aws/credentials' };
+        key: '/home/admin/.ssh/id_ed25519', host_key: '/etc/ssh/ssh_host_rsa_key',
+        aws: '/home/admin/.aws/credentials' };
     const binds = [[host, host], [rig.state, rig.state],
         [path.join(host, 'docker.sock'), '/run/docker.sock']];
 

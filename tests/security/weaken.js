@@ -136,14 +136,24 @@ const weaken = {
         config.process.noNewPrivileges = false;
         weaken.plant();
     },
+    // A namespace of groups, which Docker makes, would be in the way.
     userns() {
         dropNamespace('user');
+        dropNamespace('cgroup');
         delete config.linux.uidMappings;
         delete config.linux.gidMappings;
     },
-    net: () => dropNamespace('network'),
+    // A /sys shows the devices of one's own namespace only.
+    net() {
+        dropNamespace('network');
+        delete config.linux.sysctl;
+        config.mounts = config.mounts.filter(({ type }) =>
+            type !== 'sysfs' && type !== 'cgroup');
+    },
+    // A file system of message queues is of one's own namespace only.
     ipc() {
         dropNamespace('ipc');
+        config.mounts = config.mounts.filter(({ type }) => type !== 'mqueue');
     },
     uts() {
         dropNamespace('uts');
