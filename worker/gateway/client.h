@@ -29,6 +29,8 @@ struct gateway_spec {
     /** Once: it listens, or `err` says why not. */
     void (*on_ready)(void *arg, const struct err *err);
     void (*on_event)(void *arg, const struct gateway_event *event);
+    /** What gateway_hold() last asked for is so. May be NULL. */
+    void (*on_held)(void *arg);
     /** Once, after on_ready without an error: it is dead. */
     void (*on_lost)(void *arg, const struct err *err);
     void *arg;
@@ -39,6 +41,13 @@ struct gateway_spec {
  */
 MUST_USE int gateway_start(const struct gateway_spec *spec,
                            struct gateway **out_gateway, struct err *err);
+/**
+ * Have it inject `fields`, a list as "inject" of its setup, borrowed, in place
+ * of all that it had; it has begun. on_held follows, or on_lost: also when it
+ * does not answer within GATEWAY_HOLD_MS.
+ */
+#define GATEWAY_HOLD_MS 10000
+void gateway_hold(struct gateway *gateway, const json_t *fields);
 /**
  * End every connection; their reports come, then on_lost with an `err` of
  * ERR_CANCELLED. For who waits for that, a second at most is enough.
