@@ -12,13 +12,14 @@
 static int add(json_t *secrets, const char *name, const char *value, size_t len,
                struct err *err)
 {
-    json_t *text = strlen(value) == len ? json_string(value) : NULL;
+    json_t *text;
 
     if (!len)
         return err_set(err, ERR_USER, "--secret %s: it is empty", name);
     if (len > SECRET_MAX_BYTES)
         return err_set(err, ERR_USER, "--secret %s: it is larger than %zu KiB",
                        name, SECRET_MAX_BYTES >> 10);
+    text = strlen(value) == len ? json_string(value) : NULL;
     if (!text || json_object_set_new(secrets, name, text) < 0)
         return err_set(
             err, ERR_USER,
