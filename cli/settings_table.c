@@ -68,11 +68,11 @@ static int check_prefix(const char *text, struct err *err)
 
     if (!len)
         return 0;
-    if (len < 4 || text[len - 1] != '_' ||
+    if (len < 4 || !strcmp(text, "BERTH_") || text[len - 1] != '_' ||
         text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")])
         return err_set(err, ERR_USER,
                        "a prefix has capital letters, digits and _, 4 or more, "
-                       "and ends with _");
+                       "ends with _, and is not BERTH_");
     return 0;
 }
 

@@ -179,6 +179,13 @@ static void load_inject_host(struct loader *l, const struct yaml_node *value,
 
     if (!load_is_line(l, value, LOAD_MAX_HOST))
         return;
+    if (strstr(value->text, "://")) {
+        load_fail(l, value, NULL,
+                  "'%.60s': the name of a host alone, and its port: "
+                  "example.org:8443",
+                  value->text);
+        return;
+    }
     len = colon ? (size_t)(colon - value->text) : value->len;
     if (host_name_parse(value->text, len, host, &err) < 0 ||
         (colon &&
