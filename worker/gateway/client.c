@@ -221,6 +221,9 @@ void gateway_hold(struct gateway *gateway, const json_t *fields)
     json_t *doc = json_pack("{s:O}", "inject", fields);
     char *text = json_dumps(doc, JSON_COMPACT);
 
+    int64_t limit_ms =
+        gateway->spec.hold_ms ? gateway->spec.hold_ms : GATEWAY_HOLD_MS;
+
     json_decref(doc);
     gateway->holds++;
     if (gateway->channel && text)
@@ -230,9 +233,8 @@ void gateway_hold(struct gateway *gateway, const json_t *fields)
         mem_wipe(text, strlen(text));
     free(text);
     loop_remove(gateway->patience);
-    gateway->patience =
-        loop_add_timer(gateway->spec.loop, clock_mono_ms() + GATEWAY_HOLD_MS,
-                       on_impatient, gateway);
+    gateway->patience = loop_add_timer(
+        gateway->spec.loop, clock_mono_ms() + limit_ms, on_impatient, gateway);
 }
 
 void gateway_settle(struct gateway *gateway)

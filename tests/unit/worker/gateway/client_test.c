@@ -29,6 +29,7 @@ struct rig {
     bool ready, lost, stops;
     struct err err;
     unsigned events, held;
+    int64_t hold_ms;
     struct gateway_event last;
     char host[300], verdict[40], message[1100];
 };
@@ -106,6 +107,7 @@ static void start(struct rig *rig, json_t *setup, int *port, unsigned uid)
         .setup = setup,
         .on_ready = on_ready,
         .on_event = on_event,
+        .hold_ms = rig->hold_ms,
         .on_held = on_held,
         .on_lost = on_lost,
         .arg = rig,
@@ -283,7 +285,7 @@ static void test_hold(void **state UNUSED)
 /* One that does not answer may still have them. */
 static void test_hold_unanswered(void **state UNUSED)
 {
-    struct rig rig = {0};
+    struct rig rig = {.hold_ms = 300};
     int port = 0;
     json_t *setup = json_object();
     json_t *none = json_array();
