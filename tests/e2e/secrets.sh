@@ -18,7 +18,8 @@ field=f1eld-$$-QuillFeather
 first=k3y-$$-MarbleStaircase
 second=k3y-$$-LanternSmoke
 others=0ther-$$-PepperMill
-words="ZebraCrossing QuillFeather MarbleStaircase LanternSmoke PepperMill"
+printf '%s\n' ZebraCrossing QuillFeather MarbleStaircase LanternSmoke \
+    PepperMill >words
 mkdir -p "$repo" other
 echo one >"$repo/file.txt"
 make_repo "$repo"
@@ -280,7 +281,7 @@ redis_pid=$!
 pids+=("$redis_pid")
 wait_for redis ping
 name=$TEST_TMP/repo
-mkdir -p -m 700 "store/file+$name" "store/file+$TEST_TMP/other" cred
+mkdir -p "store/file+$name" "store/file+$TEST_TMP/other" cred
 put() { # put PATH VALUE
     printf '%s\n' "$2" >"$1"
     chmod 600 "$1"
@@ -372,13 +373,10 @@ ok "the file is on a file system of run-job's, while the step runs" \
 is "$(find "$BERTH_STATE_DIR/secrets" -type f)" "" "which nobody else sees"
 # Whose environment and arguments have a value; the step's own do, inside.
 scan() {
-    local pid word
+    local pid
     for pid in "$worker_pid" $(pgrep -P "$worker_pid") \
         $(pgrep -f "libexec/berth/") "$redis_pid"; do
-        for word in $words; do
-            grep -aqs "$word" "/proc/$pid/environ" "/proc/$pid/cmdline" &&
-                echo "$pid $(tr '\0' ' ' <"/proc/$pid/cmdline") has $word"
-        done
+        grep -alsf words "/proc/$pid/environ" "/proc/$pid/cmdline"
     done
     return 0
 }
@@ -443,13 +441,12 @@ like "$(field fork result)" "'TOKEN' is not given to jobs of forks" "and hears w
 is "$(grep -c 'it ran' <<<"$said")" 0 "the step did not run"
 
 # ---- where they must not be -------------------------------------------------
+is "$(grep -ralf words store key | wc -l)" 5 "a scan finds them where they are"
 redis config set rdbcompression no >/dev/null
 redis save >/dev/null
-# shellcheck disable=SC2086 # words
-is "$(grep -ral $(printf -- '-e %s ' $words) appendonlydir dump.rdb)" "" \
+is "$(grep -ralf words appendonlydir dump.rdb)" "" \
     "no value is in Redis"
-# shellcheck disable=SC2086
-is "$(grep -rl $(printf -- '-e %s ' $words) "$BERTH_STATE_DIR" worker.log ./*.out)" "" \
+is "$(grep -ralf words "$BERTH_STATE_DIR" worker.log ./*.out)" "" \
     "nor in the state directory, nor in the worker's log"
 logs=$(find "$BERTH_STATE_DIR/logs" -name '*.log' | wc -l)
 ok "whole logs are in the store, $logs of them" test "$logs" -gt 0

@@ -385,52 +385,7 @@ tests['inject: plain, where it says so'] = () => withGateway(
         assert(facts.requests.pop().headers.authorization === SECRET);
     });
 
-tests['inject: not with a method whose answer could hold it'] =
-    () => withGateway({ inject: [{ ...inject[0], tls: false }] }, async (g) => {
-        const before = facts.requests.length;
-        for (const method of ['TRACE', 'trace', 'TRACK', 'DEBUG', 'get', 'X']) {
-            const text = await ask(g, get('ok.example.net', '/t')
-                .replace('GET', method));
-            assert(text.startsWith('HTTP/1.1 405 ') &&
-                !text.includes('s3cr3t'), text);
-            assert((await g.event()).verdict === 'request');
-        }
-        assert(facts.requests.length === before, facts.requests);
-        // Where nothing is injected they are nobody's concern.
-        await ask(g, get('www.example.net', '/t').replace('GET', 'REPORT'));
-        assert(facts.requests.length === before + 1, facts.requests);
-    });
-
-tests['hold: fields come and go, and what is under way with one ends'] =
-    () => withGateway({}, async (g) => {
-        const plain = [{ ...inject[0], tls: false }];
-        const sent = async () => {
-            await ask(g, get('ok.example.net', '/h'));
-            await g.event();
-            return facts.requests.pop().headers.authorization;
-        };
-        assert(await sent() === undefined);
-        await g.hold(plain);
-        assert(await sent() === SECRET);
-        const slow = open(g);
-        slow.write(get('ok.example.net', '/slow'));
-        const mute = open(g);
-        await until(() => slow.text.includes('more'), 'it is slow');
-        // The same field again: nothing changes for who has it.
-        await g.hold([...plain, { ...plain[0], host: 'mute.example.net' }]);
-        mute.write(get('mute.example.net'));
-        const seen = slow.text.length;
-        await until(() => slow.text.length > seen, 'it goes on');
-        await g.hold([{ ...plain[0], value: 'other' }]);
-        await slow.over;
-        await mute.over;
-        assert(mute.text.startsWith('HTTP/1.1 403 ') &&
-            mute.text.includes('has ended'), mute.text);
-        assert((await g.event('ok.example.net')).verdict === 'request');
-        assert(await sent() === 'other');
-        await g.hold([]);
-        assert(await sent() === undefined);
-    });
+require('./gateway_inject')(tests, () => facts, inject);
 
 tests['bounds: connections at once; the next waits'] = () => withGateway(
     { max_connections: 2, head_ms: 60000 }, async (g) => {

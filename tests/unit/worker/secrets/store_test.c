@@ -1,5 +1,4 @@
-/* tests/unit/worker/secrets/store_test.c - names of repositories, and values.
- */
+/* tests/unit/worker/secrets/store_test.c - the store of secrets. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
 #include "base/strbuf.h"
