@@ -45,6 +45,11 @@ struct settings {
         int64_t max_connections, max_rate, max_bytes;
     } gateway;
     struct {
+        char *dir; /* "": none */
+        struct strv allow;
+        char *env_prefix; /* "": none */
+    } secrets;
+    struct {
         char *store;
         int64_t keep_ms, keep_bytes;
     } log;

@@ -1,5 +1,6 @@
 /* cli/settings_table.c - the keys of berth's configuration. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/glob.h"
 #include "base/host_rule.h"
 #include "base/image_name.h"
 #include "base/redis.h"
@@ -50,6 +51,28 @@ static int check_label(const char *text, struct err *err)
                        "a label has letters, digits and _.:/=-, the first a "
                        "letter or digit, at most %d",
                        LOAD_MAX_LABEL);
+    return 0;
+}
+
+static int check_repositories(const char *text, struct err *err)
+{
+    const char *problem = glob_problem(text);
+
+    return problem ? err_set(err, ERR_USER, "%s", problem) : 0;
+}
+
+/* Long enough to mean no other variable. */
+static int check_prefix(const char *text, struct err *err)
+{
+    size_t len = strlen(text);
+
+    if (!len)
+        return 0;
+    if (len < 4 || !strcmp(text, "BERTH_") || text[len - 1] != '_' ||
+        text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")])
+        return err_set(err, ERR_USER,
+                       "a prefix has capital letters, digits and _, 4 or more, "
+                       "ends with _, and is not BERTH_");
     return 0;
 }
 
@@ -445,6 +468,35 @@ static const struct config_key keys[] = {
      .initial = "10GiB",
      RANGE(1, 1024 * TIB),
      .help = "How much it may send and receive in all."},
+
+    {.name = "secrets.dir",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(secrets.dir),
+     .initial = "",
+     .help = "Where the secrets are that steps name: `DIR/REPOSITORY/NAME` for "
+             "one repository, as `github.com/acme/app`, `DIR/NAME` for those "
+             "in `secrets.allow`. Only root or the worker's own user may write "
+             "there, and files may not be readable by others. They are read "
+             "anew for each job. Empty: there is no such directory."},
+    {.name = "secrets.allow",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(secrets.allow),
+     .initial = "",
+     .check = check_repositories,
+     .help = "Repositories that may have what several share: `DIR/NAME`, "
+             "systemd's credentials, variables. Patterns as "
+             "`github.com/acme/*`, `gitlab.com/**`; none if this is empty."},
+    {.name = "secrets.env_prefix",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(secrets.env_prefix),
+     .initial = "",
+     .check = check_prefix,
+     .help = "Variables of the worker that begin so are secrets: with "
+             "`BERTH_SECRET_` what is in `BERTH_SECRET_NPM_TOKEN` is "
+             "`NPM_TOKEN`. Empty: none is."},
 
     {.name = "log.store",
      .type = CONFIG_PATH,

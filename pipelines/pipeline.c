@@ -45,6 +45,7 @@ static void step_clear(struct step *step)
     free(step->content);
     strv_clear(&step->patterns);
     env_list_clear(&step->env);
+    secret_list_clear(&step->secrets);
 }
 
 void pipeline_free(struct pipeline *pipeline)
@@ -60,6 +61,7 @@ void pipeline_free(struct pipeline *pipeline)
     strv_clear(&pipeline->hosts);
     env_list_clear(&pipeline->sandbox_env);
     env_list_clear(&pipeline->env);
+    secret_list_clear(&pipeline->secrets);
     free(pipeline);
 }
 
@@ -102,6 +104,7 @@ void pipeline_inherit(struct pipeline *p, const struct pipeline *from)
     p->timeout_ms = from->timeout_ms;
     env_inherit(&p->sandbox_env, &from->sandbox_env);
     env_inherit(&p->env, &from->env);
+    secret_list_inherit(&p->secrets, &from->secrets);
 }
 
 /* Parts between slashes, none of them empty, `.` or `..`. */

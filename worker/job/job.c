@@ -3,6 +3,7 @@
 #include "worker/job/job_impl.h"
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "base/units.h"
 #include "worker/cache/settings.h"
 #include "worker/job/attempt.h"
@@ -153,6 +154,7 @@ static void begin_attempt(struct job *job)
         .output = job->output,
         .throttle = job->throttle,
         .backgrounds = job->backgrounds,
+        .grants = job->grants,
         .start = job->start,
         .result = job->result,
         .index = job->index,
@@ -230,6 +232,7 @@ static void on_background_end(void *arg, size_t index,
 
     r->cpu_ms = end->cpu_ms;
     r->peak_bytes = end->peak_bytes;
+    grants_close(job->grants, index, NULL, NULL);
     /* One that we end, ends well whatever it says. */
     if (!job->winding_down && !job->over && !job->lost) {
         r->exit_code = end->exit_code;
@@ -282,7 +285,8 @@ static void next_step(void *arg)
     current(job)->started_at_ms = clock_wall_ms();
     job->step_started_mono_ms = clock_mono_ms();
     if (expand_step(job->start, job->result, job->index, status_of(job),
-                    &job->step, &err) < 0)
+                    &job->step, &err) < 0 ||
+        grants_env(job->start, job->index, &job->step.env, &err) < 0)
         refuse_step(job, &err);
     else
         begin_attempt(job);
@@ -333,6 +337,8 @@ static void on_lost(void *arg, const struct err *err)
 
     job->lost = true;
     job->why_lost = *err;
+    if (job->grants)
+        grants_lost(job->grants);
     if (job->attempt)
         attempt_lost(job->attempt, err);
     else if (job->winding_down)
@@ -390,6 +396,7 @@ static void prepare_running(struct job *job)
     job->throttle = throttle_new(job->loop, job->machine, job->output);
     spec.throttle = job->throttle;
     job->backgrounds = backgrounds_new(&spec);
+    job->grants = grants_new(job->loop, job->machine, job->start);
 }
 
 static void on_note(void *arg, const char *text)
@@ -418,6 +425,8 @@ static void begin(struct job *job)
         finish(job);
         return;
     }
+    if (job->start->secret_count)
+        proc_hide();
     prepare_running(job);
     job->result->unenforced =
         xstrdup(machine_driver(job->machine)

@@ -18,6 +18,7 @@ struct job {
     struct machine *machine;
     struct throttle *throttle;
     struct backgrounds *backgrounds;
+    struct grants *grants;
     struct attempt *attempt;
     struct err why_lost;
     struct expanded step; /* of the step that runs */
