@@ -47,7 +47,7 @@ function running(word) {
 }
 
 const all = () => ['output', 'files', 'limits', 'checkout', 'documents', 'network',
-    'others'].flatMap((name) => require(`./jobs_${name}`).attacks);
+    'others', 'secrets'].flatMap((name) => require(`./jobs_${name}`).attacks);
 
 async function main(wanted, scene) {
     const queue = all().filter(({ name }) => wanted(name));

@@ -143,10 +143,12 @@ const weaken = {
         delete config.linux.uidMappings;
         delete config.linux.gidMappings;
     },
-    // A /sys shows the devices of one's own namespace only.
+    // A /sys shows the devices of one's own namespace only, and Docker's hook
+    // would set up the one that the process is in.
     net() {
         dropNamespace('network');
         delete config.linux.sysctl;
+        delete config.hooks;
         config.mounts = config.mounts.filter(({ type }) =>
             type !== 'sysfs' && type !== 'cgroup');
     },
