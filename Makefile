@@ -41,7 +41,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 ROOMS := base pipelines pipelines/diff pipelines/findings \
          scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
-         worker/supervisor worker/job \
+         worker/secrets worker/supervisor worker/job \
          worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
@@ -58,8 +58,8 @@ PROGRAMS := berth run-job checkout cache gateway launch log-store \
             docker-client image-fetch
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
-               worker/supervisor worker/artifacts worker/logs worker/gateway \
-               scheduler/queue pipelines base
+               worker/supervisor worker/artifacts worker/secrets worker/logs \
+               worker/gateway scheduler/queue pipelines base
 PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohttpd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \

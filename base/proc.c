@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -358,4 +359,25 @@ bool proc_end_with_parent(void)
     (void)unsetenv(PROC_PARENT_VARIABLE);
     /* In this order: he may end in between. */
     return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+void proc_hide(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    /* An ordinary user's could not be looked through for leaks any more. */
+    if (!SANITIZED || geteuid() == 0)
+        (void)prctl(PR_SET_DUMPABLE, 0);
 }

@@ -82,6 +82,12 @@ uint64_t proc_began(pid_t pid);
  */
 MUST_USE bool proc_end_with_parent(void);
 
+/**
+ * This process has something secret: no core of it is dumped, and no other
+ * process of its user may look into it. What it starts is not meant.
+ */
+void proc_hide(void);
+
 /** Whether `name` is an executable in PATH (or is one, given a '/'). */
 bool proc_in_path(const char *name);
 

@@ -8,6 +8,7 @@
 #include "cli/env_file.h"
 #include "cli/pipeline_file.h"
 #include "cli/run_job.h"
+#include "cli/secret_option.h"
 #include "cli/settings.h"
 #include "cli/source.h"
 #include "cli/text.h"
@@ -30,6 +31,7 @@ struct run_options {
     const char *base;
     struct strv inputs;
     const char *env_file;
+    struct strv secrets;
     const char *redis;
     const char *runtime;
     struct settings_options settings;
@@ -58,6 +60,10 @@ static const struct option_def options[] = {
      FIELD(inputs)},
     {"env-file", 0, "FILE", "NAME=VALUE lines for the steps' environment",
      OPTION_STRING, FIELD(env_file)},
+    {"secret", 0, "NAME[=FILE]",
+     "what a step names under secrets: what is in FILE,\nor in the variable "
+     "NAME; may be repeated",
+     OPTION_LIST, FIELD(secrets)},
     {"redis", 0, "URL",
      "the Redis to use (default: $BERTH_REDIS, else a\nprivate one that ends "
      "with the run)",
@@ -338,10 +344,12 @@ static int run(struct run_options *opts, const char *name, int *out_status,
         return -1;
     if (make_secrets(opts, source, &secrets, err) < 0)
         return -1;
-    if (make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
+    if (secret_options_add(&opts->secrets, pipeline, secrets, err) < 0 ||
+        make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
             0 ||
         check_size(payload, secrets, err) < 0 ||
         load_gateway(opts, pipeline, &gateway, err) < 0) {
+        secret_options_wipe(secrets);
         json_decref(secrets);
         return -1;
     }
@@ -358,6 +366,7 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     request.heading = heading;
     *out_status = EXIT_INFRASTRUCTURE;
     rc = run_job(&request, out_status, err);
+    secret_options_wipe(secrets);
     json_decref(secrets);
     json_decref(gateway);
     return rc;
@@ -377,6 +386,7 @@ int cmd_run(int argc, char **argv)
     else if (run(&opts, operands.items[0], &status, &err) < 0)
         log_error("%s", err.msg);
     strv_clear(&opts.inputs);
+    strv_clear(&opts.secrets);
     strv_clear(&opts.settings.sets);
     return status;
 }

@@ -48,6 +48,11 @@ struct settings {
         char *credentials, *ca; /* paths; "": none */
     } s3;
     struct {
+        char *dir; /* "": none */
+        struct strv allow;
+        char *env_prefix; /* "": none */
+    } secrets;
+    struct {
         char *store; /* a path, an address of S3, or "" */
         int64_t keep_ms, keep_bytes;
     } log;

@@ -498,6 +498,35 @@ static const struct config_key keys[] = {
      RANGE(1, 1024 * TIB),
      .help = "How much it may send and receive in all."},
 
+    {.name = "secrets.dir",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(secrets.dir),
+     .initial = "",
+     .help = "Where the secrets are that steps name: `DIR/REPOSITORY/NAME` for "
+             "one repository, as `github.com/acme/app`, `DIR/NAME` for those "
+             "in `secrets.allow`. Only root or the worker's own user may write "
+             "there, and files may not be readable by others. They are read "
+             "anew for each job. Empty: there is no such directory."},
+    {.name = "secrets.allow",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(secrets.allow),
+     .initial = "",
+     .check = check_repositories,
+     .help = "Repositories that may have what several share: `DIR/NAME`, "
+             "systemd's credentials, variables. Patterns as "
+             "`github.com/acme/*`, `gitlab.com/**`; none if this is empty."},
+    {.name = "secrets.env_prefix",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(secrets.env_prefix),
+     .initial = "",
+     .check = check_prefix,
+     .help = "Variables of the worker that begin so are secrets: with "
+             "`BERTH_SECRET_` what is in `BERTH_SECRET_NPM_TOKEN` is "
+             "`NPM_TOKEN`. Empty: none is."},
+
     {.name = "s3.credentials",
      .type = CONFIG_PATH,
      AT(s3.credentials),

@@ -13,6 +13,8 @@
 #define GIT_TIMEOUT_MS 30000
 #define GIT_OUTPUT_MAX ((size_t)1 << 20)
 #define NAME_MAX_LEN   512
+/* Two for each setting; how many words git() has room for, less some. */
+#define FILTER_WORDS_MAX 60
 
 int source_is_address(const char *repo)
 {
@@ -98,7 +100,7 @@ static int git(const char *dir, const char *const *words, struct strbuf *output,
     static const char *const start[] = {
         "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "git",
         "-c",       "core.fsmonitor=false", "-C"};
-    const char *argv[64] = {"env"};
+    const char *argv[128] = {"env"};
     size_t count = 1;
 
     for (size_t i = 0; i < ARRAY_LEN(local_variables); i++) {
@@ -256,12 +258,43 @@ static void find_name(struct source *source)
     source->name = xstrdup(slash && slash[1] ? slash + 1 : source->repo);
 }
 
+/* Comparing files starts the filters that the configuration names: words for
+ * git by which there are none. False where these are too many or too odd. */
+static bool without_filters(const char *dir, struct strv *out_words)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+    char *save = NULL;
+
+    /* It fails where there are none, too. */
+    if (GIT(dir, &output, NULL, "config", "--name-only", "--get-regexp",
+            "^filter\\.") < 0)
+        return true;
+    for (char *key = strtok_r(output.data, "\n", &save); key;
+         key = strtok_r(NULL, "\n", &save)) {
+        const char *last = strrchr(key, '.');
+        bool flag = last && strcmp(last, ".required") == 0;
+
+        if (strchr(key, '=') || out_words->count > FILTER_WORDS_MAX)
+            return false;
+        strv_add(out_words, "-c");
+        strv_addf(out_words, "%s=%s", key, flag ? "false" : "");
+    }
+    return true;
+}
+
 static void count_dirty(struct source *source)
 {
     CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+    CLEANUP(strv) struct strv words = {0};
 
+    if (!without_filters(source->repo, &words))
+        return;
+    strv_add(&words, "status");
+    strv_add(&words, "--porcelain");
+    /* These have configurations of their own. */
+    strv_add(&words, "--ignore-submodules=dirty");
     /* A bare repository has no working tree: git says so and fails. */
-    if (GIT(source->repo, &output, NULL, "status", "--porcelain") < 0)
+    if (git(source->repo, (const char *const *)words.items, &output, NULL) < 0)
         return;
     for (size_t i = 0; i < output.len; i++)
         source->dirty_files += output.data[i] == '\n';

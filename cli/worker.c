@@ -11,6 +11,7 @@
 #include "worker/cache/settings.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/image.h"
+#include "worker/secrets/store.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <hiredis/hiredis.h>
@@ -70,6 +71,7 @@ struct worker {
     struct queue *queue;           /* owned; uses the loop */
     struct log_store *logs;        /* owned */
     json_t *gateway;               /* owned */
+    struct secret_store *secrets;  /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
     struct upkeep *upkeep;         /* owned; uses the loop */
     struct loop_source *patience;  /* borrowed; of this stage */
@@ -290,6 +292,18 @@ static int open_queue(struct worker *worker, struct err *err)
     return queue_open(worker->loop, &queue, &worker->queue, err);
 }
 
+static struct secret_store *open_secrets(const struct settings *settings)
+{
+    const struct secret_store_options from = {
+        .dir = settings->secrets.dir,
+        .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+        .env_prefix = settings->secrets.env_prefix,
+        .allow = &settings->secrets.allow,
+    };
+
+    return secret_store_new(&from);
+}
+
 static int make_supervisor(struct worker *worker, struct err *err)
 {
     const struct settings *s = worker->at.settings;
@@ -302,6 +316,7 @@ static int make_supervisor(struct worker *worker, struct err *err)
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
         .gateway = gateway,
+        .secret_store = worker->secrets,
         .log_store = worker->logs,
         .artifact_store = *s->artifacts.store ? s->artifacts.store : NULL,
     };
@@ -463,6 +478,8 @@ static int start_and_live(struct worker *worker, int *out_status,
 {
     if (pool_at_find(&worker->at, &worker->options->at, out_status, err) < 0)
         return -1;
+    /* Before anything is started that would have our environment. */
+    worker->secrets = open_secrets(worker->at.settings);
     *out_status = OPTIONS_USAGE;
     take_names(worker);
     if (settings_check_name(worker->name, err) < 0)
@@ -495,6 +512,7 @@ static int run(const struct worker_options *given)
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
     json_decref(worker.gateway);
+    secret_store_free(worker.secrets);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);

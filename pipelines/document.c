@@ -108,6 +108,7 @@ static const struct key_rule single_keys[] = {
     {"sandbox", load_sandbox, false, 0},
     {"timeout", load_timeout, false, 0},
     {"env", load_job_env, false, 0},
+    {"secrets", load_job_secrets, false, 0},
     {"labels", load_job_labels, false, 0},
     {"matrix", NULL, false, 0}, /* before the others: load_job_keys() */
     {"steps", load_steps, true, 0},
@@ -148,6 +149,7 @@ void load_job_keys(struct loader *l, const struct yaml_node *node,
     l->pipeline = l->job->pipeline;
     l->matrix_known = !matrix || load_matrix(l, matrix);
     load_map(l, node, rules, 0, l->job);
+    load_finish_secrets(l, node);
 }
 
 /* ---- a document of several -------------------------------------------------
@@ -160,6 +162,7 @@ static const struct key_rule many_keys[] = {
     {"sandbox", load_sandbox, false, 0},
     {"timeout", load_timeout, false, 0},
     {"env", load_job_env, false, 0},
+    {"secrets", load_job_secrets, false, 0},
     {"labels", NULL, false, 0}, /* the target differs */
     {"jobs", NULL, true, 0},    /* after the others */
 };
@@ -173,7 +176,7 @@ static const struct foreign_word many_foreign[] = {
     {"stages", "jobs are ordered by needs: [NAME]"},
     {"on", "what starts a pipeline is not said in it"},
     {"runs-on", "write labels: […], or sandbox: {instance_type: standard-1}"},
-    {"defaults", "write sandbox, timeout, env and labels at the top"},
+    {"defaults", "write sandbox, timeout, env, secrets and labels at the top"},
     {"environment", "write env"},
     {"variables", "write env"},
     {"timeout-minutes", "write timeout: 30m"},

@@ -133,6 +133,10 @@ static int unknown_word(struct parse *p, const struct token *name)
         return expr_complain(p->r, name->start, NULL,
                              "unknown context 'github'; repo, commit, branch, "
                              "change and base stand alone");
+    if (token_is(name, "secrets"))
+        return expr_complain(p->r, name->start, NULL,
+                             "unknown context 'secrets': a step is given them "
+                             "by  secrets: [NAME]");
     if (token_is(name, "not"))
         return expr_complain(p->r, name->start, "!", "unknown context 'not'");
     if (name->len <= SUGGEST_MAX)

@@ -21,6 +21,8 @@
 #define LOAD_MAX_HOST         261  /* characters: *. and a port, too */
 #define LOAD_MAX_QUEUE        1000 /* runs that wait for a group */
 #define LOAD_MAX_RETRIES      10
+#define LOAD_MAX_SECRETS      50  /* of a step, the job's among them */
+#define LOAD_MAX_PREFIX       100 /* characters */
 #define LOAD_MAX_PATTERNS     50
 #define LOAD_MAX_BACKGROUND   16  /* steps of a job */
 #define LOAD_MAX_CACHE_KEY    200 /* characters, before expansion */
@@ -152,6 +154,11 @@ load_fn load_expose_port;
 load_fn load_cache;
 load_fn load_background;
 load_fn load_wait_for;
+load_fn load_step_secrets;
+/* `secrets` of all steps, into the pipeline, over inherited ones. */
+load_fn load_job_secrets;
+/* Give each step those of the job at `node`, and check them all. */
+void load_finish_secrets(struct loader *l, const struct yaml_node *node);
 /* A path below the workspace, without `..`. False: reported. */
 bool load_is_path(struct loader *l, const struct yaml_node *value,
                   const char *what);
@@ -193,6 +200,12 @@ load_document(struct loader *l, const struct yaml_node *node, const char *file);
 /* The shells of `shell`, and the reasons of `retry.when`, NULL at the end. */
 extern const char *const load_shells[];
 extern const char *const load_retry_reasons[];
+
+json_t *secrets_to_json(const struct secret_list *list);
+void secret_list_clear(struct secret_list *list);
+/* Add copies of those that do not stand in the way of one that is there. */
+void secret_list_inherit(struct secret_list *list,
+                         const struct secret_list *from);
 
 void env_list_clear(struct env_list *env);
 /* Add a variable, in place of an earlier one with the same name. */

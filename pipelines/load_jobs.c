@@ -80,9 +80,13 @@ static void load_own_labels(struct loader *l, const struct yaml_node *value,
 
 static const struct key_rule job_keys[] = {
     {"needs", NULL, false, 0}, /* before the others, as is the matrix */
-    {"matrix", NULL, false, 0},          {"if", load_if, false, 0},
-    {"sandbox", load_sandbox, false, 0}, {"timeout", load_timeout, false, 0},
-    {"env", load_job_env, false, 0},     {"labels", load_own_labels, false, 0},
+    {"matrix", NULL, false, 0},
+    {"if", load_if, false, 0},
+    {"sandbox", load_sandbox, false, 0},
+    {"timeout", load_timeout, false, 0},
+    {"env", load_job_env, false, 0},
+    {"labels", load_own_labels, false, 0},
+    {"secrets", load_job_secrets, false, 0},
     {"steps", load_steps, true, 0},
 };
 

@@ -330,6 +330,7 @@ static const struct key_rule step_keys[] = {
     {"if", load_if, false, 0},
     {"timeout", load_step_timeout, false, 0},
     {"env", load_step_env, false, RUN | INSTALL},
+    {"secrets", load_step_secrets, false, RUN | INSTALL},
     {"working-directory", load_directory, false, RUN | INSTALL},
     {"continue-on-error", load_continue, false, 0},
     {"retry", load_retry, false, 0},

@@ -213,6 +213,8 @@ static json_t *step_json(const struct step *step)
     set_duration(object, "timeout", step->timeout_ms);
     if (step->kind == STEP_RUN || step->kind == STEP_INSTALL)
         json_object_set_new(object, "env", env_json(&step->env));
+    if (step->secrets.count)
+        json_object_set_new(object, "secrets", secrets_to_json(&step->secrets));
     set_text(object, "working-directory", step->working_directory);
     json_object_set_new(object, "continue-on-error",
                         json_boolean(step->continue_on_error));

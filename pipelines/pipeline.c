@@ -50,6 +50,7 @@ static void step_clear(struct step *step)
     strv_clear(&step->cache.paths);
     strv_clear(&step->cache.restore_keys);
     env_list_clear(&step->env);
+    secret_list_clear(&step->secrets);
 }
 
 void pipeline_free(struct pipeline *pipeline)
@@ -65,6 +66,7 @@ void pipeline_free(struct pipeline *pipeline)
     strv_clear(&pipeline->hosts);
     env_list_clear(&pipeline->sandbox_env);
     env_list_clear(&pipeline->env);
+    secret_list_clear(&pipeline->secrets);
     free(pipeline);
 }
 
@@ -107,6 +109,7 @@ void pipeline_inherit(struct pipeline *p, const struct pipeline *from)
     p->timeout_ms = from->timeout_ms;
     env_inherit(&p->sandbox_env, &from->sandbox_env);
     env_inherit(&p->env, &from->env);
+    secret_list_inherit(&p->secrets, &from->secrets);
 }
 
 /* Parts between slashes, none of them empty, `.` or `..`. */

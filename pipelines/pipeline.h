@@ -61,6 +61,29 @@ struct step_cache {
     struct strv restore_keys; /* what other keys may begin with; with ${{ }} */
 };
 
+enum secret_form { SECRET_ENV, SECRET_FILE, SECRET_INJECT };
+
+/** An entry of `secrets`: something of the worker's store for one step. */
+struct step_secret {
+    char *name; /* owned, as all strings; [A-Z_][A-Z0-9_]* */
+    enum secret_form form;
+    char *target;  /* the variable; the file's name in PIPELINE_SECRETS_DIR; or
+                      the host, as host_name_parse() has it */
+    uint16_t port; /* SECRET_INJECT, as the following: what goes for the host */
+    bool plain;    /* the gateway speaks no TLS with it */
+    char *header;  /* of the field; NULL in other forms, as the next */
+    char *prefix;  /* what stands before the value in it; or "" */
+    bool optional; /* the step runs without, too */
+};
+
+struct secret_list {
+    struct step_secret *items; /* owned */
+    size_t count;
+};
+
+/** Where the files are inside. */
+#define PIPELINE_SECRETS_DIR "/run/berth/secrets"
+
 struct step {
     enum step_kind kind;
     char *name;      /* owned; unique; may hold ${{ }}; never NULL */
@@ -71,7 +94,8 @@ struct step {
     char *working_directory; /* owned; relative to the workspace, or NULL;
                                 may hold ${{ }} */
     struct env_list env;
-    int64_t timeout_ms; /* 0: only the job's */
+    struct secret_list secrets; /* those of the job among them */
+    int64_t timeout_ms;         /* 0: only the job's */
     bool continue_on_error;
     struct step_retry retry;
     bool submodules; /* STEP_CHECKOUT */
@@ -113,8 +137,9 @@ struct pipeline {
                         */
     struct env_list sandbox_env;
     struct env_list env;
-    int64_t timeout_ms; /* of the job; 60 min unless said otherwise */
-    struct step *steps; /* owned */
+    struct secret_list secrets; /* of every step, which has them too */
+    int64_t timeout_ms;         /* of the job; 60 min unless said otherwise */
+    struct step *steps;         /* owned */
     size_t step_count;
 };
 

@@ -89,8 +89,16 @@ $(BUILD)/tests/torture/fail.so: tests/torture/fail.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CPPFLAGS) $(BASE_CFLAGS) -O1 -g -shared -fPIC -o $@ $< -ldl
 
-.PHONY: chaos kill-sandboxes failover torture tools
-tools: programs $(TOOLS) $(BUILD)/tests/torture/fail.so
+# Hostile programs for the inside of a sandbox: static, on whatever image.
+ATTACK := $(BUILD)/tests/security/attack
+$(ATTACK): $(patsubst %.c,$(BUILD)/static/%.o,$(wildcard tests/security/*.c))
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@ (static)")
+	$(Q)$(CC) -static $(STATIC_OPT) -o $@ $^
+-include $(wildcard $(BUILD)/static/tests/security/*.d)
+
+.PHONY: chaos kill-sandboxes failover torture security tools
+tools: programs $(TOOLS) $(BUILD)/tests/torture/fail.so $(ATTACK)
 
 # With release programs: sanitizers and a faked clock do not go together.
 chaos: ## kill and cut off everything; CHAOS_JOBS= CHAOS_SECONDS= CHAOS_SEED=
@@ -120,12 +128,21 @@ torture: ## make each call fail in turn; TORTURE_PROGRAMS= TORTURE_KINDS=
 	    sh -c 'export TEST_TMP="$$(mktemp -d)"; bash tests/torture/run.sh; \
         rc=$$?; rm -rf "$$TEST_TMP"; exit $$rc'
 
+SECURITY_RUNTIMES ?= crun runc
+security: ## hostile programs and jobs; SECURITY_RUNTIMES='crun runc docker'
+	@deploy/deps.sh build run test $(filter docker,$(SECURITY_RUNTIMES))
+	@$(MAKE) --no-print-directory $(JOBS) tools
+	@$(if $(filter docker,$(SECURITY_RUNTIMES)),bash -c '. tests/lib/docker.sh && docker_image_make')
+	@$(TEST_ENV) SECURITY_RUNTIMES='$(SECURITY_RUNTIMES)' \
+	    node tests/security/run.js
+
 # ---- checking --------------------------------------------------------------
 OWN_C := $(sort $(wildcard *.c $(addsuffix /*.[ch],$(ROOMS)) \
            worker/sandbox/agent/*.[ch] tests/unit/*/*.[ch] \
            tests/unit/*/*/*.[ch] tests/fuzz/*.[ch] tests/fakes/*.[ch] \
            tests/lib/*.[ch] tests/bench/*.[ch] tests/tools/*.[ch] \
-           tests/chaos/*.[ch] tests/torture/*.[ch]))
+           tests/chaos/*.[ch] tests/torture/*.[ch] \
+           tests/security/*.[ch]))
 CHECKS := check-format check-scripts check-text layers check-clang \
           check-release tidy coverage
 .PHONY: check $(CHECKS) format

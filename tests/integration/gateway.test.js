@@ -385,6 +385,8 @@ tests['inject: plain, where it says so'] = () => withGateway(
         assert(facts.requests.pop().headers.authorization === SECRET);
     });
 
+require('./gateway_inject')(tests, () => facts, inject);
+
 tests['bounds: connections at once; the next waits'] = () => withGateway(
     { max_connections: 2, head_ms: 60000 }, async (g) => {
         const held = [open(g), open(g)];

@@ -70,6 +70,12 @@ class Gateway {
             (host === undefined || line.host === host));
     }
 
+    // Have it inject other fields, from the end of this on.
+    async hold(fields) {
+        this.child.stdin.write(`${JSON.stringify(fields)}\n`);
+        await this.line((line) => line.held);
+    }
+
     async stop() {
         this.child.stdin.end();
         await new Promise((done) => this.child.on('exit', done));

@@ -131,6 +131,9 @@ function serveHttp(server) {
                 res.end();
             } else if (req.url.startsWith('/bytes/')) {
                 res.end(Buffer.alloc(Number(req.url.slice(7)), 'x'));
+            } else if (req.url === '/slow') {
+                const timer = setInterval(() => res.write('more\n'), 20);
+                res.on('close', () => clearInterval(timer));
             } else if (req.url !== '/never') {
                 res.end(`hello ${req.url}`);
             }

@@ -6,8 +6,9 @@
 #   docker_missing          prints why there can be no engine here, else nothing
 #   docker_image_make       makes the image's archive, unless it is there; takes
 #                           a minute or two, and the network
-#   docker_up DIR [USER]    starts an engine with all it has in DIR; containers'
-#                           root is a uid of berth's, or (USER `none`) the host's
+#   docker_up DIR [USER [OPTION…]]   starts an engine with all it has in DIR;
+#                           containers' root is a uid of berth's, or (USER
+#                           `none`) the host's
 #   docker_down DIR         ends it, and removes what it made
 #   docker_api DIR METHOD PATH [CURL-OPTION…]   a call of its API
 #   docker_import DIR NAME  imports the archive
@@ -77,7 +78,7 @@ docker_up() {
     local -a options=(--host "unix://$dir/docker.sock" --data-root "$dir/root"
         --exec-root "$dir/exec" --pidfile "$dir/pid" --bridge=none
         --iptables=false --ip6tables=false --ip-masq=false
-        --cgroup-parent "/berth-test-docker-$$")
+        --cgroup-parent "/berth-test-docker-$$" "${@:3}")
     mkdir -p "$dir/etc" && chmod 711 "$dir"
     for name in passwd group subuid subgid; do
         # Made where it is missing: nobody has uids of others then.

@@ -3,6 +3,7 @@
 #include "worker/gateway/client.h"
 
 #include "base/channel.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/proc.h"
 #include "worker/gateway/protocol.h"
@@ -21,6 +22,8 @@ struct gateway {
     struct loop_source *child;
     struct channel *channel; /* owned */
     bool is_ready, is_over, is_settling;
+    unsigned holds; /* that were not answered yet */
+    struct loop_source *patience;
 };
 
 /* The last thing in its caller: what it calls may stop the gateway. */
@@ -55,6 +58,16 @@ static void tell(struct gateway *gateway, const struct frame *frame)
     json_decref(doc);
 }
 
+static void held(struct gateway *gateway)
+{
+    if (!gateway->holds || --gateway->holds)
+        return;
+    loop_remove(gateway->patience);
+    gateway->patience = NULL;
+    if (gateway->spec.on_held)
+        gateway->spec.on_held(gateway->spec.arg);
+}
+
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct gateway *gateway = arg;
@@ -67,6 +80,9 @@ static void on_frame(void *arg, const struct frame *frame)
         break;
     case GATEWAY_FRAME_CONNECTION:
         tell(gateway, frame);
+        break;
+    case GATEWAY_FRAME_HELD:
+        held(gateway);
         break;
     case GATEWAY_FRAME_FAILED:
         (void)err_set(&err, ERR_TRANSIENT, "the sandbox's gateway: %.*s",
@@ -190,6 +206,37 @@ int gateway_start(const struct gateway_spec *spec, struct gateway **out_gateway,
     return rc;
 }
 
+/* It may still have them: it has to go. */
+static void on_impatient(void *arg)
+{
+    struct gateway *gateway = arg;
+
+    gateway->patience = NULL;
+    if (gateway->pid > 0)
+        (void)kill(gateway->pid, SIGKILL);
+}
+
+void gateway_hold(struct gateway *gateway, const json_t *fields)
+{
+    json_t *doc = json_pack("{s:O}", "inject", fields);
+    char *text = json_dumps(doc, JSON_COMPACT);
+
+    int64_t limit_ms =
+        gateway->spec.hold_ms ? gateway->spec.hold_ms : GATEWAY_HOLD_MS;
+
+    json_decref(doc);
+    gateway->holds++;
+    if (gateway->channel && text)
+        channel_send(gateway->channel, GATEWAY_FRAME_HOLD, 0, text,
+                     strlen(text));
+    if (text)
+        mem_wipe(text, strlen(text));
+    free(text);
+    loop_remove(gateway->patience);
+    gateway->patience = loop_add_timer(
+        gateway->spec.loop, clock_mono_ms() + limit_ms, on_impatient, gateway);
+}
+
 void gateway_settle(struct gateway *gateway)
 {
     gateway->is_settling = true;
@@ -205,6 +252,7 @@ void gateway_stop(struct gateway *gateway)
     if (!gateway)
         return;
     loop_remove(gateway->child);
+    loop_remove(gateway->patience);
     channel_free(gateway->channel);
     if (gateway->pid > 0) {
         (void)kill(gateway->pid, SIGKILL);

@@ -26,9 +26,12 @@ struct gateway_spec {
     int listener;        /* a listening socket, borrowed during the call */
     unsigned uid;        /* to run as; 0: as we do */
     const json_t *setup; /* protocol.h; borrowed during the call */
+    int64_t hold_ms;     /* how long it may take to hold; 0: GATEWAY_HOLD_MS */
     /** Once: it listens, or `err` says why not. */
     void (*on_ready)(void *arg, const struct err *err);
     void (*on_event)(void *arg, const struct gateway_event *event);
+    /** What gateway_hold() last asked for is so. May be NULL. */
+    void (*on_held)(void *arg);
     /** Once, after on_ready without an error: it is dead. */
     void (*on_lost)(void *arg, const struct err *err);
     void *arg;
@@ -39,6 +42,13 @@ struct gateway_spec {
  */
 MUST_USE int gateway_start(const struct gateway_spec *spec,
                            struct gateway **out_gateway, struct err *err);
+/**
+ * Have it inject `fields`, a list as "inject" of its setup, borrowed, in place
+ * of all that it had; it has begun. on_held follows, or on_lost: also when it
+ * does not answer in time.
+ */
+#define GATEWAY_HOLD_MS 10000
+void gateway_hold(struct gateway *gateway, const json_t *fields);
 /**
  * End every connection; their reports come, then on_lost with an `err` of
  * ERR_CANCELLED. For who waits for that, a second at most is enough.

@@ -100,6 +100,7 @@ static void refuse(struct connection *c, enum verdict verdict, int status)
     } phrases[] = {
         {400, "Bad Request"},
         {403, "Forbidden"},
+        {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {431, "Request Header Fields Too Large"},
         {501, "Not Implemented"},
@@ -188,6 +189,14 @@ static void take_head(struct connection *c)
     c->began_ms = clock_mono_ms();
     if (!r->connect)
         c->inject = setup_find_inject(c->spec.setup, r->host, r->port);
+    if (c->inject && !proxy_request_is_plain(r)) {
+        (void)err_set(&c->why, ERR_USER,
+                      "'%s' is not sent to '%s' with a secret in it: its "
+                      "answer could hold it",
+                      r->method, r->host);
+        refuse(c, VERDICT_REQUEST, 405);
+        return;
+    }
     if (c->inject) {
         r->tls = c->inject->tls;
         r->port = c->inject->port;
@@ -474,6 +483,24 @@ void connection_free(struct connection *c)
     strbuf_clear(&c->head);
     proxy_request_clear(&c->request);
     free(c);
+}
+
+/* What has not gone yet does not go; of what has, no answer comes. */
+void connection_hold(struct connection *c, const struct setup_injects *next)
+{
+    if (!c->inject)
+        return;
+    c->inject = setup_injects_find(next, c->inject);
+    if (c->inject || c->stage == OVER || c->stage == FAREWELL)
+        return;
+    (void)err_set(&c->why, ERR_USER,
+                  "the step that '%s' was asked with a secret for has ended",
+                  c->request.host);
+    c->verdict = VERDICT_REQUEST;
+    if (c->stage == DIALLING || c->stage == HANDSHAKE)
+        refuse(c, VERDICT_REQUEST, 403);
+    else
+        connection_end(c);
 }
 
 void connection_limit(struct connection *c)

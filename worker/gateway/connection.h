@@ -55,6 +55,12 @@ OWNER(connection)
 
 /** Call on_report, unless that was done. */
 void connection_settle(struct connection *connection);
+/**
+ * The fields to inject become `next`, which outlives it: one that has a field
+ * which is not among them is ended.
+ */
+void connection_hold(struct connection *connection,
+                     const struct setup_injects *next);
 /** End what is under way; on_end follows from the loop. */
 void connection_limit(struct connection *connection);
 

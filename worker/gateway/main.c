@@ -42,6 +42,21 @@ static void settle(struct gateway *gateway)
     loop_stop(gateway->loop);
 }
 
+static void hold(struct gateway *gateway, const struct frame *frame)
+{
+    struct setup_injects next = {0};
+    struct err err;
+
+    if (setup_injects_parse(frame->data, frame->len, &next, &err) < 0) {
+        fail(gateway, &err);
+        return;
+    }
+    server_hold(gateway->server, &next);
+    setup_injects_clear(&gateway->setup->injects);
+    gateway->setup->injects = next;
+    channel_send(gateway->up, GATEWAY_FRAME_HELD, 0, "{}", 2);
+}
+
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct gateway *gateway = arg;
@@ -49,6 +64,10 @@ static void on_frame(void *arg, const struct frame *frame)
 
     if (frame->type == GATEWAY_FRAME_END) {
         settle(gateway);
+        return;
+    }
+    if (frame->type == GATEWAY_FRAME_HOLD && gateway->server) {
+        hold(gateway, frame);
         return;
     }
     if (frame->type != GATEWAY_FRAME_SETUP || gateway->setup)

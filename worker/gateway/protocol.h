@@ -26,6 +26,11 @@ enum gateway_frame {
      */
     GATEWAY_FRAME_SETUP = 1,
     GATEWAY_FRAME_END, /* down: end all, report it, and end; {} */
+    /*
+     * Down, behind READY: {"inject": as above}, in place of what there was.
+     * Connections with a field that is not among them any more are ended.
+     */
+    GATEWAY_FRAME_HOLD,
 
     GATEWAY_FRAME_READY = 16, /* up: it listens; {} */
     /*
@@ -36,6 +41,7 @@ enum gateway_frame {
      */
     GATEWAY_FRAME_CONNECTION,
     GATEWAY_FRAME_FAILED, /* up: {"message"}; it ends behind it */
+    GATEWAY_FRAME_HELD,   /* up, one for each HOLD: it was done; {} */
 };
 
 #endif

@@ -390,6 +390,17 @@ int64_t proxy_request_parse(const char *data, size_t len,
     return size;
 }
 
+bool proxy_request_is_plain(const struct proxy_request *request)
+{
+    static const char *const methods[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                          "PATCH", "DELETE", "OPTIONS"};
+
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (strcmp(request->method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
 void proxy_request_write(const struct proxy_request *request,
                          const struct proxy_field *field, struct strbuf *out)
 {

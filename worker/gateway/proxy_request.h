@@ -41,6 +41,13 @@ MUST_USE int64_t proxy_request_parse(const char *data, size_t len,
                                      struct proxy_request *out_request,
                                      int *out_status, struct err *err);
 
+/**
+ * Whether its method is one whose answer is not made of the request's fields,
+ * as that of TRACE is (RFC 9110, 9.3.8): GET, HEAD, POST, PUT, PATCH, DELETE,
+ * OPTIONS, in capitals.
+ */
+bool proxy_request_is_plain(const struct proxy_request *request);
+
 /** A field to send in place of the client's own of that name. */
 struct proxy_field {
     const char *name, *value;

@@ -217,6 +217,16 @@ int server_new(struct loop *loop, const struct setup *setup, int listener,
     return 0;
 }
 
+void server_hold(struct server *server, const struct setup_injects *next)
+{
+    struct guest *guest;
+
+    LIST_FOREACH(guest, &server->guests, link)
+    {
+        connection_hold(guest->connection, next);
+    }
+}
+
 void server_settle(struct server *server)
 {
     struct guest *guest;

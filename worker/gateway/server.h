@@ -17,6 +17,8 @@ struct server;
 MUST_USE int server_new(struct loop *loop, const struct setup *setup,
                         int listener, struct channel *up,
                         struct server **out_server, struct err *err);
+/** The fields to inject become `next`, which is about to be its setup's. */
+void server_hold(struct server *server, const struct setup_injects *next);
 /** Take no more, and report all that are under way, as they are. */
 void server_settle(struct server *server);
 /** Ends every connection. NULL is fine. */

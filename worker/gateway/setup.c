@@ -137,22 +137,68 @@ static int take_inject(struct setup_inject *inject, const json_t *entry,
     return 0;
 }
 
-static int take_injects(struct setup *setup, const json_t *doc, struct err *err)
+static int take_injects(struct setup_injects *injects, const json_t *doc,
+                        struct err *err)
 {
     const json_t *list = json_object_get(doc, "inject"), *entry;
     size_t i;
 
     if (list && (!json_is_array(list) || json_array_size(list) > LIST_MAX))
         return bad(err, "inject");
-    setup->injects =
-        xcalloc(json_array_size(list) + 1, sizeof(*setup->injects));
-    setup->inject_count = json_array_size(list);
+    injects->items =
+        xcalloc(json_array_size(list) + 1, sizeof(*injects->items));
+    injects->count = json_array_size(list);
     json_array_foreach(list, i, entry)
     {
-        if (take_inject(&setup->injects[i], entry, err) < 0)
+        if (take_inject(&injects->items[i], entry, err) < 0)
             return -1;
     }
     return 0;
+}
+
+int setup_injects_parse(const void *data, size_t len,
+                        struct setup_injects *out_injects, struct err *err)
+{
+    json_t *doc = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+    struct setup_injects injects = {0};
+    int rc = json_is_object(doc) ? take_injects(&injects, doc, err)
+                                 : bad(err, "hold");
+
+    json_decref(doc);
+    if (rc == 0)
+        *out_injects = injects;
+    else
+        setup_injects_clear(&injects);
+    return rc;
+}
+
+void setup_injects_clear(struct setup_injects *injects)
+{
+    for (size_t i = 0; injects->items && i < injects->count; i++) {
+        struct setup_inject *inject = &injects->items[i];
+
+        free(inject->header);
+        if (inject->value)
+            mem_wipe(inject->value, strlen(inject->value));
+        free(inject->value);
+    }
+    free(injects->items);
+    *injects = (struct setup_injects){NULL, 0};
+}
+
+const struct setup_inject *
+setup_injects_find(const struct setup_injects *injects,
+                   const struct setup_inject *like)
+{
+    for (size_t i = 0; i < injects->count; i++) {
+        const struct setup_inject *inject = &injects->items[i];
+
+        if (!strcmp(inject->host, like->host) && inject->port == like->port &&
+            inject->tls == like->tls && !strcmp(inject->header, like->header) &&
+            !strcmp(inject->value, like->value))
+            return inject;
+    }
+    return NULL;
 }
 
 static int take_all(struct setup *setup, const json_t *doc, struct err *err)
@@ -169,7 +215,7 @@ static int take_all(struct setup *setup, const json_t *doc, struct err *err)
             0 ||
         take_ranges(setup, doc, err) < 0)
         return -1;
-    return take_injects(setup, doc, err);
+    return take_injects(&setup->injects, doc, err);
 }
 
 int setup_parse(const void *data, size_t len, struct setup **out_setup,
@@ -189,13 +235,7 @@ void setup_free(struct setup *setup)
 {
     if (!setup)
         return;
-    for (size_t i = 0; setup->injects && i < setup->inject_count; i++) {
-        free(setup->injects[i].header);
-        if (setup->injects[i].value)
-            mem_wipe(setup->injects[i].value, strlen(setup->injects[i].value));
-        free(setup->injects[i].value);
-    }
-    free(setup->injects);
+    setup_injects_clear(&setup->injects);
     free(setup->hosts);
     free(setup->within);
     free(setup->allowed);
@@ -227,8 +267,8 @@ bool setup_allows(const struct setup *setup, const char *host, uint16_t port)
 const struct setup_inject *setup_find_inject(const struct setup *setup,
                                              const char *host, uint16_t port)
 {
-    for (size_t i = 0; i < setup->inject_count; i++) {
-        const struct setup_inject *inject = &setup->injects[i];
+    for (size_t i = 0; i < setup->injects.count; i++) {
+        const struct setup_inject *inject = &setup->injects.items[i];
 
         if (strcmp(inject->host, host) == 0 &&
             (inject->port == port || (inject->tls && port == 80)))

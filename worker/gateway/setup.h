@@ -15,6 +15,11 @@ struct setup_inject {
     char *value;   /* owned; secret */
 };
 
+struct setup_injects {
+    struct setup_inject *items; /* owned */
+    size_t count;
+};
+
 /** GATEWAY_FRAME_SETUP (protocol.h), parsed and checked. */
 struct setup {
     struct host_rule *hosts, *within; /* owned */
@@ -22,8 +27,7 @@ struct setup {
     bool narrowed;                 /* `within` counts, be it empty */
     struct address_range *allowed; /* owned */
     size_t allowed_count;
-    struct setup_inject *injects; /* owned */
-    size_t inject_count;
+    struct setup_injects injects;
     char *listed; /* owned */
     uint64_t max_connections, max_rate, max_bytes;
     uint64_t head_ms, connect_ms, idle_ms;
@@ -34,6 +38,16 @@ MUST_USE int setup_parse(const void *data, size_t len, struct setup **out_setup,
                          struct err *err);
 void setup_free(struct setup *setup);
 OWNER(setup)
+
+/** GATEWAY_FRAME_HOLD. The caller's (setup_injects_clear); ERR_BUG. */
+MUST_USE int setup_injects_parse(const void *data, size_t len,
+                                 struct setup_injects *out_injects,
+                                 struct err *err);
+void setup_injects_clear(struct setup_injects *injects);
+/** The same field for the same host, or NULL. */
+const struct setup_inject *
+setup_injects_find(const struct setup_injects *injects,
+                   const struct setup_inject *like);
 
 /** Whether a connection to the host may be tried. */
 bool setup_allows(const struct setup *setup, const char *host, uint16_t port);

@@ -25,6 +25,8 @@ struct attempt {
     struct loop_source *timeout;
     struct loop_source *grace;
     struct loop_source *finish; /* the end, to be told from the loop */
+    bool finishing;             /* the end is known */
+    bool opened;                /* it was granted secrets */
     bool executing;             /* a command runs inside */
     bool waiting;               /* one in the background is not ready */
     uint32_t command;           /* while executing */
@@ -47,6 +49,36 @@ static void tell_end(void *arg)
     attempt->spec.on_end(attempt->spec.arg, &attempt->end);
 }
 
+static void on_closed(void *arg, const struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    attempt->opened = false;
+    if (err) {
+        attempt->end.reason = REASON_SANDBOX_FAILED;
+        (void)snprintf(attempt->end.message, sizeof(attempt->end.message),
+                       "%.250s", err->msg);
+    }
+    tell_end(attempt);
+}
+
+/* Its secrets first; those of one in the background stay until that ends. */
+static void begin_end(void *arg)
+{
+    struct attempt *attempt = arg;
+    bool goes_on =
+        step_of(attempt)->background && attempt->end.reason == REASON_NONE;
+
+    attempt->finish = NULL;
+    if (attempt->opened && !goes_on) {
+        grants_close(attempt->spec.grants, attempt->spec.index, on_closed,
+                     attempt);
+        return;
+    }
+    attempt->opened = false;
+    tell_end(attempt);
+}
+
 static void stop_timers(struct attempt *attempt)
 {
     loop_remove(attempt->timeout);
@@ -57,8 +89,9 @@ static void stop_timers(struct attempt *attempt)
 /* The end is told from the loop, never from inside a call. */
 static void finish(struct attempt *attempt)
 {
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
+    attempt->finishing = true;
     stop_timers(attempt);
     attempt->executing = attempt->waiting = false;
     if (attempt->stopped != REASON_NONE &&
@@ -67,13 +100,13 @@ static void finish(struct attempt *attempt)
         memcpy(attempt->end.message, attempt->stopped_message,
                sizeof(attempt->end.message));
     }
-    attempt->finish = loop_add_timer(attempt->spec.loop, 0, tell_end, attempt);
+    attempt->finish = loop_add_timer(attempt->spec.loop, 0, begin_end, attempt);
 }
 
 static void finish_with(struct attempt *attempt, enum reason reason,
                         const char *message)
 {
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     attempt->end.reason = reason;
     (void)snprintf(attempt->end.message, sizeof(attempt->end.message), "%.250s",
@@ -96,7 +129,7 @@ static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
 {
     struct attempt *attempt = arg;
 
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     if (ended->code == 0 && attempt->install)
         install_passed(attempt->install);
@@ -109,7 +142,7 @@ static void on_background_ready(void *arg, const struct attempt_end *end)
 {
     struct attempt *attempt = arg;
 
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     attempt->end = end ? *end : (struct attempt_end){.exit_code = -1};
     if (!end)
@@ -233,7 +266,7 @@ static void on_looked(void *arg, bool found)
     struct attempt *attempt = arg;
 
     attempt->looking = false;
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     if (attempt->stopped != REASON_NONE)
         finish_with(attempt, attempt->stopped, "");
@@ -257,11 +290,40 @@ static void begin(struct attempt *attempt)
         execute(attempt);
 }
 
+static void on_opened(void *arg, const struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    if (attempt->finishing)
+        return;
+    if (err)
+        finish_with(attempt,
+                    err->kind == ERR_USER ? REASON_STEP_FAILED
+                                          : REASON_SANDBOX_FAILED,
+                    err->msg);
+    else if (attempt->stopped != REASON_NONE)
+        finish_with(attempt, attempt->stopped, "");
+    else
+        begin(attempt);
+}
+
+static void open_grants(struct attempt *attempt)
+{
+    struct grants *grants = attempt->spec.grants;
+
+    if (!grants_wanted(grants, attempt->spec.index)) {
+        begin(attempt);
+        return;
+    }
+    attempt->opened = true;
+    grants_open(grants, attempt->spec.index, on_opened, attempt);
+}
+
 static void on_booted(void *arg, const struct err *err)
 {
     struct attempt *attempt = arg;
 
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     if (err)
         finish_with(attempt, REASON_SANDBOX_FAILED, err->msg);
@@ -271,7 +333,7 @@ static void on_booted(void *arg, const struct err *err)
         attempt->operation =
             operation_start(&attempt->spec, on_operation_end, attempt);
     else
-        begin(attempt);
+        open_grants(attempt);
 }
 
 /* No such commit, a tree we refuse: trying again would not help. */
@@ -350,7 +412,7 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
 {
     bool again = attempt->stopped != REASON_NONE;
 
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     if (!again) {
         attempt->stopped = reason;
@@ -377,7 +439,7 @@ void attempt_lost(struct attempt *attempt, const struct err *err)
 {
     char message[256];
 
-    if (attempt->finish)
+    if (attempt->finishing)
         return;
     /* A step can take the sandbox's own processes along. */
     if (attempt->executing &&
@@ -399,6 +461,8 @@ void attempt_free(struct attempt *attempt)
     if (step_of(attempt)->background)
         backgrounds_forget(attempt->spec.backgrounds, attempt->spec.index);
     loop_remove(attempt->finish);
+    if (attempt->opened)
+        grants_forget(attempt->spec.grants);
     fetch_free(attempt->fetch);
     operation_free(attempt->operation);
     install_free(attempt->install);

@@ -4,6 +4,7 @@
 #define WORKER_JOB_ATTEMPT_H
 
 #include "worker/job/background.h"
+#include "worker/job/grants.h"
 #include "worker/job/result.h"
 
 struct attempt;
@@ -20,6 +21,7 @@ struct attempt_spec {
     struct throttle *throttle;
     struct backgrounds *backgrounds;
     struct caches *caches;
+    struct grants *grants;
     const struct job_start *start;
     struct job_result *result; /* checkout writes commit, branch, subject;
                                   artifacts, what was kept */

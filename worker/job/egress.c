@@ -31,7 +31,9 @@ struct egress {
     struct strv noted;
     struct total totals[HOSTS_MAX];
     size_t total_count;
-    uint64_t uncounted;      /* connections to more hosts */
+    uint64_t uncounted; /* connections to more hosts */
+    void (*injected)(void *arg);
+    void *injected_arg;
     void (*done)(void *arg); /* NULL: not settling */
     void *done_arg;
     struct loop_source *timer;
@@ -216,6 +218,13 @@ static void on_lost(void *arg, const struct err *err)
         egress->spec.on_lost(egress->spec.arg, err);
 }
 
+static void on_held(void *arg)
+{
+    struct egress *egress = arg;
+
+    egress->injected(egress->injected_arg);
+}
+
 /* A program tries again and again: each reason once. */
 static void note(struct egress *egress, const char *message)
 {
@@ -283,6 +292,7 @@ int egress_start(const struct egress_spec *spec, struct egress **out_egress,
         .setup = setup,
         .on_ready = on_ready,
         .on_event = on_event,
+        .on_held = on_held,
         .on_lost = on_lost,
         .arg = egress,
     };
@@ -332,6 +342,21 @@ void egress_settle(struct egress *egress, void (*done)(void *arg), void *arg)
     egress->timer = loop_add_timer(
         egress->spec.loop, clock_mono_ms() + SETTLE_MS, settled, egress);
     gateway_settle(egress->gateway);
+}
+
+void egress_inject(struct egress *egress, const json_t *fields,
+                   void (*done)(void *arg), void *arg)
+{
+    const struct job_start *start = egress->spec.start;
+    json_t *all = json_array();
+
+    if (start->inject && strcmp(start->trust, "fork") != 0)
+        json_array_extend(all, start->inject);
+    json_array_extend(all, (json_t *)(uintptr_t)fields);
+    egress->injected = done;
+    egress->injected_arg = arg;
+    gateway_hold(egress->gateway, all);
+    json_decref(all);
 }
 
 void egress_free(struct egress *egress)

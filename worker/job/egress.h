@@ -50,6 +50,13 @@ MUST_USE int egress_start(const struct egress_spec *spec,
  * and call `done`: from the loop, within a second.
  */
 void egress_settle(struct egress *egress, void (*done)(void *arg), void *arg);
+/**
+ * Have the gateway inject `fields`, a list as "inject" of its setup, besides
+ * those of the whole job, in place of what was asked for before; it is ready.
+ * `done` comes from the loop when it is so, unless on_lost does.
+ */
+void egress_inject(struct egress *egress, const json_t *fields,
+                   void (*done)(void *arg), void *arg);
 /** Kills the gateway. NULL is fine. */
 void egress_free(struct egress *egress);
 OWNER(egress)

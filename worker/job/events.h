@@ -44,6 +44,9 @@ enum job_frame {
  *               worker's own, never the document's
  *   "inject": [{"host", "header", "value"}]: fields that the gateway puts into
  *             requests to a host, for trust member only; never stored
+ *   "secrets": {"NAME": "value"}: what steps name of the worker's store, for
+ *              trust member only; "secrets_missing": {"NAME": "why"}; never
+ *              stored
  *   "log_stream": "berth:{pool}:log:…", "keep": false }
  */
 

@@ -49,6 +49,14 @@ static int expand_list(const struct strv *texts, const struct expr_scope *expr,
     return 0;
 }
 
+/* Secrets are among it (worker/job/grants.h). */
+static void wipe_env(struct strv *env)
+{
+    for (size_t i = 0; i < env->count; i++)
+        mem_wipe(env->items[i], strlen(env->items[i]));
+    strv_clear(env);
+}
+
 int expand_step(const struct job_start *start, struct job_result *result,
                 size_t index, enum expr_status status, struct expanded *out,
                 struct err *err)
@@ -58,7 +66,7 @@ int expand_step(const struct job_start *start, struct job_result *result,
     struct expr_scope expr = step_scope_expr(&scope);
     CLEANUP(mem) char *below = NULL;
 
-    strv_clear(&out->env);
+    wipe_env(&out->env);
     if (step_env(start, result, index, status, &out->env, err) < 0 ||
         expand(step->working_directory, &expr, &below, err) < 0 ||
         expand(step->path, &expr, &out->path, err) < 0 ||
@@ -80,7 +88,7 @@ int expand_step(const struct job_start *start, struct job_result *result,
 
 void expanded_clear(struct expanded *expanded)
 {
-    strv_clear(&expanded->env);
+    wipe_env(&expanded->env);
     free(expanded->cwd);
     free(expanded->path);
     free(expanded->content);

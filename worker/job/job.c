@@ -3,6 +3,7 @@
 #include "worker/job/job_impl.h"
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "base/units.h"
 #include "worker/cache/settings.h"
 #include "worker/job/attempt.h"
@@ -154,6 +155,7 @@ static void begin_attempt(struct job *job)
         .throttle = job->throttle,
         .backgrounds = job->backgrounds,
         .caches = job->caches,
+        .grants = job->grants,
         .start = job->start,
         .result = job->result,
         .index = job->index,
@@ -255,6 +257,7 @@ static void on_background_end(void *arg, size_t index,
 
     r->cpu_ms = end->cpu_ms;
     r->peak_bytes = end->peak_bytes;
+    grants_close(job->grants, index, NULL, NULL);
     /* One that we end, ends well whatever it says. */
     if (!job->winding_down && !job->over && !job->lost) {
         r->exit_code = end->exit_code;
@@ -307,7 +310,8 @@ static void next_step(void *arg)
     current(job)->started_at_ms = clock_wall_ms();
     job->step_started_mono_ms = clock_mono_ms();
     if (expand_step(job->start, job->result, job->index, status_of(job),
-                    &job->step, &err) < 0)
+                    &job->step, &err) < 0 ||
+        grants_env(job->start, job->index, &job->step.env, &err) < 0)
         refuse_step(job, &err);
     else
         begin_attempt(job);
@@ -360,6 +364,8 @@ static void on_lost(void *arg, const struct err *err)
 
     job->lost = true;
     job->why_lost = *err;
+    if (job->grants)
+        grants_lost(job->grants);
     if (job->attempt)
         attempt_lost(job->attempt, err);
     else if (job->winding_down || job->saving)
@@ -419,6 +425,7 @@ static void prepare_running(struct job *job)
     spec.throttle = job->throttle;
     job->backgrounds = backgrounds_new(&spec);
     job->caches = caches_new(&caches);
+    job->grants = grants_new(job->loop, job->machine, job->start);
 }
 
 static void on_note(void *arg, const char *text)
@@ -447,6 +454,8 @@ static void begin(struct job *job)
         finish(job);
         return;
     }
+    if (job->start->secret_count)
+        proc_hide();
     prepare_running(job);
     job->result->unenforced =
         xstrdup(machine_driver(job->machine)

@@ -29,6 +29,7 @@ int job_tear_down(struct job *job, struct err *err)
     backgrounds_free(STEAL(job->backgrounds));
     throttle_free(STEAL(job->throttle));
     caches_free(STEAL(job->caches));
+    grants_free(STEAL(job->grants));
     if (!job->machine)
         return warm_end(STEAL(job->warm), err);
     machine_usage(job->machine, &job->result->usage);

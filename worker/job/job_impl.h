@@ -20,6 +20,7 @@ struct job {
     struct throttle *throttle;
     struct backgrounds *backgrounds;
     struct caches *caches;
+    struct grants *grants;
     struct attempt *attempt;
     struct err why_lost;
     struct expanded step; /* of the step that runs */

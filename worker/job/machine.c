@@ -13,6 +13,7 @@
 #include "worker/job/save.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
+#include "worker/sandbox/mounts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #define COPY_TIMEOUT_MS 120000
 #define MAX_FORWARDS    16
 #define SAVE_TIMEOUT_MS 60000 /* of all together */
+#define SECRETS_BYTES   ((uint64_t)64 << 20)
+#define SECRETS_INODES  2000
 
 struct machine {
     struct loop *loop;             /* borrowed */
@@ -30,6 +33,7 @@ struct machine {
     struct sandbox *sandbox; /* owned */
     struct egress *egress;   /* owned; NULL without */
     char *mirror;            /* owned, or NULL */
+    char *secrets;           /* the same */
     struct cache *cache;     /* owned, or NULL */
     bool opened;             /* `cache` was asked for */
     bool kept;
@@ -77,6 +81,34 @@ static int prepare_mirror(struct machine *machine, struct err *err)
                        machine->mirror);
     return machine->driver->bind_readonly(machine->sandbox, machine->mirror,
                                           MACHINE_MIRROR, err);
+}
+
+static bool has_secret_files(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->step_count; i++)
+        for (size_t k = 0; k < pipeline->steps[i].secrets.count; k++)
+            if (pipeline->steps[i].secrets.items[k].form == SECRET_FILE)
+                return true;
+    return false;
+}
+
+/* Memory that goes with our mounts; the directory that it is over stays empty,
+ * and is that of all jobs. */
+static int prepare_secrets(struct machine *machine, struct err *err)
+{
+    unsigned uid = machine->driver->host_uid(machine->sandbox);
+
+    if (!has_secret_files(machine->start->pipeline))
+        return 0;
+    if (state_subdir("secrets", 0700, &machine->secrets, err) < 0 ||
+        mounts_tmpfs(machine->secrets, SECRETS_BYTES, SECRETS_INODES, 0700,
+                     err) < 0)
+        return -1;
+    if (geteuid() == 0 && chown(machine->secrets, uid, uid) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot give away '%s'",
+                       machine->secrets);
+    return machine->driver->bind_readonly(machine->sandbox, machine->secrets,
+                                          PIPELINE_SECRETS_DIR, err);
 }
 
 static int create_sandbox(struct machine *machine, struct err *err)
@@ -141,7 +173,8 @@ int machine_new(struct loop *loop, const struct job_start *start,
     if (driver_chosen(&machine->driver, err) < 0 ||
         egress_check(start, machine->driver, err) < 0 ||
         create_sandbox(machine, err) < 0 ||
-        (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)) {
+        (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0) ||
+        prepare_secrets(machine, err) < 0) {
         struct err ignored;
 
         (void)machine_destroy(machine, &ignored);
@@ -278,7 +311,9 @@ int machine_adopt(struct machine *machine, const struct job_start *start,
         return err_set(err, ERR_USER, "the job asks for another sandbox");
     if (!machine->running)
         return err_set(err, ERR_TRANSIENT, "it does not run yet");
-    return has_checkout(start->pipeline) ? prepare_mirror(machine, err) : 0;
+    if (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)
+        return -1;
+    return prepare_secrets(machine, err);
 }
 
 const struct sandbox_driver *machine_driver(const struct machine *machine)
@@ -294,6 +329,20 @@ struct sandbox *machine_sandbox(const struct machine *machine)
 const char *machine_mirror(const struct machine *machine)
 {
     return machine->mirror;
+}
+
+const char *machine_secrets(const struct machine *machine)
+{
+    return machine->secrets;
+}
+
+void machine_inject(struct machine *machine, const json_t *fields,
+                    void (*done)(void *arg), void *arg)
+{
+    if (machine->egress)
+        egress_inject(machine->egress, fields, done, arg);
+    else
+        (void)loop_add_timer(machine->loop, 0, done, arg);
 }
 
 struct cache *machine_store(struct machine *machine)
@@ -422,6 +471,7 @@ int machine_destroy(struct machine *machine, struct err *err)
     free(machine->held);
     cache_free(machine->cache);
     free(machine->mirror);
+    free(machine->secrets);
     free(machine);
     return rc;
 }

@@ -92,6 +92,18 @@ struct sandbox *machine_sandbox(const struct machine *machine);
  */
 const char *machine_mirror(const struct machine *machine);
 
+/**
+ * The directory on the host whose files are in PIPELINE_SECRETS_DIR, in memory;
+ * NULL when no step has a secret as a file. Borrowed.
+ */
+const char *machine_secrets(const struct machine *machine);
+/**
+ * What the gateway puts into requests from now on (egress_inject); it runs.
+ * `done` comes from the loop, unless on_lost does.
+ */
+void machine_inject(struct machine *machine, const json_t *fields,
+                    void (*done)(void *arg), void *arg);
+
 /** Counters so far. */
 void machine_usage(struct machine *machine, struct sandbox_usage *out_usage);
 

@@ -116,6 +116,47 @@ static int take_values(const json_t *doc, const char *key, json_t **out,
     return 0;
 }
 
+/* The document's own copy goes at once. */
+static int take_secrets(struct job_start *start, json_t *doc, struct err *err)
+{
+    json_t *secrets = json_object_get(doc, "secrets");
+    json_t *missing = json_object_get(doc, "secrets_missing");
+    const char *name;
+    json_t *value;
+
+    if ((secrets && !json_is_object(secrets)) ||
+        (missing && !json_is_object(missing)))
+        return err_set(err, ERR_USER, "'secrets' must be an object of strings");
+    start->missing = json_incref(missing);
+    start->secrets =
+        xcalloc(json_object_size(secrets) + 1, sizeof(*start->secrets));
+    json_object_foreach(secrets, name, value)
+    {
+        const char *text = json_string_value(value);
+
+        if (!text || strlen(text) != json_string_length(value))
+            return err_set(err, ERR_USER, "'secrets' must hold strings");
+        if (!strcmp(start->trust, "member"))
+            start->secrets[start->secret_count++] =
+                (struct job_secret){xstrdup(name), xstrdup(text)};
+        mem_wipe((char *)(uintptr_t)text, strlen(text));
+    }
+    return 0;
+}
+
+const char *job_start_secret(const struct job_start *start, const char *name)
+{
+    for (size_t i = 0; i < start->secret_count; i++)
+        if (!strcmp(start->secrets[i].name, name))
+            return start->secrets[i].value;
+    return NULL;
+}
+
+const char *job_start_missing(const struct job_start *start, const char *name)
+{
+    return json_string_value(json_object_get(start->missing, name));
+}
+
 static int take_gateway(struct job_start *start, const json_t *doc,
                         struct err *err)
 {
@@ -172,6 +213,8 @@ int job_start_parse(const void *data, size_t len, struct job_start **out_start,
         if (!rc)
             rc = take_values(doc, "matrix", &start->matrix, err);
         if (!rc)
+            rc = take_secrets(start, doc, err);
+        if (!rc)
             rc = take_gateway(start, doc, err);
         if (!rc)
             rc = pipeline_from_json(json_object_get(doc, "pipeline"),
@@ -191,6 +234,13 @@ void job_start_free(struct job_start *start)
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         free(*field_of(start, i));
     strv_clear(&start->env);
+    for (size_t i = 0; i < start->secret_count; i++) {
+        free(start->secrets[i].name);
+        mem_wipe(start->secrets[i].value, strlen(start->secrets[i].value));
+        free(start->secrets[i].value);
+    }
+    free(start->secrets);
+    json_decref(start->missing);
     json_decref(start->inputs);
     json_decref(start->matrix);
     json_decref(start->inject);

@@ -28,7 +28,12 @@ struct job_start {
     struct strv env;  /* NAME=value, given beside the pipeline */
     json_t *inputs;   /* owned; an object of strings */
     json_t *matrix;   /* the same */
-    json_t *inject;   /* owned, or NULL: a list, as the gateway takes it */
+    struct job_secret {
+        char *name, *value; /* owned; wiped */
+    } * secrets;            /* owned; of trust member only */
+    size_t secret_count;
+    json_t *missing; /* owned, or NULL: why a secret is not there */
+    json_t *inject;  /* owned, or NULL: a list, as the gateway takes it */
     json_t *gateway; /* owned; an object: what the worker lets out (events.h) */
     struct pipeline *pipeline; /* owned */
 };
@@ -39,6 +44,10 @@ struct job_start {
  */
 MUST_USE int job_start_parse(const void *data, size_t len,
                              struct job_start **out_start, struct err *err);
+/** The value of a secret, or NULL: the job was not given it. Borrowed. */
+const char *job_start_secret(const struct job_start *start, const char *name);
+/** Why it was not, as its supervisor says, or NULL. Borrowed. */
+const char *job_start_missing(const struct job_start *start, const char *name);
 void job_start_free(struct job_start *start);
 OWNER(job_start)
 

@@ -119,6 +119,11 @@ static json_t *host_config(const struct docker_spec *spec)
         security(), "IpcMode", "private", "CgroupnsMode", "private",
         "LogConfig", "Type", "none", "Init", 0, "Mounts", mounts(spec));
 
+    /* The engine's own choice is that anybody may listen at any port, and be
+     * taken for the gateway. */
+    json_object_set_new(
+        host, "Sysctls",
+        json_pack("{s:s}", "net.ipv4.ip_unprivileged_port_start", "1024"));
     limit(spec, host);
     hide_kernel(host);
     if (spec->runtime)

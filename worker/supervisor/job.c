@@ -30,6 +30,7 @@ struct job {
     struct job_spec spec;
     struct lease *lease;          /* owned */
     struct job_log *log;          /* owned; NULL: there is no run-job */
+    json_t *secrets;              /* owned; of secrets_gather() */
     struct mask *mask;            /* owned; NULL: nothing is secret */
     struct runner *runner;        /* owned; NULL: none runs */
     struct loop_source *deadline; /* borrowed */
@@ -421,16 +422,15 @@ static void on_restarted(void *arg)
 static void start_runner(struct job *job)
 {
     const struct supervisor_options *options = job->spec.options;
-    const struct runner_spec spec = {.loop = job->spec.loop,
-                                     .lease = job->lease,
-                                     .state_dir = options->state_dir,
-                                     .gateway = options->gateway,
-                                     .secrets = options->secrets,
-                                     .warm = job->spec.warm,
-                                     .events = {.on_frame = on_frame,
-                                                .on_restarted = on_restarted,
-                                                .on_over = on_runner_over,
-                                                .arg = job}};
+    struct runner_spec spec = {.loop = job->spec.loop,
+                               .lease = job->lease,
+                               .state_dir = options->state_dir,
+                               .gateway = options->gateway,
+                               .warm = job->spec.warm,
+                               .events = {.on_frame = on_frame,
+                                          .on_restarted = on_restarted,
+                                          .on_over = on_runner_over,
+                                          .arg = job}};
     struct job_log_spec log = {.loop = job->spec.loop,
                                .lease = job->lease,
                                .state_dir = options->state_dir,
@@ -441,8 +441,11 @@ static void start_runner(struct job *job)
                                .arg = job};
     const struct supervisor_events *events = job->spec.events;
 
+    job->secrets = secrets_gather(id_of(job), lease_payload(job->lease),
+                                  options->secrets, options->secret_store);
+    spec.secrets = job->secrets;
     job->mask =
-        secrets_mask(id_of(job), lease_payload(job->lease), options->secrets);
+        secrets_mask(id_of(job), lease_payload(job->lease), job->secrets);
     log.mask = job->mask;
     runner_start(&spec, &job->runner, &job->verdict);
     /* No file in the spool without one by which a successor finds it. */
@@ -529,6 +532,7 @@ void job_free(struct job *job)
     loop_remove(job->retry);
     job_log_free(job->log);
     mask_free(job->mask);
+    secrets_free(job->secrets);
     lease_free(job->lease);
     job_verdict_free(job->verdict);
     free(job->state);

@@ -16,9 +16,12 @@
 static char *write_message(json_t *start, const json_t *gateway,
                            const json_t *secrets)
 {
+    static const char *const ours[] = {"inject", "secrets", "secrets_missing"};
     json_t *message = json_copy(start);
     char *json;
 
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        (void)json_object_del(message, ours[i]);
     if (secrets)
         (void)json_object_update(message, (json_t *)(uintptr_t)secrets);
     (void)json_object_del(message, "gateway");

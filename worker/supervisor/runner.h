@@ -38,7 +38,7 @@ struct runner_spec {
     struct lease *lease;
     const char *state_dir;  /* sandboxes are in <state_dir>/sandboxes */
     const json_t *gateway;  /* supervisor_options.gateway */
-    const json_t *secrets;  /* supervisor_options.secrets */
+    const json_t *secrets;  /* of secrets_gather(), or NULL */
     struct warm_pool *warm; /* NULL: each run-job is a new one */
     struct runner_events events;
 };

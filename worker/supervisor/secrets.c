@@ -63,10 +63,28 @@ static void add_credential(const struct gathering *g, const json_t *object)
                  g->job_id);
 }
 
+/* Also what is too short for other values is said, by its name. */
+static void add_named(const struct gathering *g, const json_t *named)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)named, name, value)
+    {
+        const char *text = json_string_value(value);
+
+        if (text && !needles_add(g->needles, text, strlen(text)))
+            log_warn("job %s: the secret '%s' is too short or too common to be "
+                     "masked",
+                     g->job_id, name);
+    }
+}
+
 static void add_object(const struct gathering *g, const json_t *object)
 {
     add_credential(g, object);
     add_env(g, json_object_get(object, "env"));
+    add_named(g, json_object_get(object, "secrets"));
 }
 
 static void add_pipeline(const struct gathering *g, const json_t *pipeline)
@@ -94,6 +112,92 @@ struct mask *secrets_mask(const char *job_id, const char *payload,
         add_object(&g, secrets);
     json_decref(start);
     return needles_count(needles) ? mask_new(needles) : NULL;
+}
+
+/* ---- what run-job gets --------------------------------------------------- */
+
+struct looking {
+    const char *job_id; /* borrowed, as the others */
+    const struct secret_store *store;
+    const char *repository; /* NULL: `err` says why */
+    struct err err;
+    json_t *found, *missing;
+};
+
+static void look_for(struct looking *l, const char *name)
+{
+    struct err err = l->err;
+    char *value = NULL;
+
+    if (json_object_get(l->found, name) || json_object_get(l->missing, name))
+        return;
+    if (l->repository &&
+        secret_store_get(l->store, l->repository, name, &value, &err) == 0)
+        json_object_set_new(l->found, name, json_string(value));
+    else
+        json_object_set_new(l->missing, name, json_string(err.msg));
+    secret_free_value(value);
+}
+
+static void look_for_all(struct looking *l, const json_t *pipeline)
+{
+    const json_t *step, *secret;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(pipeline, "steps"), i, step)
+    {
+        json_array_foreach(json_object_get(step, "secrets"), k, secret)
+        {
+            const char *name =
+                json_string_value(json_object_get(secret, "name"));
+
+            if (name && secret_name_ok(name))
+                look_for(l, name);
+        }
+    }
+}
+
+static bool is_member(const json_t *start)
+{
+    const char *trust = json_string_value(json_object_get(start, "trust"));
+
+    return trust && strcmp(trust, "member") == 0;
+}
+
+json_t *secrets_gather(const char *job_id, const char *payload,
+                       const json_t *given, const struct secret_store *store)
+{
+    json_t *start = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
+    json_t *all = given ? json_deep_copy(given) : json_object();
+    const char *address = json_string_value(json_object_get(start, "repo"));
+    struct looking l = {.job_id = job_id, .store = store};
+    CLEANUP(mem) char *repository = NULL;
+
+    if (store && !json_object_get(all, "secrets") && is_member(start)) {
+        repository = secret_repository(address ? address : "", &l.err);
+        l.repository = repository;
+        l.found = json_object();
+        l.missing = json_object();
+        look_for_all(&l, json_object_get(start, "pipeline"));
+        json_object_set_new(all, "secrets", l.found);
+        json_object_set_new(all, "secrets_missing", l.missing);
+    }
+    json_decref(start);
+    return all;
+}
+
+void secrets_free(json_t *secrets)
+{
+    json_t *found = json_object_get(secrets, "secrets");
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(found, name, value)
+    {
+        mem_wipe((char *)(uintptr_t)json_string_value(value),
+                 json_string_length(value));
+    }
+    json_decref(secrets);
 }
 
 /* ---- results ------------------------------------------------------------- */

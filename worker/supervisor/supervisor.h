@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct secret_store; /* worker/secrets/store.h */
 struct supervisor;
 
 /** All called from the loop. Any may be NULL. */
@@ -89,8 +90,14 @@ struct supervisor_options {
      * "password", "env" of worker/job/events.h) in the message to run-job. It
      * is never stored: neither in Redis nor anywhere else. Borrowed; must
      * outlive the supervisor. For who submits its own job to its own pool.
+     * "secrets" of it is in place of the store below.
      */
     const json_t *secrets;
+    /*
+     * Where the values of secrets come from that steps of jobs of members name;
+     * NULL: nowhere. Borrowed; must outlive the supervisor.
+     */
+    const struct secret_store *secret_store;
     /*
      * What the gateway of every job gets of this worker, or NULL: an object,
      * "gateway" of worker/job/events.h, whatever a payload says. Borrowed; must

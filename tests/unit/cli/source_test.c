@@ -182,6 +182,28 @@ static void test_hook_variables(void **state)
     assert_string_equal(source->branch, "main");
 }
 
+/* To look at a repository starts no program that it names. */
+static void test_filters(void **state)
+{
+    CLEANUP(source) struct source *source = NULL;
+    CLEANUP(mem) char *ran = path_of("ran");
+
+    (void)state;
+    shell("mkdir odd; cd odd; git init -q -b main; echo 1 >f; echo 1 >g;"
+          "echo '* filter=x' >.gitattributes; git add .;"
+          "git -c user.name=t -c user.email=t commit -qm first;"
+          "for key in clean smudge process; do"
+          " git config filter.x.$key 'touch ../ran; cat'; done;"
+          "git config filter.x.required true;"
+          "git config core.fsmonitor 'touch ../ran;'; echo 2 >f; touch g");
+    source = find("odd", NULL, NULL);
+    assert_int_equal(access(ran, F_OK), -1);
+    assert_int_equal(source->dirty_files, 1);
+    /* It would have run. */
+    shell("cd odd; git status --porcelain || :");
+    assert_int_equal(access(ran, F_OK), 0);
+}
+
 /* All those that git itself knows; each has a value that breaks something. */
 static void test_local_variables(void **state)
 {
@@ -294,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_below_the_top),
         cmocka_unit_test(test_dirty),
+        cmocka_unit_test(test_filters),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_detached_and_bare),
         cmocka_unit_test(test_name_of_origin),

@@ -3,7 +3,9 @@
 /*
  * client_test drive SETUP PORT UID: a gateway that listens at 127.0.0.1:PORT
  * and is set up by SETUP, JSON; what it tells goes to stdout, one JSON object a
- * line: {"pid"} when it listens, each event, {"lost"}. It ends with stdin.
+ * line: {"pid"} when it listens, each event, {"lost"}. A line of stdin is a
+ * list of fields to inject from then on, answered by {"held"}. It ends with
+ * stdin.
  */
 #include "base/clock.h"
 #include "base/fd.h"
@@ -26,7 +28,8 @@ struct rig {
     struct gateway *gateway;
     bool ready, lost, stops;
     struct err err;
-    unsigned events;
+    unsigned events, held;
+    int64_t hold_ms;
     struct gateway_event last;
     char host[300], verdict[40], message[1100];
 };
@@ -72,6 +75,8 @@ static void on_event(void *arg, const struct gateway_event *event)
     (void)snprintf(rig->message, sizeof(rig->message), "%s", event->message);
 }
 
+static void on_held(void *arg);
+
 static void on_lost(void *arg, const struct err *err)
 {
     struct rig *rig = arg;
@@ -102,6 +107,8 @@ static void start(struct rig *rig, json_t *setup, int *port, unsigned uid)
         .setup = setup,
         .on_ready = on_ready,
         .on_event = on_event,
+        .hold_ms = rig->hold_ms,
+        .on_held = on_held,
         .on_lost = on_lost,
         .arg = rig,
     };
@@ -236,6 +243,65 @@ static void test_bad_setup(void **state UNUSED)
     }
 }
 
+static void on_held(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->held++;
+}
+
+/* Each is answered; who asks twice hears once, of the last. */
+static void test_hold(void **state UNUSED)
+{
+    struct rig rig = {0};
+    int port = 0;
+    json_t *setup = json_object();
+    json_t *fields = json_pack("[{s:s, s:s, s:s}]", "host", "a.example",
+                               "header", "A", "value", "x");
+    json_t *bad = json_pack("[{s:s}]", "host", "a.example");
+    struct err err;
+
+    start(&rig, setup, &port, 0);
+    step_until(&rig, &rig.ready);
+    gateway_hold(rig.gateway, fields);
+    gateway_hold(rig.gateway, fields);
+    while (!rig.held)
+        assert_int_equal(loop_step(rig.loop, 1000, &err), 0);
+    assert_int_equal(rig.held, 1);
+    gateway_hold(rig.gateway, fields);
+    while (rig.held == 1)
+        assert_int_equal(loop_step(rig.loop, 1000, &err), 0);
+    assert_false(rig.lost);
+    gateway_hold(rig.gateway, bad);
+    step_until(&rig, &rig.lost);
+    assert_non_null(strstr(rig.err.msg, "malformed"));
+    assert_int_equal(rig.held, 2);
+    stop(&rig);
+    json_decref(setup);
+    json_decref(fields);
+    json_decref(bad);
+}
+
+/* One that does not answer may still have them. */
+static void test_hold_unanswered(void **state UNUSED)
+{
+    struct rig rig = {.hold_ms = 300};
+    int port = 0;
+    json_t *setup = json_object();
+    json_t *none = json_array();
+
+    start(&rig, setup, &port, 0);
+    step_until(&rig, &rig.ready);
+    assert_int_equal(kill(child_pid(), SIGSTOP), 0);
+    gateway_hold(rig.gateway, none);
+    step_until(&rig, &rig.lost);
+    assert_int_equal(rig.held, 0);
+    assert_non_null(strstr(rig.err.msg, "killed by signal 9 (SIGKILL)"));
+    stop(&rig);
+    json_decref(setup);
+    json_decref(none);
+}
+
 static void test_stop_inside(void **state UNUSED)
 {
     struct rig rig = {.stops = true};
@@ -282,12 +348,36 @@ static void print_lost(void *arg, const struct err *err)
     (void)printf("{\"lost\": \"%s\"}\n", err->msg);
 }
 
+static void print_held(void *arg)
+{
+    (void)arg;
+    (void)puts("{\"held\": true}");
+}
+
+struct driver {
+    struct loop *loop;
+    struct gateway *gateway;
+};
+
 static void on_stdin(void *arg, uint32_t events UNUSED)
 {
-    char byte;
+    static char line[65536];
+    static size_t len;
+    struct driver *driver = arg;
+    json_t *fields;
+    ssize_t n = read(0, line + len, sizeof(line) - len);
 
-    if (read(0, &byte, 1) <= 0)
-        loop_stop(arg);
+    if (n <= 0) {
+        loop_stop(driver->loop);
+        return;
+    }
+    len += (size_t)n;
+    if (line[len - 1] != '\n')
+        return;
+    fields = json_loadb(line, len, 0, NULL);
+    len = 0;
+    gateway_hold(driver->gateway, fields);
+    json_decref(fields);
 }
 
 static int drive(char **argv)
@@ -300,20 +390,23 @@ static int drive(char **argv)
         .setup = setup,
         .on_ready = print_ready,
         .on_event = print_event,
+        .on_held = print_held,
         .on_lost = print_lost,
     };
-    struct gateway *gateway = NULL;
+    struct driver driver = {0};
     struct loop_source *source;
     struct err err;
 
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (!setup || loop_new(&spec.loop, &err) < 0 ||
-        gateway_start(&spec, &gateway, &err) < 0 ||
-        loop_add_fd(spec.loop, 0, EPOLLIN, on_stdin, spec.loop, &source, &err) <
+        gateway_start(&spec, &driver.gateway, &err) < 0)
+        return 1;
+    driver.loop = spec.loop;
+    if (loop_add_fd(spec.loop, 0, EPOLLIN, on_stdin, &driver, &source, &err) <
             0 ||
         loop_run(spec.loop, &err) < 0)
         return 1;
-    gateway_stop(gateway);
+    gateway_stop(driver.gateway);
     loop_free(spec.loop);
     (void)close(spec.listener);
     json_decref(setup);
@@ -338,9 +431,13 @@ static int set_libexec(void **state UNUSED)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),        cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_killed),      cmocka_unit_test(test_bad_setup),
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_bad_setup),
         cmocka_unit_test(test_stop_inside),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_hold_unanswered),
     };
 
     if (argc == 5 && strcmp(argv[1], "drive") == 0)

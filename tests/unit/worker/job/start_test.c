@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "worker/job/grants.h"
 #include "worker/job/result.h"
 #include "worker/job/scope.h"
 
@@ -58,6 +59,83 @@ static void a_start_frame_is_taken(void **state)
     assert_int_equal(start->pipeline->step_count, 2);
 }
 
+/* Whoever sends them: a fork's job has none. */
+static void secrets_are_for_members(void **state UNUSED)
+{
+    static const char *const trusts[] = {"member", "fork", ""};
+
+    for (size_t i = 0; i < ARRAY_LEN(trusts); i++) {
+        CLEANUP(mem)
+        char *text = xasprintf(
+            "{\"job_id\":\"a\",\"trust\":\"%s\",\"secrets\":{\"A\":\"x\"},"
+            "\"secrets_missing\":{\"B\":\"why\"}," PIPELINE "}",
+            trusts[i]);
+        CLEANUP(job_start) struct job_start *start = parse(text);
+        const char *value = job_start_secret(start, "A");
+
+        assert_int_equal(value != NULL, i == 0);
+        if (value)
+            assert_string_equal(value, "x");
+        assert_null(job_start_secret(start, "B"));
+        assert_string_equal(job_start_missing(start, "B"), "why");
+        assert_null(job_start_missing(start, "A"));
+    }
+}
+
+static struct job_start *parse_with(const char *trust, const char *secrets)
+{
+    CLEANUP(mem)
+    char *text = xasprintf(
+        "{\"job_id\":\"a\",\"trust\":\"%s\",\"secrets\":%s,"
+        "\"secrets_missing\":{\"C\":\"looked for it\"},\"pipeline\":{"
+        "\"sandbox\":{\"network\":[\"h.example\"]},\"steps\":[{\"run\":\"x\","
+        "\"secrets\":[\"A\",{\"name\":\"B\",\"env\":\"X\",\"optional\":true},"
+        "{\"name\":\"C\",\"file\":\"c\"},{\"name\":\"D\",\"optional\":true,"
+        "\"inject\":{\"host\":\"h.example\"}}]}]}}",
+        trust, secrets);
+
+    return parse(text);
+}
+
+static void expect_env(const char *trust, const char *secrets, const char *why)
+{
+    CLEANUP(job_start) struct job_start *start = parse_with(trust, secrets);
+    CLEANUP(strv) struct strv env = {0};
+    struct err err = {0};
+
+    assert_non_null(start);
+    strv_add(&env, "A=before");
+    assert_int_equal(grants_env(start, 0, &env, &err), why ? -1 : 0);
+    if (why) {
+        if (!strstr(err.msg, why))
+            fail_msg("'%s' does not say '%s'", err.msg, why);
+        assert_int_equal(err.kind, ERR_USER);
+        assert_string_equal(strv_getenv(&env, "A"), "before");
+        return;
+    }
+    assert_string_equal(strv_getenv(&env, "A"), "a");
+    assert_null(strv_getenv(&env, "C"));
+    assert_null(strv_getenv(&env, "D"));
+}
+
+static void a_step_has_its_variables(void **state UNUSED)
+{
+    CLEANUP(mem) char *longer = xcalloc(1, 17000);
+    CLEANUP(mem) char *text = NULL;
+
+    expect_env("member", "{\"A\":\"a\\r\\n\",\"C\":\"c\"}", NULL);
+    expect_env("member", "{\"A\":\"a\",\"C\":\"c\",\"D\":\"d\\n\"}", NULL);
+    expect_env("member", "{\"A\":\"a\"}", "looked for it");
+    expect_env("member", "{\"C\":\"c\"}", "not given the secret 'A'");
+    expect_env("fork", "{\"A\":\"a\",\"C\":\"c\"}", "jobs of forks");
+    expect_env("", "{\"A\":\"a\",\"C\":\"c\"}", "jobs of forks");
+    expect_env("member", "{\"A\":\"a\",\"C\":\"c\",\"D\":\"d\\ne\"}",
+               "'D' cannot be injected");
+    memset(longer, 'x', 16900);
+    text = xasprintf("{\"A\":\"a\",\"C\":\"c\",\"D\":\"%s\"}", longer);
+    expect_env("member", text, "longer than 16384");
+}
+
 static void a_bad_start_frame_is_refused(void **state)
 {
     (void)state;
@@ -77,6 +155,9 @@ static void a_bad_start_frame_is_refused(void **state)
     refuse("{\"job_id\":\"a\",\"gateway\":{\"fork_hosts\":[1]}," PIPELINE "}",
            "fork_hosts");
     refuse("{\"job_id\":\"a\",\"inject\":{}," PIPELINE "}", "inject");
+    refuse("{\"job_id\":\"a\",\"secrets\":[]," PIPELINE "}", "secrets");
+    refuse("{\"job_id\":\"a\",\"secrets\":{\"A\":1}," PIPELINE "}", "secrets");
+    refuse("{\"job_id\":\"a\",\"secrets_missing\":[]," PIPELINE "}", "secrets");
     refuse("{\"job_id\":\"a\",\"matrix\":{\"A\":1}," PIPELINE "}", "matrix");
     refuse("{\"job_id\":\"a\",\"matrix\":[]," PIPELINE "}", "matrix");
     refuse("{\"job_id\":\"a\"}", "pipeline");
@@ -163,6 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_frame_is_taken),
+        cmocka_unit_test(secrets_are_for_members),
+        cmocka_unit_test(a_step_has_its_variables),
         cmocka_unit_test(a_bad_start_frame_is_refused),
         cmocka_unit_test(the_environment_is_layered),
         cmocka_unit_test(expressions_see_the_matrix),

@@ -90,6 +90,19 @@ static void test_abstract_sockets(void **state UNUSED)
     assert_string_equal(box_says(&shared, script), "111");
 }
 
+/* Those below 1024 are the gateway's. */
+static void test_low_ports(void **state UNUSED)
+{
+    static const char script[] =
+        "python3 -c 'import socket\n"
+        "for port in 808, 1023, 1024:\n"
+        "    try: socket.socket().bind((\"127.0.0.1\", port))\n"
+        "    except OSError as e: print(port, e.errno)'";
+
+    NEED_ROOT();
+    assert_string_equal(box_says(&shared, script), "808 13\n1023 13");
+}
+
 /* The limit is that of a process; what all of them hold is kernel memory,
  * which counts as theirs. */
 static void test_open_files(void **state UNUSED)
@@ -176,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_abstract_sockets),
+        cmocka_unit_test(test_low_ports),
         cmocka_unit_test(test_open_files),
         cmocka_unit_test(test_memory_of_tmpfs),
         cmocka_unit_test(test_processes),

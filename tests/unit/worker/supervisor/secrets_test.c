@@ -1,5 +1,6 @@
 /* tests/unit/worker/supervisor/secrets_test.c - what is masked of a job. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
 #include "tests/lib/unit.h"
 #include "worker/job/events.h"
 #include "worker/supervisor/secrets.h"
@@ -133,13 +134,90 @@ static void test_frames(void **state)
     json_decref(secrets);
 }
 
+/* ---- what run-job gets -------------------------------------------------- */
+
+static char top[] = "/tmp/gather.XXXXXX";
+
+static json_t *gather(const char *trust, const char *repo, const json_t *given)
+{
+    const struct secret_store_options options = {.dir = top};
+    CLEANUP(secret_store)
+    struct secret_store *store = secret_store_new(&options);
+    CLEANUP(mem)
+    char *text = xasprintf(
+        "{\"trust\":\"%s\",\"repo\":\"%s\",\"secrets\":{\"FORGED\":\"x\"},"
+        "\"pipeline\":{\"steps\":[{\"secrets\":[{\"name\":\"TOKEN\"},{\"name\":"
+        "\"NONE\"}]},{},{\"secrets\":[{\"name\":\"TOKEN\"},{\"name\":\"../x\"},"
+        "{\"name\":7},\"y\"]}]}}",
+        trust, repo);
+
+    return secrets_gather("a", text, given, store);
+}
+
+static const char *member(const json_t *all, const char *key, const char *name)
+{
+    return json_string_value(json_object_get(json_object_get(all, key), name));
+}
+
+static void test_gathered(void **state UNUSED)
+{
+    CLEANUP(mem) char *dir = NULL;
+    CLEANUP(mem) char *file = NULL;
+    CLEANUP(mask) struct mask *mask = NULL;
+    json_t *all;
+    struct err err;
+
+    assert_non_null(mkdtemp(top));
+    dir = xasprintf("%s/h.example/a", top);
+    file = xasprintf("%s/TOKEN", dir);
+    assert_int_equal(dir_make(dir, 0700, &err), 0);
+    assert_int_equal(
+        file_write(file, "swordfish\nwordpass-2\n", 21, 0600, &err), 0);
+    all = gather("member", "https://h.example/a.git", NULL);
+    assert_string_equal(member(all, "secrets", "TOKEN"),
+                        "swordfish\nwordpass-2\n");
+    assert_int_equal(json_object_size(json_object_get(all, "secrets")), 1);
+    assert_non_null(strstr(member(all, "secrets_missing", "NONE"), top));
+    assert_int_equal(json_object_size(json_object_get(all, "secrets_missing")),
+                     1);
+    mask = secrets_mask("a", "{}", all);
+    expect(mask, "swordfish, wordpass-2", "***, ***");
+    expect(mask, "c3dvcmRmaXNoCndvcmRwYXNzLTI=", "***");
+    secrets_free(all);
+    all = gather("member", "https://h.example/../a", NULL);
+    assert_non_null(
+        strstr(member(all, "secrets_missing", "TOKEN"), "no place"));
+    secrets_free(all);
+    assert_int_equal(tree_remove(top, &err), 0);
+}
+
+static void test_not_gathered(void **state UNUSED)
+{
+    json_t *given = json_pack("{s:{s:s}}", "secrets", "TOKEN", "given");
+    json_t *all = gather("fork", "https://h.example/a.git", NULL);
+
+    assert_int_equal(json_object_size(all), 0);
+    secrets_free(all);
+    all = gather("", "https://h.example/a.git", NULL);
+    assert_int_equal(json_object_size(all), 0);
+    secrets_free(all);
+    all = gather("member", "https://h.example/a.git", given);
+    assert_string_equal(member(all, "secrets", "TOKEN"), "given");
+    secrets_free(all);
+    /* What was given is as it was. */
+    assert_string_equal(member(given, "secrets", "TOKEN"), "given");
+    json_decref(given);
+    secrets_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_environments), cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_secrets),      cmocka_unit_test(test_token),
         cmocka_unit_test(test_nothing),      cmocka_unit_test(test_results),
-        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frames),       cmocka_unit_test(test_gathered),
+        cmocka_unit_test(test_not_gathered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
