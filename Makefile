@@ -40,8 +40,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines scheduler/queue scheduler/intake scheduler/daemon \
          worker/logs worker/artifacts worker/secrets worker/supervisor \
-         worker/job \
-         worker/checkout worker/cache worker/gateway worker/sandbox \
+         worker/job worker/checkout worker/cache worker/gateway worker/sandbox \
          worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
@@ -57,8 +56,7 @@ PROGRAMS := berth run-job checkout cache gateway launch log-store \
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake worker/supervisor \
                worker/artifacts worker/secrets worker/logs worker/gateway \
-               scheduler/queue \
-               pipelines base
+               scheduler/queue pipelines base
 PKGS_berth := $(REDIS_PKGS) yaml-0.1 jansson libzstd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
