@@ -349,7 +349,7 @@ static void load_secret(struct loader *l, const struct yaml_node *node,
         load_is_variable(l, node->kind == NODE_MAP ? yaml_node_get(node, "name")
                                                    : node))
         secret.target = xstrdup(secret.name);
-    for (size_t i = 0; !l->failed && i < list->count; i++)
+    for (size_t i = 0; secret.target && !l->failed && i < list->count; i++)
         if (same_place(&list->items[i], &secret))
             report_double(l, node, &secret);
     if (!l->failed)

@@ -381,6 +381,11 @@ scan() {
     return 0
 }
 is "$(scan)" "" "no process of ours has a value in its environment or arguments"
+for pid in $(pgrep -P "$worker_pid" -x run-job); do
+    [ -z "$(find "/proc/$pid/root$BERTH_STATE_DIR/secrets" -type f)" ] ||
+        core=$(grep "core file" "/proc/$pid/limits")
+done
+like "$core" "size +0 +0" "nor can a core of run-job have one"
 touch "${here%here}go"
 done_with all
 is "$(field all state)" passed "a job of the repository has all of them"

@@ -51,6 +51,29 @@ no_container_left() {
     [ "$(docker_api "$engine" GET '/containers/json?all=1')" = '[]' ]
 }
 
+# What run-job mounts and writes itself, in a container (tests/e2e/secrets.sh).
+secrets_of_steps() {
+    mkdir -p "$TEST_TMP/repo"
+    git -C "$TEST_TMP/repo" init -q -b main
+    git -C "$TEST_TMP/repo" -c user.name=Test -c user.email=test@example.org \
+        commit -q --allow-empty -m first
+    printf 'a secret of a file\n' >"$TEST_TMP/key"
+    cat >"$TEST_TMP/secrets.yml" <<'Y'
+sandbox: { image: "docker://berth-test", instance_type: lite }
+steps:
+  - secrets: [TOKEN, { name: KEY, file: key }]
+    run: echo "has ${#TOKEN} $(stat -c '%a %s %u' /run/berth/secrets/key)"
+  - run: echo "left ${TOKEN-none} $(ls -A /run/berth/secrets | wc -l)"
+Y
+    TOKEN=of-a-variable BERTH_STATE_DIR=$TEST_TMP/state "$BERTH_BIN" run \
+        --driver docker --repo "$TEST_TMP/repo" --secret TOKEN \
+        --secret KEY="$TEST_TMP/key" "$TEST_TMP/secrets.yml" \
+        >"$TEST_TMP/secrets.out" 2>&1
+    cat "$TEST_TMP/secrets.out"
+    grep -q "has 13 400 19 1000" "$TEST_TMP/secrets.out" &&
+        grep -q "left none 0" "$TEST_TMP/secrets.out"
+}
+
 conform_docker() {
     local why name
     why=$(docker_missing)
@@ -73,6 +96,7 @@ conform_docker() {
         suite docker "$name"
         [ -n "${ALL_SUITES:-}" ] || break
     done
+    ok "docker: secrets of steps" secrets_of_steps
     ok "docker: no container is left" no_container_left
 }
 

@@ -387,10 +387,8 @@ void grants_close(struct grants *grants, size_t index, grants_fn *done,
     if (done)
         begin(grants, done, arg);
     grants->open[index] = false;
-    if (was_open && has_form(grants, index, SECRET_FILE) &&
-        remove_files(grants, index, &grants->err) < 0)
-        answer(grants);
-    else if (was_open)
+    if (was_open && (!has_form(grants, index, SECRET_FILE) ||
+                     remove_files(grants, index, &grants->err) == 0))
         set_fields(grants, index);
     else
         answer(grants);

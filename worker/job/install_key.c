@@ -123,6 +123,20 @@ static void add_env(struct sha256 *sum, const struct strv *env)
     }
 }
 
+/* What it has as files or fields is not in its environment; who has it not, as
+ * a fork, is not to find what was installed by it. */
+static void add_secrets(struct sha256 *sum, const struct attempt_spec *spec)
+{
+    const struct secret_list *list =
+        &spec->start->pipeline->steps[spec->index].secrets;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (job_start_secret(spec->start, list->items[i].name)) {
+            add_text(sum, "secret", list->items[i].name);
+            add_text(sum, "target", list->items[i].target);
+        }
+}
+
 /* A script of the project's can read whatever is in the tree. */
 static bool has_scripts(const struct strbuf *package)
 {
@@ -192,6 +206,7 @@ int install_key(const struct attempt_spec *spec, const char *dir,
     add_text(&sum, "dir", dir);
     add(&sum, "probe", probe->data, probe->len);
     add_env(&sum, spec->env);
+    add_secrets(&sum, spec);
     if (add_files(&sum, spec, dir, &bound, err) < 0 ||
         add_home(&sum, spec, err) < 0)
         return -1;
