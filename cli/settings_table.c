@@ -86,6 +86,15 @@ static int check_registry(const char *text, struct err *err)
     return 0;
 }
 
+static int check_runtime(const char *text, struct err *err)
+{
+    if (*text && *text != '/' && text[strspn(text, NAME_CHARS)])
+        return err_set(err, ERR_USER,
+                       "a runtime is the name of a program, or an absolute "
+                       "path");
+    return 0;
+}
+
 const char *const settings_drivers[] = {"oci", "docker", NULL};
 
 /* ---- what the host decides ---------------------------------------------- */
@@ -337,6 +346,14 @@ static const struct config_key keys[] = {
      .words = settings_drivers,
      .help = "What sandboxes are made by: an OCI runtime, or the Docker Engine "
              "of this host."},
+    {.name = "worker.runtime",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(worker.runtime),
+     .initial = "",
+     .check = check_runtime,
+     .help = "The OCI runtime, by name or absolute path; crun, or else runc, "
+             "if this is empty."},
     {.name = "worker.docker_socket",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_PATH,

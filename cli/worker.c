@@ -389,6 +389,7 @@ static int make_state(const struct settings *settings, struct err *err)
     if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0 ||
         setenv(DRIVER_VARIABLE, settings_drivers[settings->worker.driver], 1) <
             0 ||
+        setenv(RUNTIME_VARIABLE, settings->worker.runtime, 1) < 0 ||
         setenv(DOCKER_SOCKET_VARIABLE, settings->worker.docker_socket, 1) < 0 ||
         setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
         setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/host_rule.h"
 #include "worker/gateway/client.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/mounts.h"
 
@@ -61,16 +62,18 @@ static const json_t *fork_hosts(const struct job_start *start)
  * made in their namespace: runsc and Kata have one of their own. */
 static bool shares_stack(const char *runtime)
 {
-    const char *slash = strrchr(runtime, '/');
+    const char *slash = runtime ? strrchr(runtime, '/') : NULL;
     const char *name = slash ? slash + 1 : runtime;
 
-    return !*name || strncmp(name, "crun", 4) == 0 ||
+    return !name || strncmp(name, "crun", 4) == 0 ||
            strncmp(name, "runc", 4) == 0;
 }
 
 int egress_check(const struct job_start *start,
                  const struct sandbox_driver *driver, struct err *err)
 {
+    const char *runtime = driver_runtime(driver, start->runtime);
+
     if (start->pipeline->network == NETWORK_FULL && fork_hosts(start))
         return err_set(err, ERR_USER,
                        "`network: full` is not given to jobs of forks here "
@@ -81,13 +84,12 @@ int egress_check(const struct job_start *start,
                        "sandboxes by '%s' cannot be let out by names of hosts: "
                        "say `network: none` or `full`",
                        driver->name);
-    if (start->pipeline->network == NETWORK_HOSTS &&
-        !shares_stack(start->runtime))
+    if (start->pipeline->network == NETWORK_HOSTS && !shares_stack(runtime))
         return err_set(err, ERR_USER,
                        "sandboxes by the runtime '%.200s' cannot be let out by "
                        "names of hosts: use crun or runc, or say `network: "
                        "none` or `full`",
-                       start->runtime);
+                       runtime);
     return 0;
 }
 

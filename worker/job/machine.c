@@ -94,7 +94,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .id = id,
         .image = image,
         .docker_socket = driver_docker_socket(),
-        .runtime = *start->runtime ? start->runtime : NULL,
+        .runtime = driver_runtime(machine->driver, start->runtime),
         .network = egress_network(pipeline),
         .cpu_millis = pipeline->instance_type->cpu_millis,
         .memory_bytes = pipeline->instance_type->memory_bytes,

@@ -3,6 +3,7 @@
 #include "tests/lib/unit.h"
 #include "worker/job/egress.h"
 #include "worker/job/scope.h"
+#include "worker/sandbox/drivers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,11 @@ static void test_check(void **state UNUSED)
     check("[\"npm\"]", RUNTIME("/usr/bin/runsc"), &sandbox_oci,
           "'/usr/bin/runsc' cannot");
     check("\"full\"", RUNTIME("/usr/bin/runsc"), &sandbox_oci, NULL);
+    (void)setenv(RUNTIME_VARIABLE, "/usr/bin/runsc", 1);
+    check("[\"npm\"]", "", &sandbox_oci, "'/usr/bin/runsc' cannot");
+    check("[\"npm\"]", RUNTIME("crun"), &sandbox_oci, NULL);
+    check("[\"npm\"]", "", &sandbox_docker, NULL);
+    (void)unsetenv(RUNTIME_VARIABLE);
     check("\"full\"", "", &deaf, NULL);
 }
 

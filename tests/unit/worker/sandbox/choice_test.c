@@ -35,6 +35,20 @@ static void test_driver(void **state UNUSED)
     set(DRIVER_VARIABLE, NULL);
 }
 
+static void test_runtime(void **state UNUSED)
+{
+    set(RUNTIME_VARIABLE, NULL);
+    assert_null(driver_runtime(&sandbox_oci, ""));
+    set(RUNTIME_VARIABLE, "/opt/runsc");
+    assert_string_equal(driver_runtime(&sandbox_oci, ""), "/opt/runsc");
+    assert_string_equal(driver_runtime(&sandbox_oci, "crun"), "crun");
+    assert_null(driver_runtime(&sandbox_docker, ""));
+    assert_string_equal(driver_runtime(&sandbox_docker, "runc"), "runc");
+    set(RUNTIME_VARIABLE, "");
+    assert_null(driver_runtime(&sandbox_oci, ""));
+    set(RUNTIME_VARIABLE, NULL);
+}
+
 static void is_image(const struct sandbox_driver *driver, const char *image,
                      const char *wanted)
 {
@@ -142,9 +156,9 @@ static void test_container(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_driver),     cmocka_unit_test(test_image_of_host),
-        cmocka_unit_test(test_registries), cmocka_unit_test(test_pins),
-        cmocka_unit_test(test_container),
+        cmocka_unit_test(test_driver),        cmocka_unit_test(test_runtime),
+        cmocka_unit_test(test_image_of_host), cmocka_unit_test(test_registries),
+        cmocka_unit_test(test_pins),          cmocka_unit_test(test_container),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
