@@ -469,7 +469,8 @@ tests['it has no rights, and nobody may look into it'] =
         assert(new RegExp(`Uid:(\\t${UID}){4}\\n`).test(status) &&
             new RegExp(`Gid:(\\t${UID}){4}\\n`).test(status) &&
             /Groups:\s*\n/.test(status) && /CapEff:\t0+\n/.test(status) &&
-            /CapPrm:\t0+\n/.test(status) && /NoNewPrivs:\t1/.test(status),
+            /CapPrm:\t0+\n/.test(status) && /NoNewPrivs:\t1/.test(status) &&
+            /Seccomp:\t2/.test(status),
         status);
         // Not even who runs under its uid.
         const peek = spawnSync('setpriv', [`--reuid=${UID}`, `--regid=${UID}`,
