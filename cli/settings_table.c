@@ -57,7 +57,7 @@ static int check_range(const char *text, struct err *err)
 {
     struct address_range range;
 
-    return address_range_parse(text, &range, err);
+    return network_is_preset(text) ? 0 : address_range_parse(text, &range, err);
 }
 
 static int check_host(const char *text, struct err *err)
@@ -426,15 +426,18 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(gateway.allow_addresses),
-     .initial = "",
+     LIVE,
+     .initial = "npm",
      .check = check_range,
      .help = "Private and other special addresses (`10.1.2.0/24`) that jobs "
              "with a list of hosts may reach all the same, when a host that is "
-             "listed has one."},
+             "listed has one. `npm`: whatever address of the site the registry "
+             "has that npm is set up with, for connections to it alone."},
     {.name = "gateway.fork_hosts",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(gateway.fork_hosts),
+     LIVE,
      .initial = "",
      .check = check_host,
      .help = "What jobs of forks may reach at most, written as in `network` of "
@@ -444,6 +447,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_INTEGER,
      AT(gateway.max_connections),
+     LIVE,
      .initial = "128",
      RANGE(1, 400),
      .help = "How many connections out of a job with a list of hosts there are "
@@ -452,6 +456,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_INTEGER,
      AT(gateway.max_rate),
+     LIVE,
      .initial = "100",
      RANGE(1, 100000),
      .help = "How many it may open a second; further ones wait."},
@@ -459,6 +464,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_SIZE,
      AT(gateway.max_bytes),
+     LIVE,
      .initial = "10GiB",
      RANGE(1, 1024 * TIB),
      .help = "How much it may send and receive in all."},

@@ -65,7 +65,6 @@ struct worker {
     struct notify *notify;         /* owned; uses the loop */
     struct queue *queue;           /* owned; uses the loop */
     struct log_store *logs;        /* owned */
-    json_t *gateway;               /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
     struct helper *sweeper;        /* owned; removes old artifacts; or NULL */
     struct loop_source *patience;  /* borrowed; of this stage */
@@ -88,9 +87,9 @@ static char *join_labels(const struct strv *labels)
     return strbuf_take(&out);
 }
 
-/* The labels are borrowed. */
+/* Labels and gateway are borrowed. */
 static struct supervisor_limits limits_of(const struct settings *settings,
-                                          const char *labels)
+                                          const char *labels, json_t *gateway)
 {
     return (struct supervisor_limits){
         .capacity = (unsigned)settings->worker.capacity,
@@ -105,6 +104,7 @@ static struct supervisor_limits limits_of(const struct settings *settings,
             strcmp(settings_drivers[settings->worker.driver], "oci") == 0
                 ? &settings->worker.warm_pool
                 : NULL,
+        .gateway = gateway,
     };
 }
 
@@ -124,6 +124,7 @@ static void reload(struct worker *worker)
     CLEANUP(mem) char *labels = NULL;
     struct settings *settings = NULL;
     struct supervisor_limits limits;
+    json_t *gateway;
     struct err err = {0};
 
     notify_reloading(worker->notify);
@@ -133,9 +134,11 @@ static void reload(struct worker *worker)
         worker->at.settings = settings;
         take_names(worker);
         labels = join_labels(&settings->worker.labels);
-        limits = limits_of(settings, labels);
+        gateway = settings_gateway(settings);
+        limits = limits_of(settings, labels, gateway);
         if (supervisor_set_limits(worker->supervisor, &limits, &err) < 0)
             log_warn("%s", err.msg);
+        json_decref(gateway);
         log_info("the configuration was read again");
     } else {
         log_warn("the configuration stays as it was");
@@ -292,14 +295,13 @@ static int make_supervisor(struct worker *worker, struct err *err)
 {
     const struct settings *s = worker->at.settings;
     CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
-    json_t *gateway = worker->gateway = settings_gateway(s);
+    json_t *gateway = settings_gateway(s);
     const struct supervisor_options supervisor = {
         .worker = worker->name,
         .state_dir = s->state_dir,
-        .limits = limits_of(s, labels),
+        .limits = limits_of(s, labels, gateway),
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
-        .gateway = gateway,
         .log_store = worker->logs,
     };
     const struct supervisor_events events = {.on_started = on_started,
@@ -307,9 +309,13 @@ static int make_supervisor(struct worker *worker, struct err *err)
                                              .on_failed = on_failed,
                                              .on_refused = on_refused,
                                              .arg = worker};
+    int rc;
 
-    return supervisor_new(worker->loop, worker->queue, &supervisor, &events,
-                          &worker->supervisor, err);
+    rc = supervisor_new(worker->loop, worker->queue, &supervisor, &events,
+                        &worker->supervisor, err);
+
+    json_decref(gateway);
+    return rc;
 }
 
 /* ---- old artifacts ------------------------------------------------------- */
@@ -471,7 +477,6 @@ static int run(const struct worker_options *given)
     helper_free(worker.sweeper);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
-    json_decref(worker.gateway);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);

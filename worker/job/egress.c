@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/host_rule.h"
-#include "worker/gateway/client.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/mounts.h"
@@ -145,11 +144,36 @@ static int add_within(const struct job_start *start, json_t *setup,
     return 0;
 }
 
+/* Presets among the addresses are hosts, which may be anywhere on the site. A
+ * registry that cannot be one is of no concern to who does not list it. */
+static void add_addresses(const struct job_start *start, json_t *setup)
+{
+    const json_t *list = json_object_get(start->gateway, "allow_addresses");
+    json_t *ranges = json_array(), *own = json_array();
+    const json_t *word;
+    struct err ignored;
+    size_t i;
+
+    json_array_foreach(list, i, word)
+    {
+        if (!strcmp(json_string_value(word), "npm"))
+            (void)!add_npm(start, own, &ignored);
+        else
+            json_array_append_new(ranges, json_string(json_string_value(word)));
+    }
+    if (json_array_size(ranges))
+        json_object_set(setup, "allow_addresses", ranges);
+    if (json_array_size(own))
+        json_object_set(setup, "own_hosts", own);
+    json_decref(ranges);
+    json_decref(own);
+}
+
 static int fill_setup(const struct job_start *start, json_t *setup,
                       struct err *err)
 {
-    static const char *const passed[] = {"allow_addresses", "max_connections",
-                                         "max_rate", "max_bytes"};
+    static const char *const passed[] = {"max_connections", "max_rate",
+                                         "max_bytes"};
     const struct strv *hosts = &start->pipeline->hosts;
     bool is_fork = !strcmp(start->trust, "fork");
     CLEANUP(strbuf) struct strbuf listed = STRBUF_MAX(32768);
@@ -168,6 +192,7 @@ static int fill_setup(const struct job_start *start, json_t *setup,
             return -1;
     }
     json_object_set_new(setup, "listed", json_string(listed.data));
+    add_addresses(start, setup);
     if (start->inject && !is_fork)
         json_object_set(setup, "inject", start->inject);
     return add_within(start, setup, err);
@@ -256,6 +281,7 @@ static void on_event(void *arg, const struct gateway_event *event)
     struct egress *egress = arg;
     struct total *total;
 
+    egress->spec.on_event(egress->spec.arg, event);
     if (*event->message)
         note(egress, event->message);
     if (!*event->address)

@@ -3,6 +3,7 @@
 #ifndef WORKER_JOB_EGRESS_H
 #define WORKER_JOB_EGRESS_H
 
+#include "worker/gateway/client.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -19,6 +20,8 @@ struct egress_spec {
     void (*on_lost)(void *arg, const struct err *err);
     /** A line for the job's log, of a host that was refused. */
     void (*on_note)(void *arg, const char *text);
+    /** A connection has ended, or was refused. */
+    void (*on_event)(void *arg, const struct gateway_event *event);
     void *arg;
 };
 

@@ -28,6 +28,9 @@ enum job_frame {
     JOB_FRAME_STEP_END, /* a step of the result (schemas/result.schema.json) */
     JOB_FRAME_RESULT,   /* the result; the last frame, then end of file */
     JOB_FRAME_READY,    /* empty: the sandbox of PREPARE waits for a START */
+    JOB_FRAME_CONNECTION, /* one out of the sandbox has ended, or was refused:
+                           * {"host", "port", "address", "up", "down", "ms",
+                           * "verdict"} of worker/gateway/protocol.h */
 };
 
 /*

@@ -185,6 +185,13 @@ static void on_note(void *arg, const char *text)
     machine->events.on_note(machine->events.arg, text);
 }
 
+static void on_event(void *arg, const struct gateway_event *event)
+{
+    struct machine *machine = arg;
+
+    machine->events.on_connection(machine->events.arg, event);
+}
+
 /* Not ready before there is a way out. */
 static void on_started(void *arg, const struct err *err)
 {
@@ -197,6 +204,7 @@ static void on_started(void *arg, const struct err *err)
         .on_ready = on_running,
         .on_lost = on_lost,
         .on_note = on_note,
+        .on_event = on_event,
         .arg = machine,
     };
     struct err why;

@@ -5,6 +5,7 @@
 
 #include "scheduler/queue/outage.h"
 #include "worker/logs/archiver.h"
+#include "worker/supervisor/connections.h"
 #include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
@@ -39,6 +40,7 @@ struct supervisor {
     struct outage outage;
     struct health health;
     struct faults faults;
+    struct connections connections;
     struct archiver *archiver; /* owned; NULL: whole logs are not kept */
     struct warm_pool *warm;    /* owned */
 

@@ -54,6 +54,26 @@ static void test_setup(void **state UNUSED)
                  " \"max_bytes\": 5, \"inject\": [1]}");
 }
 
+/* The registry may be anywhere on the site: that host, and no other. */
+static void test_own(void **state UNUSED)
+{
+    (void)setenv("npm_config_registry", "https://npm.example:8443/x/", 1);
+    assert_setup("[\"npm\"]", "\"gateway\": {\"allow_addresses\": [\"npm\"]},",
+                 "{\"hosts\": [\"npm.example:8443\"], \"listed\": \"npm\","
+                 " \"own_hosts\": [\"npm.example:8443\"]}");
+    assert_setup("[\"npm\"]",
+                 "\"gateway\": {\"allow_addresses\": [\"10.0.0.0/8\", "
+                 "\"npm\"]},",
+                 "{\"hosts\": [\"npm.example:8443\"], \"listed\": \"npm\","
+                 " \"allow_addresses\": [\"10.0.0.0/8\"],"
+                 " \"own_hosts\": [\"npm.example:8443\"]}");
+    /* One that is of no use keeps no other host away. */
+    (void)setenv("npm_config_registry", "http://10.0.0.1:4873/", 1);
+    assert_setup("[\"a.example\"]",
+                 "\"gateway\": {\"allow_addresses\": [\"npm\"]},",
+                 "{\"hosts\": [\"a.example\"], \"listed\": \"a.example\"}");
+}
+
 static void test_fork(void **state UNUSED)
 {
     (void)setenv("npm_config_registry", "https://npm.example/", 1);
@@ -121,9 +141,8 @@ static void test_check(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_setup),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_bad_registry),
+        cmocka_unit_test(test_setup), cmocka_unit_test(test_own),
+        cmocka_unit_test(test_fork),  cmocka_unit_test(test_bad_registry),
         cmocka_unit_test(test_check),
     };
 
