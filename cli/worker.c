@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
-#include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
 #include "worker/cache/settings.h"
@@ -13,7 +12,6 @@
 #include "worker/sandbox/image.h"
 #include "worker/supervisor/supervisor.h"
 
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,7 +221,8 @@ static void on_failed(void *arg, const char *job_id, const struct err *err)
     log_warn("job %s: given up: %s", job_id, err->msg);
 }
 
-/* Once it worked, it may do so again: what runs is not given up. */
+/* A wrong password ends us at the start. Once it worked, it may do so again:
+ * what runs is not given up. */
 static void on_refused(void *arg, const struct err *err)
 {
     struct worker *worker = arg;
@@ -232,6 +231,19 @@ static void on_refused(void *arg, const struct err *err)
         return;
     worker->failed = true;
     worker->failure = *err;
+}
+
+/* A call would wait for a better answer until its time limit. */
+static void look_for_refusal(struct worker *worker)
+{
+    const char *why = worker->connected || worker->failed
+                          ? NULL
+                          : queue_refusal(worker->queue, NULL);
+
+    if (!why)
+        return;
+    worker->failed = true;
+    (void)err_set(&worker->failure, ERR_USER, "%s", why);
 }
 
 static void tell_status(struct worker *worker)
@@ -261,28 +273,6 @@ static void tell_status(struct worker *worker)
 }
 
 /* ---- its life ------------------------------------------------------------ */
-
-/* A wrong password shows here: later it is one more reason to wait. Blocks for
- * some seconds at most. */
-static int try_redis(const char *url, struct err *err)
-{
-    const struct redis_options redis_options = {
-        .url = url, .connect_timeout_ms = 3000, .command_timeout_ms = 3000};
-    static const char *const ping[] = {"PING"};
-    const struct redis_words words = {ping, NULL, ARRAY_LEN(ping)};
-    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
-    struct redisReply *reply = NULL;
-
-    if (redis_sync_open(&redis_options, &redis, err) == 0 &&
-        redis_sync_command(redis, &words, &reply, err) == 0) {
-        freeReplyObject(reply);
-        return 0;
-    }
-    if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
-        return err_wrap(err, "Redis refuses this worker");
-    log_warn("Redis is away: %s", err->msg);
-    return 0;
-}
 
 static int open_queue(struct worker *worker, struct err *err)
 {
@@ -433,6 +423,7 @@ static int live(struct worker *worker, struct err *err)
         tell_status(worker);
         if (loop_step(worker->loop, -1, err) < 0)
             return -1;
+        look_for_refusal(worker);
         if (worker->failed) {
             *err = worker->failure;
             return err_wrap(err, "Redis refuses this worker");
@@ -458,8 +449,7 @@ static int start_and_live(struct worker *worker, int *out_status,
         return -1;
     }
     *out_status = EXIT_FAILED;
-    if (try_redis(worker->at.url, err) < 0 || start(worker, err) < 0 ||
-        live(worker, err) < 0)
+    if (start(worker, err) < 0 || live(worker, err) < 0)
         return -1;
     log_info("worker %s: ended", worker->name);
     *out_status = 0;
