@@ -411,8 +411,9 @@ static const struct config_key keys[] = {
      .check = warm_kind_check,
      .help =
          "How many started sandboxes wait for jobs: a number for each "
-         "instance type; `TYPE/full` is one with network, `TYPE@/DIRECTORY` "
-         "one of another image. They go when memory or disk is short."},
+         "instance type; `TYPE/hosts` is one for jobs with a list of hosts, "
+         "`TYPE/full` one with network, `TYPE@/DIRECTORY` one of another "
+         "image. They go when memory or disk is short."},
     {.name = "worker.drain_timeout",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,

@@ -299,6 +299,12 @@ static void on_event(void *arg, const struct gateway_event *event)
 /* ---- the whole ------------------------------------------------------------
  */
 
+int egress_listen(const struct sandbox_driver *driver, struct sandbox *sandbox,
+                  int *out_fd, struct err *err)
+{
+    return driver->listen(sandbox, SANDBOX_PROXY_PORT, out_fd, err);
+}
+
 int egress_start(const struct egress_spec *spec, struct egress **out_egress,
                  struct err *err)
 {
@@ -314,14 +320,14 @@ int egress_start(const struct egress_spec *spec, struct egress **out_egress,
         .on_lost = on_lost,
         .arg = egress,
     };
-    int rc;
+    int rc = 0;
 
     egress->spec = *spec;
     if (!setup)
         return -1;
-    rc =
-        spec->driver->listen(spec->sandbox, SANDBOX_PROXY_PORT, &listener, err);
-    gateway.listener = listener;
+    if (spec->listener < 0)
+        rc = egress_listen(spec->driver, spec->sandbox, &listener, err);
+    gateway.listener = spec->listener < 0 ? listener : spec->listener;
     if (rc == 0)
         rc = gateway_start(&gateway, &egress->gateway, err);
     json_decref(setup);
