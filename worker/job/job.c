@@ -472,7 +472,9 @@ static void on_frame(void *arg, const struct frame *frame)
         take_cancel(job, frame);
     } else if (frame->type == JOB_FRAME_START && !job->start) {
         if (job_start_parse(frame->data, frame->len, &job->start, &err) < 0) {
-            channel_send(job->up, JOB_FRAME_NOTE, 0, err.msg, strlen(err.msg));
+            CLEANUP(mem) char *line = xasprintf("%s\n", err.msg);
+
+            channel_send(job->up, JOB_FRAME_NOTE, 0, line, strlen(line));
             finish(job);
             return;
         }

@@ -143,6 +143,8 @@ static void test_container(void **state UNUSED)
     assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")),
                      250000000);
     assert_int_equal(json_integer_value(json_object_get(host, "PidsLimit")), 7);
+    assert_int_equal(json_integer_value(json_object_get(host, "ShmSize")),
+                     1 << 29);
     assert_true(json_is_true(json_object_get(host, "ReadonlyRootfs")));
     assert_true(json_is_true(json_object_get(host, "AutoRemove")));
     assert_null(json_object_get(host, "UsernsMode"));
