@@ -64,7 +64,7 @@ PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohtt
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
                  worker/gateway worker/sandbox pipelines base
-PKGS_run-job := yaml-0.1 jansson libseccomp
+PKGS_run-job := yaml-0.1 jansson
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
 PKGS_checkout := libgit2 jansson
@@ -73,7 +73,7 @@ ROOMS_cache := worker/cache base
 PKGS_cache := jansson
 MAIN_gateway := worker/gateway
 ROOMS_gateway := worker/gateway base
-PKGS_gateway := jansson libcares openssl
+PKGS_gateway := jansson libcares openssl libseccomp
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=

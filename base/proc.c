@@ -310,22 +310,30 @@ uint64_t proc_began(pid_t pid)
     return state == 'Z' || state == 'X' ? 0 : began;
 }
 
-bool proc_in_path(const char *name)
+char *proc_find(const char *name)
 {
     const char *path = getenv("PATH");
     CLEANUP(mem) char *copy = xstrdup(path ? path : "/usr/bin:/bin");
     char *save = NULL;
 
     if (strchr(name, '/'))
-        return access(name, X_OK) == 0;
+        return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
     for (char *dir = strtok_r(copy, ":", &save); dir;
          dir = strtok_r(NULL, ":", &save)) {
-        CLEANUP(mem) char *file = xasprintf("%s/%s", dir, name);
+        char *file = xasprintf("%s/%s", dir, name);
 
         if (access(file, X_OK) == 0)
-            return true;
+            return file;
+        free(file);
     }
-    return false;
+    return NULL;
+}
+
+bool proc_in_path(const char *name)
+{
+    CLEANUP(mem) char *path = proc_find(name);
+
+    return path != NULL;
 }
 
 char *proc_libexec(const char *name)

@@ -90,6 +90,8 @@ void proc_hide(void);
 
 /** Whether `name` is an executable in PATH (or is one, given a '/'). */
 bool proc_in_path(const char *name);
+/** Its path, owned by the caller; NULL: it is not there. */
+MUST_USE char *proc_find(const char *name);
 
 /**
  * The path of one of our own programs (`run-job`, `checkout`, `agent`…): in

@@ -220,6 +220,8 @@ static void refused(const struct redis_link *link, enum step step,
     else if (step == STEP_SELECT)
         (void)err_set(err, ERR_USER, "cannot select database %d: %.200s",
                       link->spec.db, reply);
+    else if (strstr(reply, "unauthenticated")) /* a script is too long then */
+        (void)err_set(err, ERR_USER, "a password is wanted (NOAUTH)");
     else if (step == STEP_SCRIPT)
         (void)err_wrap(err, "cannot load the scripts");
 }

@@ -85,12 +85,35 @@ static void check_slirp(struct doctor *d UNUSED, struct finding *out)
     check_tool(&tool, out);
 }
 
-static void check_runtime(struct doctor *d UNUSED, struct finding *out)
+/* The one that the worker is to use, and no other. */
+static void check_named_runtime(const char *name, struct finding *out)
+{
+    static const char advice[] =
+        "install it, or set worker.runtime to one that is there";
+    CLEANUP(strbuf) struct strbuf version = STRBUF_MAX(OUTPUT_MAX);
+    struct err err = {0};
+
+    if (!proc_in_path(name))
+        finding_fail(out, advice, "'%s' of worker.runtime is not installed",
+                     name);
+    else if (version_of(name, &version, &err) < 0)
+        finding_fail(out, advice, "'%s' of worker.runtime does not work: %s",
+                     name, err.msg);
+    else
+        finding_ok(out, "%s", *version.data ? version.data : name);
+}
+
+static void check_runtime(struct doctor *d, struct finding *out)
 {
     static const char *const known[] = {"crun", "runc"};
     CLEANUP(strbuf) struct strbuf found = STRBUF_INIT;
+    const char *named = d->settings->worker.runtime;
     struct err err = {0};
 
+    if (*named) {
+        check_named_runtime(named, out);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         CLEANUP(strbuf) struct strbuf version = STRBUF_MAX(OUTPUT_MAX);
 

@@ -68,7 +68,9 @@ static const struct option_def options[] = {
      "the Redis to use (default: $BERTH_REDIS, else a\nprivate one that ends "
      "with the run)",
      OPTION_STRING, FIELD(redis)},
-    {"runtime", 0, "PATH", "the OCI runtime (default: crun or runc, as found)",
+    {"runtime", 0, "PATH",
+     "the OCI runtime (default: $" RUNTIME_VARIABLE ",\nelse crun or runc, as "
+     "found)",
      OPTION_STRING, FIELD(runtime)},
     SETTINGS_OPTION_DEFS(struct run_options, settings),
     {"driver", 0, "oci|docker",

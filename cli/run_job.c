@@ -205,10 +205,10 @@ static int start(struct run *run, struct err *err)
 {
     CLEANUP(mem) char *worker = NULL;
     char host[256] = "";
-    struct supervisor_options options = {.limits = {.capacity = 1},
-                                         .one_shot = true,
-                                         .secrets = run->request->secrets,
-                                         .gateway = run->request->gateway};
+    struct supervisor_options options = {
+        .limits = {.capacity = 1, .gateway = run->request->gateway},
+        .one_shot = true,
+        .secrets = run->request->secrets};
     struct supervisor_events events = {.on_started = on_started,
                                        .on_frame = on_frame,
                                        .on_ended = on_ended,

@@ -39,6 +39,7 @@ struct settings {
         size_t driver; /* of settings_drivers */
         char *docker_socket;
         char *docker_image; /* "": none */
+        char *runtime;      /* "": crun or runc */
     } worker;
     struct {
         struct strv allow_addresses, fork_hosts;

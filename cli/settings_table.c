@@ -60,7 +60,7 @@ static int check_range(const char *text, struct err *err)
 {
     struct address_range range;
 
-    return address_range_parse(text, &range, err);
+    return network_is_preset(text) ? 0 : address_range_parse(text, &range, err);
 }
 
 static int check_host(const char *text, struct err *err)
@@ -104,6 +104,15 @@ static int check_place(const char *text, struct err *err)
                ? err_set(err, ERR_USER,
                          "it is an absolute path, or s3://bucket/prefix?…")
                : 0;
+}
+
+static int check_runtime(const char *text, struct err *err)
+{
+    if (*text && *text != '/' && text[strspn(text, NAME_CHARS)])
+        return err_set(err, ERR_USER,
+                       "a runtime is the name of a program, or an absolute "
+                       "path");
+    return 0;
 }
 
 const char *const settings_drivers[] = {"oci", "docker", NULL};
@@ -389,6 +398,14 @@ static const struct config_key keys[] = {
      .words = settings_drivers,
      .help = "What sandboxes are made by: an OCI runtime, or the Docker Engine "
              "of this host."},
+    {.name = "worker.runtime",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(worker.runtime),
+     .initial = "",
+     .check = check_runtime,
+     .help = "The OCI runtime, by name or absolute path; crun, or else runc, "
+             "if this is empty."},
     {.name = "worker.docker_socket",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_PATH,
@@ -446,8 +463,9 @@ static const struct config_key keys[] = {
      .check = warm_kind_check,
      .help =
          "How many started sandboxes wait for jobs: a number for each "
-         "instance type; `TYPE/full` is one with network, `TYPE@/DIRECTORY` "
-         "one of another image. They go when memory or disk is short."},
+         "instance type; `TYPE/hosts` is one for jobs with a list of hosts, "
+         "`TYPE/full` one with network, `TYPE@/DIRECTORY` one of another "
+         "image. They go when memory or disk is short."},
     {.name = "worker.drain_timeout",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_DURATION,
@@ -461,15 +479,18 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(gateway.allow_addresses),
-     .initial = "",
+     LIVE,
+     .initial = "npm",
      .check = check_range,
      .help = "Private and other special addresses (`10.1.2.0/24`) that jobs "
              "with a list of hosts may reach all the same, when a host that is "
-             "listed has one."},
+             "listed has one. `npm`: whatever address of the site the registry "
+             "has that npm is set up with, for connections to it alone."},
     {.name = "gateway.fork_hosts",
      .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(gateway.fork_hosts),
+     LIVE,
      .initial = "",
      .check = check_host,
      .help = "What jobs of forks may reach at most, written as in `network` of "
@@ -479,6 +500,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_INTEGER,
      AT(gateway.max_connections),
+     LIVE,
      .initial = "128",
      RANGE(1, 400),
      .help = "How many connections out of a job with a list of hosts there are "
@@ -487,6 +509,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_INTEGER,
      AT(gateway.max_rate),
+     LIVE,
      .initial = "100",
      RANGE(1, 100000),
      .help = "How many it may open a second; further ones wait."},
@@ -494,6 +517,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_SIZE,
      AT(gateway.max_bytes),
+     LIVE,
      .initial = "10GiB",
      RANGE(1, 1024 * TIB),
      .help = "How much it may send and receive in all."},

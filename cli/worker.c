@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/proc.h"
-#include "base/redis_sync.h"
 #include "cli/commands.h"
 #include "cli/pool_at.h"
 #include "cli/upkeep.h"
@@ -14,7 +13,6 @@
 #include "worker/secrets/store.h"
 #include "worker/supervisor/supervisor.h"
 
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +68,6 @@ struct worker {
     struct notify *notify;         /* owned; uses the loop */
     struct queue *queue;           /* owned; uses the loop */
     struct log_store *logs;        /* owned */
-    json_t *gateway;               /* owned */
     struct secret_store *secrets;  /* owned */
     struct supervisor *supervisor; /* owned; uses all three */
     struct upkeep *upkeep;         /* owned; uses the loop */
@@ -94,9 +91,9 @@ static char *join_labels(const struct strv *labels)
     return strbuf_take(&out);
 }
 
-/* The labels are borrowed. */
+/* Labels and gateway are borrowed. */
 static struct supervisor_limits limits_of(const struct settings *settings,
-                                          const char *labels)
+                                          const char *labels, json_t *gateway)
 {
     return (struct supervisor_limits){
         .capacity = (unsigned)settings->worker.capacity,
@@ -109,6 +106,7 @@ static struct supervisor_limits limits_of(const struct settings *settings,
             strcmp(settings_drivers[settings->worker.driver], "oci") == 0
                 ? &settings->worker.warm_pool
                 : NULL,
+        .gateway = gateway,
     };
 }
 
@@ -128,6 +126,7 @@ static void reload(struct worker *worker)
     CLEANUP(mem) char *labels = NULL;
     struct settings *settings = NULL;
     struct supervisor_limits limits;
+    json_t *gateway;
     struct err err = {0};
 
     notify_reloading(worker->notify);
@@ -137,9 +136,11 @@ static void reload(struct worker *worker)
         worker->at.settings = settings;
         take_names(worker);
         labels = join_labels(&settings->worker.labels);
-        limits = limits_of(settings, labels);
+        gateway = settings_gateway(settings);
+        limits = limits_of(settings, labels, gateway);
         if (supervisor_set_limits(worker->supervisor, &limits, &err) < 0)
             log_warn("%s", err.msg);
+        json_decref(gateway);
         log_info("the configuration was read again");
     } else {
         log_warn("the configuration stays as it was");
@@ -224,7 +225,8 @@ static void on_failed(void *arg, const char *job_id, const struct err *err)
     log_warn("job %s: given up: %s", job_id, err->msg);
 }
 
-/* Once it worked, it may do so again: what runs is not given up. */
+/* A wrong password ends us at the start. Once it worked, it may do so again:
+ * what runs is not given up. */
 static void on_refused(void *arg, const struct err *err)
 {
     struct worker *worker = arg;
@@ -233,6 +235,19 @@ static void on_refused(void *arg, const struct err *err)
         return;
     worker->failed = true;
     worker->failure = *err;
+}
+
+/* A call would wait for a better answer until its time limit. */
+static void look_for_refusal(struct worker *worker)
+{
+    const char *why = worker->connected || worker->failed
+                          ? NULL
+                          : queue_refusal(worker->queue, NULL);
+
+    if (!why)
+        return;
+    worker->failed = true;
+    (void)err_set(&worker->failure, ERR_USER, "%s", why);
 }
 
 static void tell_status(struct worker *worker)
@@ -263,28 +278,6 @@ static void tell_status(struct worker *worker)
 
 /* ---- its life ------------------------------------------------------------ */
 
-/* A wrong password shows here: later it is one more reason to wait. Blocks for
- * some seconds at most. */
-static int try_redis(const char *url, struct err *err)
-{
-    const struct redis_options redis_options = {
-        .url = url, .connect_timeout_ms = 3000, .command_timeout_ms = 3000};
-    static const char *const ping[] = {"PING"};
-    const struct redis_words words = {ping, NULL, ARRAY_LEN(ping)};
-    CLEANUP(redis_sync) struct redis_sync *redis = NULL;
-    struct redisReply *reply = NULL;
-
-    if (redis_sync_open(&redis_options, &redis, err) == 0 &&
-        redis_sync_command(redis, &words, &reply, err) == 0) {
-        freeReplyObject(reply);
-        return 0;
-    }
-    if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
-        return err_wrap(err, "Redis refuses this worker");
-    log_warn("Redis is away: %s", err->msg);
-    return 0;
-}
-
 static int open_queue(struct worker *worker, struct err *err)
 {
     const struct queue_options queue = pool_at_queue(&worker->at);
@@ -308,14 +301,13 @@ static int make_supervisor(struct worker *worker, struct err *err)
 {
     const struct settings *s = worker->at.settings;
     CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
-    json_t *gateway = worker->gateway = settings_gateway(s);
+    json_t *gateway = settings_gateway(s);
     const struct supervisor_options supervisor = {
         .worker = worker->name,
         .state_dir = s->state_dir,
-        .limits = limits_of(s, labels),
+        .limits = limits_of(s, labels, gateway),
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
-        .gateway = gateway,
         .secret_store = worker->secrets,
         .log_store = worker->logs,
         .artifact_store = *s->artifacts.store ? s->artifacts.store : NULL,
@@ -325,9 +317,13 @@ static int make_supervisor(struct worker *worker, struct err *err)
                                              .on_failed = on_failed,
                                              .on_refused = on_refused,
                                              .arg = worker};
+    int rc;
 
-    return supervisor_new(worker->loop, worker->queue, &supervisor, &events,
-                          &worker->supervisor, err);
+    rc = supervisor_new(worker->loop, worker->queue, &supervisor, &events,
+                        &worker->supervisor, err);
+
+    json_decref(gateway);
+    return rc;
 }
 
 /* ---- what is done beside it ----------------------------------------------
@@ -426,6 +422,7 @@ static int make_state(const struct settings *settings, struct err *err)
     if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0 ||
         setenv(DRIVER_VARIABLE, settings_drivers[settings->worker.driver], 1) <
             0 ||
+        setenv(RUNTIME_VARIABLE, settings->worker.runtime, 1) < 0 ||
         setenv(DOCKER_SOCKET_VARIABLE, settings->worker.docker_socket, 1) < 0 ||
         setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
         setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
@@ -465,6 +462,7 @@ static int live(struct worker *worker, struct err *err)
         tell_status(worker);
         if (loop_step(worker->loop, -1, err) < 0)
             return -1;
+        look_for_refusal(worker);
         if (worker->failed) {
             *err = worker->failure;
             return err_wrap(err, "Redis refuses this worker");
@@ -492,8 +490,7 @@ static int start_and_live(struct worker *worker, int *out_status,
         return -1;
     }
     *out_status = EXIT_FAILED;
-    if (try_redis(worker->at.url, err) < 0 || start(worker, err) < 0 ||
-        live(worker, err) < 0)
+    if (start(worker, err) < 0 || live(worker, err) < 0)
         return -1;
     log_info("worker %s: ended", worker->name);
     *out_status = 0;
@@ -511,7 +508,6 @@ static int run(const struct worker_options *given)
     upkeep_free(worker.upkeep);
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
-    json_decref(worker.gateway);
     secret_store_free(worker.secrets);
     queue_free(worker.queue);
     notify_free(worker.notify);

@@ -240,7 +240,7 @@ const char *queue_refusal(const struct queue *queue, const struct err *err)
                                            queue->wait, queue->inbox};
     const char *why = NULL;
 
-    if (err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
+    if (err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)
         return err->msg;
     for (size_t i = 0; i < ARRAY_LEN(clients) && !why; i++)
         why = clients[i] ? redis_refusal(clients[i]) : NULL;

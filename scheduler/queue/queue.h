@@ -75,7 +75,7 @@ void queue_forget_calls(struct queue *queue, const void *arg);
 /**
  * Whether an asynchronous call failed because Redis refuses us: it does not let
  * us in, or forbids the call. Why; or NULL: it is away. Borrowed, until the
- * loop runs.
+ * loop runs. `err` NULL: whether it did not let us in when we last tried.
  */
 const char *queue_refusal(const struct queue *queue, const struct err *err);
 

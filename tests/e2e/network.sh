@@ -124,8 +124,8 @@ host=$(sed -E 's|^[a-z]+://([^/:]*).*|\1|' <<<"$registry")
 if ! npm view is-number version >/dev/null 2>&1; then
     skip "npm" "there is no registry"
 else
-    addresses=$(getent ahosts "$host" | awk '{print $1}' | sort -u | paste -sd,)
-    net "[npm]" --set "gateway.allow_addresses=$addresses" <<'Y'
+    # Whatever address it has here.
+    net "[npm]" <<'Y'
 steps:
   - run: |
       npm init -y >/dev/null
@@ -134,5 +134,16 @@ steps:
 Y
     is "$job_status" 0 "npm installs from its registry"
     like "$said" "$host:[0-9]+ at .* received" "and it is summed up"
+    net "[npm]" --set gateway.allow_addresses= <<Y
+steps:
+  - run: curl -sS -o /dev/null "$registry" || true
+Y
+    # By a special address there is no way without the preset.
+    if [[ $said == *"$host:"*" received"* ]]; then
+        skip "a strict worker" "the registry has a public address"
+    else
+        like "$said" "$host. is at .* \(.*\), which sandboxes may not reach" \
+            "a strict worker does not let jobs there"
+    fi
 fi
 done_testing

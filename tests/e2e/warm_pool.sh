@@ -15,7 +15,8 @@ redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
     >/dev/null 2>&1 &
 redis_pid=$!
 worker_pid=
-trap 'kill -9 "$redis_pid" $worker_pid 2>/dev/null' EXIT
+server_pid=
+trap 'kill -9 "$redis_pid" $server_pid $worker_pid 2>/dev/null' EXIT
 for _ in $(seq 100); do
     redis-cli -s "$socket" ping >/dev/null 2>&1 && break
     sleep 0.05
@@ -24,6 +25,21 @@ mkdir -p "$repo/dir"
 echo one >"$repo/file.txt"
 ln -s ../file.txt "$repo/dir/link"
 make_repo "$repo"
+
+mkdir www
+echo "from outside" >www/page
+(cd www && exec python3 -c '
+import http.server, sys
+server = http.server.ThreadingHTTPServer(
+    ("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+open(sys.argv[1], "w").write(str(server.server_address[1]))
+server.serve_forever()' "$TEST_TMP/port" 2>/dev/null) &
+server_pid=$!
+for _ in $(seq 100); do
+    [ -s port ] && break
+    sleep 0.1
+done
+port=$(cat port)
 
 # until SECONDS COMMAND…
 until_ok() {
@@ -39,10 +55,11 @@ until_ok() {
 # ---- jobs: what `berth run` queued, queued again for the worker -----------------
 lua=$tap_root/scheduler/queue/lua
 cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
-# payload NAME: of the pipeline on standard input, whose first run is short
+# payload NAME [NETWORK]: of the pipeline on standard input, whose first run is
+# short
 payload() {
     local key
-    { echo "sandbox: { instance_type: lite }"; cat; } >"$1.yml"
+    { echo "sandbox: { instance_type: lite, network: ${2:-none} }"; cat; } >"$1.yml"
     "$BERTH_BIN" run --quiet --repo "$repo" --redis "unix://$socket" \
         --input hurry=1 "$1.yml" >/dev/null 2>&1
     key=$(redis-cli -s "$socket" --scan --pattern '*:job:run-*' | head -n 1)
@@ -112,6 +129,16 @@ steps:
       [ "$HURRY" = 0 ] || exit 1
       echo waiting; sleep 3173
 Y
+payload fetches "[\"localhost:$port\"]" <<Y
+name: fetches
+steps:
+  - checkout:
+  - env: { HURRY: "\${{ inputs.hurry }}" }
+    run: |
+      [ "\$HURRY" = 0 ] || exit 1
+      curl -sS -f --noproxy '' http://localhost:$port/page || exit 1
+      until curl -s -f --noproxy '' http://localhost:$port/go; do sleep 0.1; done
+Y
 submit() { # submit ID NAME
     redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
         "$1" "$(cat "$2.json")" 0 none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' \
@@ -134,7 +161,7 @@ log_of() {
 }
 
 # ---- the worker, and who waits ---------------------------------------------------
-config() { # config WARM_POOL
+config() { # config WARM_POOL [MIN_MEMORY [ADDRESSES]]
     cat >berth.yml <<Y
 redis: { url: "unix://$socket" }
 pool: { max_instances: 10 }
@@ -145,6 +172,7 @@ worker:
   min_disk: 1KiB
   min_memory: ${2:-1KiB}
   warm_pool: $1
+gateway: { allow_addresses: [${3:-}] }
 Y
 }
 start_worker() {
@@ -160,11 +188,11 @@ ended() {
 run_jobs() {
     pgrep -P "$worker_pid" -x run-job
 }
-# One that waits, with its sandbox's agent below it.
+# The agents below them, whatever their runtimes call themselves.
 agents() {
     local pid
     for pid in $(run_jobs); do
-        pgrep -P "$(pgrep -P "$pid" -x crun | head -n 1)" 2>/dev/null
+        pgrep -P "$(pgrep -d, -P "$pid")" -x agent 2>/dev/null
     done
 }
 waiting() { # waiting N
@@ -192,12 +220,12 @@ ended
 
 config '{ lite: 1 }'
 start_worker
-ok "one sandbox waits" until_ok 20 waiting 1
+ok "one sandbox waits" until_ok 60 waiting 1
 for job in looks tree grows slow full; do
-    until_ok 20 waiting 1
+    until_ok 60 waiting 1
     first=$(run_jobs)
     run "warm-$job" "$job"
-    ok "after job $job another one waits" until_ok 20 another "$first"
+    ok "after job $job another one waits" until_ok 60 another "$first"
     is "$(field "warm-$job" reason)" "$(field "cold-$job" reason)" \
         "which ended as without the pool"
 done
@@ -215,34 +243,34 @@ sleeps() {
 no_traces() {
     [ -z "$(traces)" ]
 }
-until_ok 20 waiting 1
+until_ok 60 waiting 1
 first=$(run_jobs)
 submit two waits
-ok "a job that waits runs" until_ok 20 sleeps
+ok "a job that waits runs" until_ok 60 sleeps
 is "$(job_pid two)" "$first" "it has the run-job that waited"
-ok "another one waits by now" until_ok 20 pgrep -P "$worker_pid" -n -x run-job
-until_ok 20 waiting 2
+ok "another one waits by now" until_ok 60 pgrep -P "$worker_pid" -n -x run-job
+until_ok 60 waiting 2
 second=$(run_jobs | grep -vx "$first")
 submit three waits
-until_ok 20 test -s "$BERTH_STATE_DIR/leases/three-1"
+until_ok 60 test -s "$BERTH_STATE_DIR/leases/three-1"
 is "$(job_pid three)" "$second" "which the next job has"
 
 # ---- the worker is killed --------------------------------------------------------------
-until_ok 20 waiting 3
+until_ok 60 waiting 3
 kill -9 "$worker_pid"
 ended 2>/dev/null
-ok "with a killed worker all goes, what waited too" until_ok 20 no_traces
+ok "with a killed worker all goes, what waited too" until_ok 60 no_traces
 redis-cli -s "$socket" flushall >/dev/null
 
 start_worker
-until_ok 20 waiting 1
+until_ok 60 waiting 1
 first=$(run_jobs)
 kill -9 "$worker_pid" "$first"
 ended 2>/dev/null
 config '{}'
 start_worker
 ok "what a killed run-job leaves is swept by the next worker" \
-    until_ok 20 waits_no_more
+    until_ok 60 waits_no_more
 kill -TERM "$worker_pid"
 ended
 is "$(traces)" "" "and nothing is left"
@@ -250,28 +278,71 @@ is "$(traces)" "" "and nothing is left"
 # ---- those who wait are killed ---------------------------------------------------------
 config '{ lite: 1 }'
 start_worker
-until_ok 20 waiting 1
+until_ok 60 waiting 1
 first=$(run_jobs)
 kill -9 "$first"
-ok "a killed run-job is replaced" until_ok 20 another "$first"
+ok "a killed run-job is replaced" until_ok 60 another "$first"
 one_sandbox() {
     [ "$(find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
 }
-ok "and swept" until_ok 20 one_sandbox
+ok "and swept" until_ok 60 one_sandbox
 first=$(run_jobs)
 kill -9 "$(agents)"
-ok "so is one whose sandbox died" until_ok 20 another "$first"
+ok "so is one whose sandbox died" until_ok 60 another "$first"
 run after looks
 is "$(field after reason)" step_failed "jobs do not notice"
 
 # ---- it gives way ----------------------------------------------------------------------
-until_ok 20 waiting 1
+until_ok 60 waiting 1
 config '{ lite: 1 }' 1000TiB
 kill -HUP "$worker_pid"
-ok "none waits when memory is short" until_ok 20 waits_no_more
+ok "none waits when memory is short" until_ok 60 waits_no_more
 config '{ lite: 1, standard-2: 1 }'
 kill -HUP "$worker_pid"
-ok "then they come back, those of a new kind, too" until_ok 30 waiting 2
+ok "then they come back, those of a new kind, too" until_ok 60 waiting 2
+
+# ---- for jobs with a list of hosts -----------------------------------------------------
+config '{ lite/hosts: 1 }'
+kill -HUP "$worker_pid"
+hosts_wait() {
+    waiting 1 && grep -q "the configuration was read again" worker.log &&
+        [ "$(run_jobs)" != "$first" ]
+}
+first=$(run_jobs)
+ok "one waits for jobs with a list" until_ok 60 hosts_wait
+first=$(run_jobs)
+run strict fetches
+is "$(field strict reason)" step_failed "its list and limits come with the job"
+like "$(cat worker.log)" \
+    "job strict: connection to localhost:$port: address, 0 bytes sent, 0 received" \
+    "the worker's log tells what was refused"
+ok "another one waits" until_ok 60 another "$first"
+config '{ lite/hosts: 1 }' 1KiB 127.0.0.1
+kill -HUP "$worker_pid"
+reloaded() { [ "$(grep -c "was read again" worker.log)" = 4 ]; }
+until_ok 60 reloaded
+submit open fetches
+first=$(run_jobs)
+until_ok 60 test -s "$BERTH_STATE_DIR/leases/open-1"
+is "$(job_pid open)" "$first" "a job with a list has the run-job that waited"
+touch www/go
+until_ok 60 has_ended open
+is "$(field open state)" passed "and the settings of the gateway as they were read again"
+like "$(log_of open)" "from outside" "it comes to a host of its list"
+like "$(cat worker.log)" \
+    "job open: connection to localhost:$port \(127.0.0.1\): allowed, [1-9][0-9]* bytes sent, [1-9][0-9]* received, [0-9]+ ms" \
+    "which the worker's log tells"
+
+# What is not given to a fork is not given by one that waits either.
+sed 's/"network":"none"/"network":"full"/; s/"trust":"member"/"trust":"fork"/' \
+    looks.json >strange.json
+config '{ lite/full: 1 }'
+sed -i 's/^gateway: {/gateway: { fork_hosts: [npm],/' berth.yml
+first=$(run_jobs)
+kill -HUP "$worker_pid"
+ok "one with all of the network waits" until_ok 60 another "$first"
+run strange strange
+is "$(field strange reason)" pipeline_invalid "a fork's job does not get it"
 kill -TERM "$worker_pid"
 ended
 is "$status" 0 "a worker that is told to end does"

@@ -190,6 +190,13 @@ like "$(line npm)" "^warn npm: not installed" "a missing program is a warning"
 like "$(line opencode)" "^warn opencode: it does not work: .*cannot" \
     "one that fails too"
 is "$(line git)" "ok   git: git version" "what one says is made harmless"
+printf '#!/bin/sh\necho runsc 1\n' >runsc
+chmod 755 runsc
+doctor --set "worker.runtime=$TEST_TMP/runsc"
+is "$(line runtime)" "ok   runtime: runsc 1" "the runtime that is configured"
+doctor --set worker.runtime=/nowhere/runsc
+like "$(line runtime)" "^FAIL runtime: '/nowhere/runsc' of worker.runtime is not" \
+    "no other will do"
 BERTH_LIBEXEC=$TEST_TMP doctor
 like "$(line programs)" "^FAIL programs: .*run-job" "berth's own programs"
 

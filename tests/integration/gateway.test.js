@@ -289,6 +289,24 @@ tests['allow_addresses opens what it names, and no more'] = () => withGateway(
         assert(nat.startsWith('HTTP/1.1 403 '), nat);
     });
 
+tests['own_hosts: at an address of the site, that host and port alone'] =
+    () => withGateway({ own_hosts: ['private.example.net', 'meta.example.net',
+        'nat64.example.net'] }, async (g) => {
+        const text = await ask(g, get('private.example.net'));
+        assert(text.endsWith('private'), text);
+        assert((await g.event()).address === world.PRIVATE);
+        for (const host of ['meta', 'nat64', 'unique', 'mapped', 'loop']) {
+            const no = await ask(g, get(`${host}.example.net`));
+            assert(no.startsWith('HTTP/1.1 403 '), no);
+        }
+    });
+
+tests['own_hosts: not at another port'] = () => withGateway(
+    { own_hosts: ['private.example.net:81'] }, async (g) => {
+        const no = await ask(g, get('private.example.net'));
+        assert(no.startsWith('HTTP/1.1 403 ') && no.includes('private use'), no);
+    });
+
 tests['of several addresses those that may be are taken'] =
     () => withGateway({}, async (g) => {
         const text = await ask(g, get('both.example.net'));
@@ -471,7 +489,8 @@ tests['it has no rights, and nobody may look into it'] =
         assert(new RegExp(`Uid:(\\t${UID}){4}\\n`).test(status) &&
             new RegExp(`Gid:(\\t${UID}){4}\\n`).test(status) &&
             /Groups:\s*\n/.test(status) && /CapEff:\t0+\n/.test(status) &&
-            /CapPrm:\t0+\n/.test(status) && /NoNewPrivs:\t1/.test(status),
+            /CapPrm:\t0+\n/.test(status) && /NoNewPrivs:\t1/.test(status) &&
+            /Seccomp:\t2/.test(status),
         status);
         // Not even who runs under its uid.
         const peek = spawnSync('setpriv', [`--reuid=${UID}`, `--regid=${UID}`,

@@ -106,6 +106,38 @@ submit one pass
 ok "a job is taken and passes" wait_state one passed
 ok "which the log says" wait_log "job one: passed"
 
+# ---- Redis is mute at first ------------------------------------------------------
+perl -MIO::Socket::UNIX -e '
+    my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die "$!";
+    push @c, $s->accept while 1' "$TEST_TMP/mute.sock" &
+mute_pid=$!
+for _ in $(seq 100); do
+    [ -S mute.sock ] && break
+    sleep 0.1
+done
+BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml \
+    --set worker.name=w2 --redis "unix://$TEST_TMP/mute.sock" >mute.log 2>&1 &
+early_pid=$!
+says() { # says TEXT
+    for _ in $(seq 300); do
+        grep -q "$1" mute.log && return
+        sleep 0.1
+    done
+    return 1
+}
+ok "a mute Redis is waited for" says "worker w2: pool default"
+kill -HUP "$early_pid"
+ok "HUP is heard meanwhile" says "the configuration was read again"
+kill -TERM "$early_pid"
+for _ in $(seq 10); do
+    kill -0 "$early_pid" 2>/dev/null || break
+    sleep 0.1
+done
+not_ok "TERM ends it within a second" kill -0 "$early_pid"
+wait "$early_pid"
+is "$?" 0 "well"
+kill -9 "$mute_pid"
+
 # ---- a second one of the name ------------------------------------------------------
 BERTH_LIBEXEC=$fake_libexec "$BERTH_BIN" worker --config berth.yml >second.log 2>&1
 is "$?" 1 "a second worker of the name does not start"

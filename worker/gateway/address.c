@@ -231,6 +231,23 @@ const char *address_refused(const struct in6_addr *address,
     return name;
 }
 
+bool address_is_of_site(const struct in6_addr *address)
+{
+    static const char *const names[] = {
+        "private use",  "shared address space", "loopback",   "documentation",
+        "benchmarking", "unique local",         "site local",
+    };
+    struct in6_addr inside;
+    const char *name = special(address);
+
+    if (!name || embedded_v4(address, &inside))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 const char *address_format(const struct in6_addr *address,
                            char out[ADDRESS_TEXT_SIZE])
 {

@@ -45,6 +45,14 @@ const char *address_refused(const struct in6_addr *address,
                             const struct address_range *allowed,
                             size_t allowed_count);
 
+/**
+ * Whether it is one that a site gives to hosts of its own: private use, shared
+ * address space, loopback, unique local, and what is for documentation and
+ * benchmarks. Not link local, where clouds hand out their keys, nor any of a
+ * translator.
+ */
+bool address_is_of_site(const struct in6_addr *address);
+
 /** As text: IPv4 as people write it. */
 #define ADDRESS_TEXT_SIZE 46
 const char *address_format(const struct in6_addr *address,

@@ -245,18 +245,12 @@ static void greet_origin(struct connection *c)
 
 static int make_stream(struct connection *c, int fd)
 {
-    SSL_CTX *context;
-
     if (!c->inject || !c->inject->tls) {
         c->stream = stream_plain(fd);
         return 0;
     }
-    context = c->spec.context(c->spec.arg, &c->why);
-    if (!context) {
-        fd_close(&fd);
-        return -1;
-    }
-    return stream_tls(fd, context, c->request.host, &c->stream, &c->why);
+    return stream_tls(fd, c->spec.context, c->request.host, &c->stream,
+                      &c->why);
 }
 
 static void on_dialled(void *arg, int fd, const struct in6_addr *address,

@@ -35,8 +35,7 @@ struct connection_spec {
     struct loop *loop; /* all borrowed, and outlive it */
     struct resolver *resolver;
     const struct setup *setup;
-    /** The TLS context, made when it is needed; NULL and `err`. */
-    SSL_CTX *(*context)(void *arg, struct err *err);
+    SSL_CTX *context; /* NULL: no field of `setup` goes by TLS */
     /** So many bytes more have passed: false when that was too much. */
     bool (*spend)(void *arg, size_t bytes);
     /** Once, when there is nothing to add to connection_report(). */

@@ -108,20 +108,30 @@ static void try_next(struct dial *dial)
     end(dial, -1, &dial->why);
 }
 
+/* The kind of an address that may not be reached, or NULL. */
+static const char *refused(const struct dial *dial,
+                           const struct in6_addr *address)
+{
+    const struct setup *setup = dial->spec.setup;
+
+    if (setup_is_own(setup, dial->host, dial->spec.port) &&
+        address_is_of_site(address))
+        return NULL;
+    return address_refused(address, setup->allowed, setup->allowed_count);
+}
+
 /* Keep those that may be reached; of the others the first is told. */
 static void on_addresses(void *arg, const struct in6_addr *addresses,
                          size_t count, const struct err *err)
 {
     struct dial *dial = arg;
-    const struct setup *setup = dial->spec.setup;
     char text[ADDRESS_TEXT_SIZE];
 
     dial->query = NULL;
     if (!count)
         dial->why = *err;
     for (size_t i = 0; i < count; i++) {
-        const char *kind = address_refused(&addresses[i], setup->allowed,
-                                           setup->allowed_count);
+        const char *kind = refused(dial, &addresses[i]);
 
         if (!kind)
             dial->addresses[dial->count++] = addresses[i];

@@ -19,7 +19,7 @@ typedef void dial_fn(void *arg, int fd, const struct in6_addr *address,
 struct dial_spec {
     struct loop *loop; /* these three borrowed, and outlive it */
     struct resolver *resolver;
-    const struct setup *setup; /* allow_addresses, connect_ms */
+    const struct setup *setup; /* allow_addresses, own_hosts, connect_ms */
     const char *host;          /* copied */
     uint16_t port;
     dial_fn *fn;

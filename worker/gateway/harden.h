@@ -14,4 +14,12 @@
  */
 MUST_USE int harden(uid_t uid, struct err *err);
 
+/**
+ * When all is set up, and before a byte of the sandbox is read: only the files
+ * that names and certificates are looked up in can be read (where the kernel
+ * has Landlock), none written or executed; and only the system calls are left
+ * that move bytes between connections. Any other fails with EPERM.
+ */
+MUST_USE int harden_rest(struct err *err);
+
 #endif

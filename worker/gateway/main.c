@@ -74,7 +74,8 @@ static void on_frame(void *arg, const struct frame *frame)
         return;
     if (setup_parse(frame->data, frame->len, &gateway->setup, &err) < 0 ||
         server_new(gateway->loop, gateway->setup, GATEWAY_LISTENER_FD,
-                   gateway->up, &gateway->server, &err) < 0) {
+                   gateway->up, &gateway->server, &err) < 0 ||
+        harden_rest(&err) < 0) {
         fail(gateway, &err);
         return;
     }

@@ -18,7 +18,9 @@ enum gateway_frame {
      * `within`, what `hosts` allows is not narrowed.
      *
      * {"hosts": ["h", "*.h:1"], "within": [the same: both must allow],
-     *  "allow_addresses": ["10.0.0.0/8"], "listed": "npm, h": what `network` of
+     *  "allow_addresses": ["10.0.0.0/8"],
+     *  "own_hosts": [as hosts: these may be at addresses of the site, too],
+     *  "listed": "npm, h": what `network` of
      *  the pipeline has, for messages,
      *  "inject": [{"host", "header", "value", "port": 443, "tls": true}],
      *  "max_connections", "max_rate", "max_bytes": N,

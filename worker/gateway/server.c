@@ -32,7 +32,7 @@ struct server {
     int listener;
     struct channel *up;
     struct resolver *resolver; /* owned, as the next */
-    SSL_CTX *context;          /* NULL: not needed yet */
+    SSL_CTX *context;          /* NULL: not needed */
     struct loop_source *source, *timer;
     LIST_HEAD(, guest) guests;
     size_t guest_count;
@@ -43,16 +43,6 @@ struct server {
 
 /* ---- for connections ------------------------------------------------------
  */
-
-static SSL_CTX *context_of(void *arg, struct err *err)
-{
-    struct guest *guest = arg;
-    struct server *server = guest->server;
-
-    if (!server->context && stream_context(&server->context, err) < 0)
-        return NULL;
-    return server->context;
-}
 
 static bool spend(void *arg, size_t bytes)
 {
@@ -119,7 +109,7 @@ static void take(struct server *server, int fd)
         .loop = server->loop,
         .resolver = server->resolver,
         .setup = server->setup,
-        .context = context_of,
+        .context = server->context,
         .spend = spend,
         .on_report = report,
         .on_end = on_end,
@@ -196,6 +186,15 @@ static void on_accept(void *arg, uint32_t events UNUSED)
 /* ---- the whole ------------------------------------------------------------
  */
 
+/* At once: later its files cannot be read. */
+static int make_context(struct server *server, struct err *err)
+{
+    for (size_t i = 0; i < server->setup->inject_count; i++)
+        if (server->setup->injects[i].tls)
+            return stream_context(&server->context, err);
+    return 0;
+}
+
 int server_new(struct loop *loop, const struct setup *setup, int listener,
                struct channel *up, struct server **out_server, struct err *err)
 {
@@ -210,6 +209,7 @@ int server_new(struct loop *loop, const struct setup *setup, int listener,
     LIST_INIT(&server->guests);
     if (fd_set_nonblock(listener, err) < 0 ||
         resolver_new(loop, &server->resolver, err) < 0 ||
+        make_context(server, err) < 0 ||
         loop_add_fd(loop, listener, EPOLLIN, on_accept, server, &server->source,
                     err) < 0)
         return -1;

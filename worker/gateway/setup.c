@@ -213,6 +213,7 @@ static int take_all(struct setup *setup, const json_t *doc, struct err *err)
         take_rules(doc, "hosts", &setup->hosts, &setup->host_count, err) < 0 ||
         take_rules(doc, "within", &setup->within, &setup->within_count, err) <
             0 ||
+        take_rules(doc, "own_hosts", &setup->own, &setup->own_count, err) < 0 ||
         take_ranges(setup, doc, err) < 0)
         return -1;
     return take_injects(&setup->injects, doc, err);
@@ -238,6 +239,7 @@ void setup_free(struct setup *setup)
     setup_injects_clear(&setup->injects);
     free(setup->hosts);
     free(setup->within);
+    free(setup->own);
     free(setup->allowed);
     free(setup->listed);
     free(setup);
@@ -255,6 +257,11 @@ static bool any_allows(const struct host_rule *rules, size_t count,
 bool setup_lists(const struct setup *setup, const char *host, uint16_t port)
 {
     return any_allows(setup->hosts, setup->host_count, host, port);
+}
+
+bool setup_is_own(const struct setup *setup, const char *host, uint16_t port)
+{
+    return any_allows(setup->own, setup->own_count, host, port);
 }
 
 bool setup_allows(const struct setup *setup, const char *host, uint16_t port)

@@ -22,8 +22,8 @@ struct setup_injects {
 
 /** GATEWAY_FRAME_SETUP (protocol.h), parsed and checked. */
 struct setup {
-    struct host_rule *hosts, *within; /* owned */
-    size_t host_count, within_count;
+    struct host_rule *hosts, *within, *own; /* owned */
+    size_t host_count, within_count, own_count;
     bool narrowed;                 /* `within` counts, be it empty */
     struct address_range *allowed; /* owned */
     size_t allowed_count;
@@ -53,6 +53,8 @@ setup_injects_find(const struct setup_injects *injects,
 bool setup_allows(const struct setup *setup, const char *host, uint16_t port);
 /** The same, whatever `within` says. */
 bool setup_lists(const struct setup *setup, const char *host, uint16_t port);
+/** Whether the host may be at an address of the site (address.h). */
+bool setup_is_own(const struct setup *setup, const char *host, uint16_t port);
 /** What to put into a request of plain HTTP to the host; or NULL. */
 const struct setup_inject *setup_find_inject(const struct setup *setup,
                                              const char *host, uint16_t port);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/host_rule.h"
-#include "worker/gateway/client.h"
+#include "worker/sandbox/drivers.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/mounts.h"
 
@@ -63,16 +63,18 @@ static const json_t *fork_hosts(const struct job_start *start)
  * made in their namespace: runsc and Kata have one of their own. */
 static bool shares_stack(const char *runtime)
 {
-    const char *slash = strrchr(runtime, '/');
+    const char *slash = runtime ? strrchr(runtime, '/') : NULL;
     const char *name = slash ? slash + 1 : runtime;
 
-    return !*name || strncmp(name, "crun", 4) == 0 ||
+    return !name || strncmp(name, "crun", 4) == 0 ||
            strncmp(name, "runc", 4) == 0;
 }
 
 int egress_check(const struct job_start *start,
                  const struct sandbox_driver *driver, struct err *err)
 {
+    const char *runtime = driver_runtime(driver, start->runtime);
+
     if (start->pipeline->network == NETWORK_FULL && fork_hosts(start))
         return err_set(err, ERR_USER,
                        "`network: full` is not given to jobs of forks here "
@@ -83,13 +85,12 @@ int egress_check(const struct job_start *start,
                        "sandboxes by '%s' cannot be let out by names of hosts: "
                        "say `network: none` or `full`",
                        driver->name);
-    if (start->pipeline->network == NETWORK_HOSTS &&
-        !shares_stack(start->runtime))
+    if (start->pipeline->network == NETWORK_HOSTS && !shares_stack(runtime))
         return err_set(err, ERR_USER,
                        "sandboxes by the runtime '%.200s' cannot be let out by "
                        "names of hosts: use crun or runc, or say `network: "
                        "none` or `full`",
-                       start->runtime);
+                       runtime);
     return 0;
 }
 
@@ -145,11 +146,36 @@ static int add_within(const struct job_start *start, json_t *setup,
     return 0;
 }
 
+/* Presets among the addresses are hosts, which may be anywhere on the site. A
+ * registry that cannot be one is of no concern to who does not list it. */
+static void add_addresses(const struct job_start *start, json_t *setup)
+{
+    const json_t *list = json_object_get(start->gateway, "allow_addresses");
+    json_t *ranges = json_array(), *own = json_array();
+    const json_t *word;
+    struct err ignored;
+    size_t i;
+
+    json_array_foreach(list, i, word)
+    {
+        if (!strcmp(json_string_value(word), "npm"))
+            (void)!add_npm(start, own, &ignored);
+        else
+            json_array_append_new(ranges, json_string(json_string_value(word)));
+    }
+    if (json_array_size(ranges))
+        json_object_set(setup, "allow_addresses", ranges);
+    if (json_array_size(own))
+        json_object_set(setup, "own_hosts", own);
+    json_decref(ranges);
+    json_decref(own);
+}
+
 static int fill_setup(const struct job_start *start, json_t *setup,
                       struct err *err)
 {
-    static const char *const passed[] = {"allow_addresses", "max_connections",
-                                         "max_rate", "max_bytes"};
+    static const char *const passed[] = {"max_connections", "max_rate",
+                                         "max_bytes"};
     const struct strv *hosts = &start->pipeline->hosts;
     bool is_fork = !strcmp(start->trust, "fork");
     CLEANUP(strbuf) struct strbuf listed = STRBUF_MAX(32768);
@@ -168,6 +194,7 @@ static int fill_setup(const struct job_start *start, json_t *setup,
             return -1;
     }
     json_object_set_new(setup, "listed", json_string(listed.data));
+    add_addresses(start, setup);
     if (start->inject && !is_fork)
         json_object_set(setup, "inject", start->inject);
     return add_within(start, setup, err);
@@ -263,6 +290,7 @@ static void on_event(void *arg, const struct gateway_event *event)
     struct egress *egress = arg;
     struct total *total;
 
+    egress->spec.on_event(egress->spec.arg, event);
     if (*event->message)
         note(egress, event->message);
     if (!*event->address)
@@ -280,6 +308,12 @@ static void on_event(void *arg, const struct gateway_event *event)
 /* ---- the whole ------------------------------------------------------------
  */
 
+int egress_listen(const struct sandbox_driver *driver, struct sandbox *sandbox,
+                  int *out_fd, struct err *err)
+{
+    return driver->listen(sandbox, SANDBOX_PROXY_PORT, out_fd, err);
+}
+
 int egress_start(const struct egress_spec *spec, struct egress **out_egress,
                  struct err *err)
 {
@@ -296,14 +330,14 @@ int egress_start(const struct egress_spec *spec, struct egress **out_egress,
         .on_lost = on_lost,
         .arg = egress,
     };
-    int rc;
+    int rc = 0;
 
     egress->spec = *spec;
     if (!setup)
         return -1;
-    rc =
-        spec->driver->listen(spec->sandbox, SANDBOX_PROXY_PORT, &listener, err);
-    gateway.listener = listener;
+    if (spec->listener < 0)
+        rc = egress_listen(spec->driver, spec->sandbox, &listener, err);
+    gateway.listener = spec->listener < 0 ? listener : spec->listener;
     if (rc == 0)
         rc = gateway_start(&gateway, &egress->gateway, err);
     json_decref(setup);

@@ -3,6 +3,7 @@
 #ifndef WORKER_JOB_EGRESS_H
 #define WORKER_JOB_EGRESS_H
 
+#include "worker/gateway/client.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -13,12 +14,15 @@ struct egress_spec {
     const struct job_start *start; /* of a job with NETWORK_HOSTS */
     const struct sandbox_driver *driver;
     struct sandbox *sandbox; /* which runs */
+    int listener; /* of egress_listen(), borrowed during the call; or -1 */
     /** Once: there is a way out, or `err` says why not. */
     void (*on_ready)(void *arg, const struct err *err);
     /** Once, later: there is none any more. */
     void (*on_lost)(void *arg, const struct err *err);
     /** A line for the job's log, of a host that was refused. */
     void (*on_note)(void *arg, const char *text);
+    /** A connection has ended, or was refused. */
+    void (*on_event)(void *arg, const struct gateway_event *event);
     void *arg;
 };
 
@@ -40,8 +44,16 @@ MUST_USE int egress_check(const struct job_start *start,
 MUST_USE json_t *egress_setup(const struct job_start *start, struct err *err);
 
 /**
- * Listen inside, and start the gateway outside. Callbacks come from the loop;
- * egress_free() is fine in them. Blocks some milliseconds.
+ * Listen inside for a gateway that comes later: `*out_fd` is the caller's.
+ * ERR_TRANSIENT. Blocks some milliseconds.
+ */
+MUST_USE int egress_listen(const struct sandbox_driver *driver,
+                           struct sandbox *sandbox, int *out_fd,
+                           struct err *err);
+
+/**
+ * Listen inside, unless that was done, and start the gateway outside. Callbacks
+ * come from the loop; egress_free() is fine in them. Blocks some milliseconds.
  */
 MUST_USE int egress_start(const struct egress_spec *spec,
                           struct egress **out_egress, struct err *err);

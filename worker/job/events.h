@@ -23,11 +23,14 @@ enum job_frame {
                                 * "started_at_ms"} */
     JOB_FRAME_STDOUT,          /* raw bytes of the step's output */
     JOB_FRAME_STDERR,          /* the same */
-    JOB_FRAME_NOTE,            /* raw text: berth's own line about a step */
+    JOB_FRAME_NOTE,            /* raw text: lines of berth's own, whole */
     JOB_FRAME_PROGRESS, /* raw text: a line that replaces the last (fetch) */
     JOB_FRAME_STEP_END, /* a step of the result (schemas/result.schema.json) */
     JOB_FRAME_RESULT,   /* the result; the last frame, then end of file */
     JOB_FRAME_READY,    /* empty: the sandbox of PREPARE waits for a START */
+    JOB_FRAME_CONNECTION, /* one out of the sandbox has ended, or was refused:
+                           * {"host", "port", "address", "up", "down", "ms",
+                           * "verdict"} of worker/gateway/protocol.h */
 };
 
 /*

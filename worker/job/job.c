@@ -435,9 +435,19 @@ static void on_note(void *arg, const char *text)
     output_note(job->output, "%s", text);
 }
 
+static void on_connection(void *arg, const struct gateway_event *event)
+{
+    send_json(arg, JOB_FRAME_CONNECTION, 0,
+              json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:s}", "host",
+                        event->host, "port", (int)event->port, "address",
+                        event->address, "up", (json_int_t)event->up_bytes,
+                        "down", (json_int_t)event->down_bytes, "ms",
+                        (json_int_t)event->ms, "verdict", event->verdict));
+}
+
 static void begin(struct job *job)
 {
-    const struct machine_events events = {on_lost, on_note, job};
+    const struct machine_events events = {on_lost, on_note, on_connection, job};
     struct err err = {0};
 
     job->result = job_result_new(job->start);
@@ -500,7 +510,9 @@ static void on_frame(void *arg, const struct frame *frame)
         take_cancel(job, frame);
     } else if (frame->type == JOB_FRAME_START && !job->start) {
         if (job_start_parse(frame->data, frame->len, &job->start, &err) < 0) {
-            channel_send(job->up, JOB_FRAME_NOTE, 0, err.msg, strlen(err.msg));
+            CLEANUP(mem) char *line = xasprintf("%s\n", err.msg);
+
+            channel_send(job->up, JOB_FRAME_NOTE, 0, line, strlen(line));
             finish(job);
             return;
         }

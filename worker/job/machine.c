@@ -32,6 +32,7 @@ struct machine {
     const struct sandbox_driver *driver;
     struct sandbox *sandbox; /* owned */
     struct egress *egress;   /* owned; NULL without */
+    int listener;            /* owned; for a gateway that comes later; or -1 */
     char *mirror;            /* owned, or NULL */
     char *secrets;           /* the same */
     struct cache *cache;     /* owned, or NULL */
@@ -41,6 +42,7 @@ struct machine {
     size_t held_count;
     struct save **saves; /* owned, and each of them */
     size_t save_count;
+    bool waits;  /* for a job to come */
     bool booted; /* it was started */
     bool wanted; /* by a step */
     bool running;
@@ -127,7 +129,7 @@ static int create_sandbox(struct machine *machine, struct err *err)
         .id = id,
         .image = image,
         .docker_socket = driver_docker_socket(),
-        .runtime = *start->runtime ? start->runtime : NULL,
+        .runtime = driver_runtime(machine->driver, start->runtime),
         .network = egress_network(pipeline),
         .cpu_millis = pipeline->instance_type->cpu_millis,
         .memory_bytes = pipeline->instance_type->memory_bytes,
@@ -170,6 +172,7 @@ int machine_new(struct loop *loop, const struct job_start *start,
     machine->loop = loop;
     machine->start = start;
     machine->events = *events;
+    machine->listener = -1;
     if (driver_chosen(&machine->driver, err) < 0 ||
         egress_check(start, machine->driver, err) < 0 ||
         create_sandbox(machine, err) < 0 ||
@@ -217,26 +220,53 @@ static void on_note(void *arg, const char *text)
     machine->events.on_note(machine->events.arg, text);
 }
 
-/* Not ready before there is a way out. */
-static void on_started(void *arg, const struct err *err)
+static void on_event(void *arg, const struct gateway_event *event)
 {
     struct machine *machine = arg;
-    struct egress_spec spec = {
+
+    machine->events.on_connection(machine->events.arg, event);
+}
+
+static int let_out(struct machine *machine, struct err *err)
+{
+    const struct egress_spec spec = {
         .loop = machine->loop,
         .start = machine->start,
         .driver = machine->driver,
         .sandbox = machine->sandbox,
+        .listener = machine->listener,
         .on_ready = on_running,
         .on_lost = on_lost,
         .on_note = on_note,
+        .on_event = on_event,
         .arg = machine,
     };
-    struct err why;
+    int rc = egress_start(&spec, &machine->egress, err);
 
-    if (err || machine->start->pipeline->network != NETWORK_HOSTS)
+    fd_close(&machine->listener);
+    return rc;
+}
+
+/* Not ready before there is a way out; whereto, a job says that is to come. */
+static void on_started(void *arg, const struct err *err)
+{
+    struct machine *machine = arg;
+    struct err why;
+    int rc = 0;
+
+    if (err || machine->start->pipeline->network != NETWORK_HOSTS) {
         on_running(machine, err);
-    else if (egress_start(&spec, &machine->egress, &why) < 0)
+        return;
+    }
+    if (machine->waits)
+        rc = egress_listen(machine->driver, machine->sandbox,
+                           &machine->listener, &why);
+    else
+        rc = let_out(machine, &why);
+    if (rc < 0)
         on_running(machine, &why);
+    else if (machine->waits)
+        on_running(machine, NULL);
 }
 
 static void on_booted(void *arg)
@@ -251,7 +281,7 @@ static void on_refused(void *arg)
     answer(machine, &machine->refused);
 }
 
-void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
+static void start(struct machine *machine, machine_ready_fn *ready, void *arg)
 {
     machine->ready = ready;
     machine->ready_arg = arg;
@@ -261,17 +291,26 @@ void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
     machine->booted = true;
 }
 
+void machine_warm(struct machine *machine, machine_ready_fn *ready, void *arg)
+{
+    machine->waits = true;
+    start(machine, ready, arg);
+}
+
 void machine_boot(struct machine *machine, machine_ready_fn *ready, void *arg)
 {
     machine->wanted = true;
     if (!machine->booted) {
-        machine_warm(machine, ready, arg);
+        start(machine, ready, arg);
         return;
     }
     machine->ready = ready;
     machine->ready_arg = arg;
-    (void)loop_add_timer(machine->loop, 0,
-                         machine->running ? on_booted : on_refused, machine);
+    /* Else on_running() answers. */
+    if (machine->running || machine->refused.kind != ERR_NONE)
+        (void)loop_add_timer(machine->loop, 0,
+                             machine->running ? on_booted : on_refused,
+                             machine);
 }
 
 void machine_settle(struct machine *machine, void (*done)(void *arg), void *arg)
@@ -311,9 +350,15 @@ int machine_adopt(struct machine *machine, const struct job_start *start,
         return err_set(err, ERR_USER, "the job asks for another sandbox");
     if (!machine->running)
         return err_set(err, ERR_TRANSIENT, "it does not run yet");
-    if (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0)
+    machine->waits = false;
+    if (egress_check(start, machine->driver, err) < 0 ||
+        (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0) ||
+        prepare_secrets(machine, err) < 0)
         return -1;
-    return prepare_secrets(machine, err);
+    if (start->pipeline->network != NETWORK_HOSTS)
+        return 0;
+    machine->running = false; /* until there is a way out */
+    return let_out(machine, err);
 }
 
 const struct sandbox_driver *machine_driver(const struct machine *machine)
@@ -455,6 +500,7 @@ int machine_destroy(struct machine *machine, struct err *err)
     if (!machine)
         return 0;
     egress_free(machine->egress);
+    fd_close(&machine->listener);
     for (size_t i = 0; i < machine->forward_count; i++)
         forward_free(machine->forwards[i].forward);
     for (size_t i = 0; i < machine->save_count; i++) {

@@ -4,6 +4,7 @@
 #define WORKER_JOB_MACHINE_H
 
 #include "worker/cache/store.h"
+#include "worker/gateway/client.h"
 #include "worker/job/output.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
@@ -17,9 +18,14 @@ typedef void machine_lost_fn(void *arg, const struct err *err);
 /** A line for the job's log. */
 typedef void machine_note_fn(void *arg, const char *text);
 
+/** A connection out of it has ended, or was refused. */
+typedef void machine_connection_fn(void *arg,
+                                   const struct gateway_event *event);
+
 struct machine_events {
     machine_lost_fn *on_lost;
     machine_note_fn *on_note;
+    machine_connection_fn *on_connection;
     void *arg;
 };
 

@@ -89,14 +89,16 @@ void output_add_beside(struct output *output, uint32_t index, uint8_t frame,
 void output_note(struct output *output, const char *fmt, ...)
 {
     CLEANUP(mem) char *text = NULL;
+    CLEANUP(mem) char *line = NULL;
     va_list ap;
 
     va_start(ap, fmt);
     text = xvasprintf(fmt, ap);
     va_end(ap);
+    line = xasprintf("%s\n", text);
     if (output->up)
-        channel_send(output->up, JOB_FRAME_NOTE, output->index, text,
-                     strlen(text));
+        channel_send(output->up, JOB_FRAME_NOTE, output->index, line,
+                     strlen(line));
 }
 
 void output_progress(struct output *output, const char *line)

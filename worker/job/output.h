@@ -32,7 +32,10 @@ void output_add(struct output *output, uint8_t frame, const void *data,
 /** Bytes of another step, which runs beside it; past the budget none goes. */
 void output_add_beside(struct output *output, uint32_t index, uint8_t frame,
                        const void *data, size_t len);
-/** A line of berth's own: never left out, no newline at its end. */
+/**
+ * A line of berth's own: never left out, and a line for itself; `fmt` has no
+ * newline at its end.
+ */
 void output_note(struct output *output, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /** A line that takes the place of the last such line (a fetch's progress). */
 void output_progress(struct output *output, const char *line);

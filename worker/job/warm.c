@@ -24,11 +24,17 @@ static void on_note(void *arg UNUSED, const char *text UNUSED)
 {
 }
 
+static void on_connection(void *arg UNUSED,
+                          const struct gateway_event *event UNUSED)
+{
+}
+
 int warm_new(struct loop *loop, const void *data, size_t len, warm_fn *fn,
              void *arg, struct warm **out_warm, struct err *err)
 {
     struct warm *warm = xcalloc(1, sizeof(*warm));
-    const struct machine_events events = {on_event, on_note, warm};
+    const struct machine_events events = {on_event, on_note, on_connection,
+                                          warm};
     struct err ignored;
 
     warm->fn = fn;

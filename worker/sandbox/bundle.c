@@ -8,12 +8,14 @@
 #include "worker/sandbox/rootfs.h"
 #include "worker/sandbox/seccomp.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define MAX_FILES 65536u
+#define MAX_FILES     65536u
+#define SHM_MIN_BYTES ((uint64_t)64 << 20)
 
 /* SETPCAP only to empty the bounding set; the agent drops it first thing. */
 static json_t *capabilities(bool rootless)
@@ -59,6 +61,13 @@ static json_t *rlimits(const struct bundle_spec *spec)
         json_array_append_new(all,
                               rlimit("RLIMIT_NPROC", spec->pids, spec->pids));
     return all;
+}
+
+uint64_t bundle_shm_bytes(uint64_t memory_bytes)
+{
+    uint64_t half = memory_bytes / 2;
+
+    return half > SHM_MIN_BYTES ? half : SHM_MIN_BYTES;
 }
 
 static json_t *process(const struct bundle_spec *spec)
@@ -115,6 +124,9 @@ static void add_live(const char *run_dir, json_t *all)
 /* All else is mounted in the tree already, before the runtime starts. */
 static json_t *mounts(const struct bundle_spec *spec)
 {
+    CLEANUP(mem)
+    char *shm = xasprintf("nosuid noexec nodev mode=1777 size=%" PRIu64,
+                          bundle_shm_bytes(spec->memory_bytes));
     json_t *all = json_array();
     bool rootless = spec->rootless;
 
@@ -130,9 +142,7 @@ static json_t *mounts(const struct bundle_spec *spec)
                                     "mode=0620"
                                   : "nosuid noexec newinstance ptmxmode=0666 "
                                     "mode=0620 gid=5"));
-    json_array_append_new(
-        all, mount_entry("/dev/shm", "tmpfs",
-                         "nosuid noexec nodev mode=1777 size=256m"));
+    json_array_append_new(all, mount_entry("/dev/shm", "tmpfs", shm));
     return all;
 }
 

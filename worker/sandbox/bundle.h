@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /** All borrowed, for the duration of the call. */
 struct bundle_spec {
@@ -15,12 +16,16 @@ struct bundle_spec {
     unsigned host_uid;        /* rootless: ours, which becomes 1000 */
     unsigned host_gid;        /* the same */
     unsigned pids;            /* rootless: RLIMIT_NPROC */
+    uint64_t memory_bytes;    /* of which /dev/shm may take half */
     const char *cgroups_path; /* or NULL */
 };
 
 /** Write `path`. ERR_TRANSIENT. */
 MUST_USE int bundle_write(const struct bundle_spec *spec, const char *path,
                           struct err *err);
+
+/** How much /dev/shm holds: half of the memory, as usual, or 64 MiB. */
+uint64_t bundle_shm_bytes(uint64_t memory_bytes);
 
 /** How many files a process of a sandbox may have open. */
 unsigned bundle_max_files(void);

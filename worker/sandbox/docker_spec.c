@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SHM_BYTES ((json_int_t)256 << 20)
-
 json_t *docker_mount(const char *source, const char *target)
 {
     /* What is mounted below the source would stay writable: leave it out. */
@@ -104,7 +102,9 @@ static void limit(const struct docker_spec *spec, json_t *host)
                         json_pack("[o, o]",
                                   ulimit("nofile", bundle_max_files()),
                                   ulimit("core", 0)));
-    json_object_set_new(host, "ShmSize", json_integer(SHM_BYTES));
+    json_object_set_new(
+        host, "ShmSize",
+        json_integer((json_int_t)bundle_shm_bytes(spec->memory_bytes)));
 }
 
 /* AutoRemove and StdinOnce: should everybody who knows of it be killed, its

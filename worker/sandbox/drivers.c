@@ -31,6 +31,14 @@ int driver_chosen(const struct sandbox_driver **out_driver, struct err *err)
                    name);
 }
 
+const char *driver_runtime(const struct sandbox_driver *driver,
+                           const char *asked)
+{
+    if (*asked)
+        return asked;
+    return driver == &sandbox_oci ? variable(RUNTIME_VARIABLE) : NULL;
+}
+
 const char *driver_docker_socket(void)
 {
     return variable(DOCKER_SOCKET_VARIABLE);

@@ -9,6 +9,7 @@
 #define DRIVER_VARIABLE        "BERTH_WORKER_DRIVER"
 #define DOCKER_SOCKET_VARIABLE "BERTH_WORKER_DOCKER_SOCKET"
 #define DOCKER_IMAGE_VARIABLE  "BERTH_WORKER_DOCKER_IMAGE"
+#define RUNTIME_VARIABLE       "BERTH_WORKER_RUNTIME"
 
 /**
  * The driver that DRIVER_VARIABLE names; unset or empty: sandbox_oci.
@@ -16,6 +17,13 @@
  */
 MUST_USE int driver_chosen(const struct sandbox_driver **out_driver,
                            struct err *err);
+
+/**
+ * sandbox_spec.runtime: `asked` unless that is empty; else, with sandbox_oci,
+ * what RUNTIME_VARIABLE says; or NULL: one that is found. Borrowed.
+ */
+const char *driver_runtime(const struct sandbox_driver *driver,
+                           const char *asked);
 
 /** sandbox_spec.docker_socket: what DOCKER_SOCKET_VARIABLE says. Borrowed. */
 const char *driver_docker_socket(void);

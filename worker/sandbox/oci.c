@@ -423,13 +423,15 @@ static int write_bundle(struct sandbox *sb, struct strv *out_command UNUSED,
         .host_uid = geteuid(),
         .host_gid = getegid(),
         .pids = sb->pids,
+        .memory_bytes = sb->memory_bytes,
         .cgroups_path = sb->cgroup ? cgroup_runtime_path(sb->cgroup) : NULL,
     };
 
     /* The runtime has to take the plain directories: what is mounted on them
      * later appears inside as well. */
     dirs_hide(sb->dirs);
-    if (rootfs_build(&tree, &root, err) < 0)
+    if (rootfs_build(&tree, &root, err) < 0 ||
+        runtime_shield(&sb->program, sb->run, err) < 0)
         return -1;
     bundle.root = root;
     return bundle_write(&bundle, config, err);
@@ -439,7 +441,6 @@ static int boot(struct sandbox *sb, struct err *err)
 {
     struct session_events events = {on_ready, on_closed, sb};
     struct runtime_spec spec = {
-        .program = sb->program,
         .id = sb->id,
         .run_dir = sb->run,
         .join = sb->cgroup ? cgroup_join_files(sb->cgroup) : NULL,
@@ -451,6 +452,7 @@ static int boot(struct sandbox *sb, struct err *err)
 
     if (sb->backend->describe(sb, &command, err) < 0)
         return -1;
+    spec.program = sb->program;
     spec.command = command.count ? &command : NULL;
     if (runtime_start(sb->loop, &spec, &sb->runtime, &to, &from, err) < 0 ||
         session_new(sb->loop, from, to, &events, &sb->session, err) < 0)

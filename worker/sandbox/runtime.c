@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "worker/sandbox/mounts.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -52,6 +53,27 @@ bool runtime_leaves_cgroups(const char *program)
     const char *slash = strrchr(program, '/');
 
     return strncmp(slash ? slash + 1 : program, "crun", 4) == 0;
+}
+
+int runtime_shield(char **program, const char *run_dir, struct err *err)
+{
+    const char *slash = strrchr(*program, '/');
+    CLEANUP(mem) char *source = proc_find(*program);
+    CLEANUP(mem) char *dir = xasprintf("%s/runtime", run_dir);
+    /* It keeps its name, by which it is known. */
+    CLEANUP(mem)
+    char *target = xasprintf("%s/%s", dir, slash ? slash + 1 : *program);
+
+    if (!source)
+        return err_set(err, ERR_TRANSIENT, "the OCI runtime '%s' is gone",
+                       *program);
+    if (dir_make(dir, 0711, err) < 0 ||
+        file_write(target, "", 0, 0600, err) < 0 ||
+        mounts_bind(source, target, true, err) < 0)
+        return -1;
+    free(*program);
+    *program = STEAL(target);
+    return 0;
 }
 
 static void on_output(void *arg, uint32_t events UNUSED)

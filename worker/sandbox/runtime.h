@@ -14,6 +14,15 @@
  */
 MUST_USE int runtime_find(const char *wanted, char **out_program,
                           struct err *err);
+/**
+ * Have `*program`, which is owned by the caller, be a name of the same program
+ * below `run_dir` that nobody can write by, whatever its rights (read-only
+ * mount): a runtime enters the container before it becomes the command there,
+ * which must not come to the host's file by /proc/self/exe (CVE-2019-5736).
+ * ERR_TRANSIENT.
+ */
+MUST_USE int runtime_shield(char **program, const char *run_dir,
+                            struct err *err);
 /** Whether it can stay out of cgroups (crun), or makes one of its own. */
 bool runtime_leaves_cgroups(const char *program);
 

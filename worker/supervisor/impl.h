@@ -6,6 +6,7 @@
 #include "scheduler/queue/outage.h"
 #include "worker/artifacts/sender.h"
 #include "worker/logs/archiver.h"
+#include "worker/supervisor/connections.h"
 #include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
 #include "worker/supervisor/job.h"
@@ -40,6 +41,7 @@ struct supervisor {
     struct outage outage;
     struct health health;
     struct faults faults;
+    struct connections connections;
     struct archiver *archiver; /* owned; NULL: whole logs are not kept */
     struct sender *sender;     /* owned; NULL: artifacts stay here */
     struct warm_pool *warm;    /* owned */

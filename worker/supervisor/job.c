@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "worker/job/events.h"
+#include "worker/supervisor/connections.h"
 #include "worker/supervisor/held.h"
 #include "worker/supervisor/job_log.h"
 #include "worker/supervisor/runner.h"
@@ -361,11 +362,24 @@ static void look_for_life(struct job *job, const struct frame *frame)
     job->spec.on_sandbox(job->spec.arg, NULL);
 }
 
+static void log_connection(struct job *job, const struct frame *frame)
+{
+    CLEANUP(strbuf) struct strbuf line = STRBUF_INIT;
+
+    if (connections_line(job->spec.connections, id_of(job), frame,
+                         clock_mono_ms(), &line))
+        log_info("%s", line.data);
+}
+
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct job *job = arg;
     CLEANUP(strbuf) struct strbuf masked = STRBUF_INIT;
 
+    if (frame->type == JOB_FRAME_CONNECTION) {
+        log_connection(job, frame);
+        return;
+    }
     look_for_life(job, frame);
     if (add_to_log(job, frame) || !job->spec.events->on_frame)
         return;
@@ -425,7 +439,7 @@ static void start_runner(struct job *job)
     struct runner_spec spec = {.loop = job->spec.loop,
                                .lease = job->lease,
                                .state_dir = options->state_dir,
-                               .gateway = options->gateway,
+                               .gateway = options->limits.gateway,
                                .warm = job->spec.warm,
                                .events = {.on_frame = on_frame,
                                           .on_restarted = on_restarted,

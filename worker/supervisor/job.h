@@ -7,6 +7,7 @@
 #include "worker/logs/archiver.h"
 #include "worker/supervisor/supervisor.h"
 
+struct connections;
 struct job;
 struct warm_pool;
 
@@ -19,6 +20,7 @@ struct job_spec {
     struct sender *sender;     /* NULL: artifacts stay on this host */
     const struct supervisor_events *events;
     struct warm_pool *warm; /* NULL: none */
+    struct connections *connections;
     /**
      * Something of the job runs in its sandbox (`failure` NULL, once), or it
      * ended without: why. Before on_store.

@@ -166,6 +166,7 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
         return true;
     case JOB_FRAME_STEP_START:
     case JOB_FRAME_STEP_END:
+    case JOB_FRAME_CONNECTION:
         return is_json_object(frame);
     case JOB_FRAME_RESULT:
         take_result(runner, frame);
@@ -407,6 +408,7 @@ void runner_start(const struct runner_spec *spec, struct runner **out_runner,
     struct err err;
 
     runner->spec = *spec;
+    runner->spec.gateway = json_incref(spec->gateway);
     runner->started_at_ms = clock_wall_ms();
     runner->pid = -1;
     *out_runner = NULL;
@@ -446,5 +448,6 @@ void runner_free(struct runner *runner)
     loop_remove(runner->killer);
     job_verdict_free(runner->verdict);
     json_decref(runner->start);
+    json_decref(runner->spec.gateway);
     free(runner);
 }

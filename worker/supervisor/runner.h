@@ -32,13 +32,13 @@ struct runner_events {
     void *arg;
 };
 
-/** All borrowed; they must outlive the runner. */
+/** All borrowed but `gateway`; they must outlive the runner. */
 struct runner_spec {
     struct loop *loop;
     struct lease *lease;
-    const char *state_dir;  /* sandboxes are in <state_dir>/sandboxes */
-    const json_t *gateway;  /* supervisor_options.gateway */
-    const json_t *secrets;  /* of secrets_gather(), or NULL */
+    const char *state_dir; /* sandboxes are in <state_dir>/sandboxes */
+    json_t *gateway;       /* supervisor_limits.gateway; a reference is taken */
+    const json_t *secrets; /* of secrets_gather(), or NULL */
     struct warm_pool *warm; /* NULL: each run-job is a new one */
     struct runner_events events;
 };

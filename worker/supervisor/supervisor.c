@@ -31,6 +31,8 @@ static void take_limits(struct supervisor *s,
     char *labels = xstrdup(limits->labels ? limits->labels : "");
 
     free(s->labels);
+    json_incref(limits->gateway);
+    json_decref(s->options.limits.gateway);
     s->options.limits = *limits;
     s->options.limits.labels = s->labels = labels;
     if (!s->options.limits.poll_ms)
@@ -64,6 +66,7 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->loop = loop;
     s->queue = queue;
     s->options = *options;
+    s->options.limits.gateway = NULL; /* take_limits() sets it */
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
     if (options->log_store) {
@@ -141,6 +144,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
                                   .sender = s->sender,
                                   .events = &s->events,
                                   .warm = s->warm,
+                                  .connections = &s->connections,
                                   .on_sandbox = on_sandbox,
                                   .on_store = take_with_result,
                                   .on_over = on_over,
@@ -394,5 +398,6 @@ void supervisor_free(struct supervisor *s)
     free(s->worker);
     free(s->state_dir);
     free(s->labels);
+    json_decref(s->options.limits.gateway);
     free(s);
 }

@@ -57,6 +57,10 @@ struct supervisor_limits {
     /* How many sandboxes of which kinds (warm_pool.h) wait for jobs, when the
      * host has room; NULL: none; copied. */
     const struct config_numbers *warm_pool;
+    /* What the gateway of every job that starts from now on gets of this
+     * worker, or NULL: an object, "gateway" of worker/job/events.h, whatever a
+     * payload says. A reference is taken. */
+    json_t *gateway;
 };
 
 #define SUPERVISOR_MAX_CAPACITY 1000
@@ -98,12 +102,6 @@ struct supervisor_options {
      * NULL: nowhere. Borrowed; must outlive the supervisor.
      */
     const struct secret_store *secret_store;
-    /*
-     * What the gateway of every job gets of this worker, or NULL: an object,
-     * "gateway" of worker/job/events.h, whatever a payload says. Borrowed; must
-     * outlive the supervisor.
-     */
-    const json_t *gateway;
     struct log_store *log_store;    /* where whole logs go; NULL: nowhere.
                                        Borrowed; must outlive the supervisor */
     const char *artifact_store;     /* "s3://…", where artifacts go when a job

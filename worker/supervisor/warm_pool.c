@@ -62,6 +62,20 @@ static void look_in(struct warm_pool *pool, int64_t wait_ms);
 
 /* ---- kinds --------------------------------------------------------------- */
 
+/* Of what stands behind the type; NULL: nothing that is known. */
+static const char *network_of(const char *text, size_t len)
+{
+    static const char *const networks[] = {"hosts", "full"};
+
+    if (!len)
+        return "none";
+    for (size_t i = 0; i < ARRAY_LEN(networks); i++)
+        if (len == strlen(networks[i]) + 1 &&
+            strncmp(text + 1, networks[i], len - 1) == 0)
+            return networks[i];
+    return NULL;
+}
+
 static int parse_kind(const char *name, struct kind *out, struct err *err)
 {
     const char *at = strchr(name, '@');
@@ -75,14 +89,13 @@ static int parse_kind(const char *name, struct kind *out, struct err *err)
     if (!instance_type_find(out->type))
         return err_set(err, ERR_USER, "there is no instance type '%s'",
                        out->type);
-    if (len != type_len &&
-        (len != type_len + 5 || strncmp(name + type_len, "/full", 5) != 0))
+    out->network = network_of(name + type_len, len - type_len);
+    if (!out->network)
         return err_set(err, ERR_USER,
-                       "after an instance type there may be /full, then "
-                       "@ and an image");
+                       "after an instance type there may be /hosts or /full, "
+                       "then @ and an image");
     if (at && strcmp(at + 1, "host") != 0 && at[1] != '/')
         return err_set(err, ERR_USER, "an image is an absolute path, or host");
-    out->network = len == type_len ? "none" : "full";
     out->image = xstrdup(at ? at + 1 : "host");
     return 0;
 }
@@ -96,6 +109,22 @@ int warm_kind_check(const char *name, struct err *err)
     return rc;
 }
 
+/* The list is the job's, and comes with it. */
+static json_t *network_json(const struct kind *kind)
+{
+    return strcmp(kind->network, "hosts") == 0 ? json_pack("[s]", "npm")
+                                               : json_string(kind->network);
+}
+
+static bool is_network(const json_t *network, const struct kind *kind)
+{
+    const char *word = json_string_value(network);
+
+    return strcmp(kind->network, "hosts") == 0
+               ? json_is_array(network)
+               : word && strcmp(word, kind->network) == 0;
+}
+
 /* As a job's START; the step is never run. Owned by the caller. */
 static char *prepare_message(const struct warm_pool *pool, const char *name)
 {
@@ -107,10 +136,10 @@ static char *prepare_message(const struct warm_pool *pool, const char *name)
     if (parse_kind(name, &kind, &err) < 0)
         return NULL;
     id = xasprintf("warm-%d-%u", (int)getpid(), pool->started);
-    doc = json_pack("{s:s, s:{s:s, s:{s:s, s:s, s:s}, s:[{s:s}]}}", "job_id",
+    doc = json_pack("{s:s, s:{s:s, s:{s:s, s:s, s:o}, s:[{s:s}]}}", "job_id",
                     id, "pipeline", "name", "warm", "sandbox", "image",
                     kind.image, "instance_type", kind.type, "network",
-                    kind.network, "steps", "run", "true");
+                    network_json(&kind), "steps", "run", "true");
     text = json_dumps(doc, JSON_COMPACT);
     json_decref(doc);
     free(id);
@@ -135,7 +164,7 @@ static bool fits(const char *name, const json_t *start)
     bool fit = parse_kind(name, &kind, &err) == 0 && !(runtime && *runtime) &&
                is(sandbox, "image", kind.image) &&
                is(sandbox, "instance_type", kind.type) &&
-               is(sandbox, "network", kind.network);
+               is_network(json_object_get(sandbox, "network"), &kind);
 
     free(kind.image);
     return fit;

@@ -25,9 +25,9 @@
 struct warm_pool;
 
 /**
- * Whether a name is that of a kind, TYPE[/full][@IMAGE]: the instance type, the
- * network if it has one, the image if it is not "host". ERR_USER says what is
- * wrong.
+ * Whether a name is that of a kind, TYPE[/hosts|/full][@IMAGE]: the instance
+ * type, the network if it has one, the image if it is not "host". ERR_USER says
+ * what is wrong.
  */
 MUST_USE int warm_kind_check(const char *name, struct err *err);
 

@@ -215,12 +215,41 @@ static void test_format(void **state UNUSED)
     assert_string_equal(address_format(&a, text), "fd00::1");
 }
 
+static void test_of_site(void **state UNUSED)
+{
+    static const char *const yes[] = {
+        "10.1.2.3",     "192.168.0.1", "127.0.0.1", "100.64.0.1",
+        "203.0.113.80", "198.18.0.1",  "fd00::1",   "::ffff:10.0.0.1",
+        "::1",          "2001:db8::1",
+    };
+    static const char *const no[] = {
+        "169.254.169.254", "0.0.0.0",   "224.0.0.1",
+        "240.0.0.1",       "fe80::1",   "64:ff9b::a9fe:a9fe",
+        "2002:a09:807::1", "::",        "64:ff9b::a00:1",
+        "93.184.216.34",   "2600::1",   "::ffff:169.254.169.254",
+        "ff02::1",         "2001:0::1",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        struct in6_addr one = address(yes[i]);
+
+        if (!address_is_of_site(&one))
+            fail_msg("%s is none", yes[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+        struct in6_addr one = address(no[i]);
+
+        if (address_is_of_site(&one))
+            fail_msg("%s is one", no[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_special), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_allowed), cmocka_unit_test(test_bad_ranges),
-        cmocka_unit_test(test_format),
+        cmocka_unit_test(test_of_site),    cmocka_unit_test(test_special),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_bad_ranges), cmocka_unit_test(test_format),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

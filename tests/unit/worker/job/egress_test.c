@@ -3,6 +3,7 @@
 #include "tests/lib/unit.h"
 #include "worker/job/egress.h"
 #include "worker/job/scope.h"
+#include "worker/sandbox/drivers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,26 @@ static void test_setup(void **state UNUSED)
                  "{\"hosts\": [\"npm.example\"], \"listed\": \"npm\","
                  " \"allow_addresses\": [\"10.0.0.0/8\"],"
                  " \"max_bytes\": 5, \"inject\": [1]}");
+}
+
+/* The registry may be anywhere on the site: that host, and no other. */
+static void test_own(void **state UNUSED)
+{
+    (void)setenv("npm_config_registry", "https://npm.example:8443/x/", 1);
+    assert_setup("[\"npm\"]", "\"gateway\": {\"allow_addresses\": [\"npm\"]},",
+                 "{\"hosts\": [\"npm.example:8443\"], \"listed\": \"npm\","
+                 " \"own_hosts\": [\"npm.example:8443\"]}");
+    assert_setup("[\"npm\"]",
+                 "\"gateway\": {\"allow_addresses\": [\"10.0.0.0/8\", "
+                 "\"npm\"]},",
+                 "{\"hosts\": [\"npm.example:8443\"], \"listed\": \"npm\","
+                 " \"allow_addresses\": [\"10.0.0.0/8\"],"
+                 " \"own_hosts\": [\"npm.example:8443\"]}");
+    /* One that is of no use keeps no other host away. */
+    (void)setenv("npm_config_registry", "http://10.0.0.1:4873/", 1);
+    assert_setup("[\"a.example\"]",
+                 "\"gateway\": {\"allow_addresses\": [\"npm\"]},",
+                 "{\"hosts\": [\"a.example\"], \"listed\": \"a.example\"}");
 }
 
 static void test_fork(void **state UNUSED)
@@ -109,15 +130,19 @@ static void test_check(void **state UNUSED)
     check("[\"npm\"]", RUNTIME("/usr/bin/runsc"), &sandbox_oci,
           "'/usr/bin/runsc' cannot");
     check("\"full\"", RUNTIME("/usr/bin/runsc"), &sandbox_oci, NULL);
+    (void)setenv(RUNTIME_VARIABLE, "/usr/bin/runsc", 1);
+    check("[\"npm\"]", "", &sandbox_oci, "'/usr/bin/runsc' cannot");
+    check("[\"npm\"]", RUNTIME("crun"), &sandbox_oci, NULL);
+    check("[\"npm\"]", "", &sandbox_docker, NULL);
+    (void)unsetenv(RUNTIME_VARIABLE);
     check("\"full\"", "", &deaf, NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_setup),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_bad_registry),
+        cmocka_unit_test(test_setup), cmocka_unit_test(test_own),
+        cmocka_unit_test(test_fork),  cmocka_unit_test(test_bad_registry),
         cmocka_unit_test(test_check),
     };
 

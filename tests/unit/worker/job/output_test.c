@@ -96,6 +96,29 @@ static void small_output_goes_up_as_it_is(void **state)
     loop_free(sink.loop);
 }
 
+/* Whatever stands before and behind them. */
+static void notes_are_lines(void **state)
+{
+    struct sink sink = {0};
+    struct channel *up = connect_sink(&sink);
+    struct output *output = output_new(up);
+
+    (void)state;
+    output_begin(output, 0);
+    output_add(output, JOB_FRAME_STDOUT, "no newline", 10);
+    output_note(output, "a %s", "note");
+    drain(&sink, up);
+    assert_string_equal(sink.last_note, "a note\n");
+    output_note(output, "another");
+    drain(&sink, up);
+    assert_string_equal(sink.last_note, "another\n");
+    assert_int_equal(sink.notes, 2);
+    output_free(output);
+    channel_free(up);
+    channel_free(sink.in);
+    loop_free(sink.loop);
+}
+
 /* 100 MiB and a last line: 64 MiB go up, a note, and the last 64 KiB. */
 static void a_flood_keeps_head_and_tail(void **state)
 {
@@ -163,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_output_goes_up_as_it_is),
+        cmocka_unit_test(notes_are_lines),
         cmocka_unit_test(a_flood_keeps_head_and_tail),
         cmocka_unit_test(a_full_way_up_says_so),
     };

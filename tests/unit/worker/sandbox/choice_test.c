@@ -35,6 +35,20 @@ static void test_driver(void **state UNUSED)
     set(DRIVER_VARIABLE, NULL);
 }
 
+static void test_runtime(void **state UNUSED)
+{
+    set(RUNTIME_VARIABLE, NULL);
+    assert_null(driver_runtime(&sandbox_oci, ""));
+    set(RUNTIME_VARIABLE, "/opt/runsc");
+    assert_string_equal(driver_runtime(&sandbox_oci, ""), "/opt/runsc");
+    assert_string_equal(driver_runtime(&sandbox_oci, "crun"), "crun");
+    assert_null(driver_runtime(&sandbox_docker, ""));
+    assert_string_equal(driver_runtime(&sandbox_docker, "runc"), "runc");
+    set(RUNTIME_VARIABLE, "");
+    assert_null(driver_runtime(&sandbox_oci, ""));
+    set(RUNTIME_VARIABLE, NULL);
+}
+
 static void is_image(const struct sandbox_driver *driver, const char *image,
                      const char *wanted)
 {
@@ -129,6 +143,8 @@ static void test_container(void **state UNUSED)
     assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")),
                      250000000);
     assert_int_equal(json_integer_value(json_object_get(host, "PidsLimit")), 7);
+    assert_int_equal(json_integer_value(json_object_get(host, "ShmSize")),
+                     1 << 29);
     assert_true(json_is_true(json_object_get(host, "ReadonlyRootfs")));
     assert_true(json_is_true(json_object_get(host, "AutoRemove")));
     assert_null(json_object_get(host, "UsernsMode"));
@@ -142,9 +158,9 @@ static void test_container(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_driver),     cmocka_unit_test(test_image_of_host),
-        cmocka_unit_test(test_registries), cmocka_unit_test(test_pins),
-        cmocka_unit_test(test_container),
+        cmocka_unit_test(test_driver),        cmocka_unit_test(test_runtime),
+        cmocka_unit_test(test_image_of_host), cmocka_unit_test(test_registries),
+        cmocka_unit_test(test_pins),          cmocka_unit_test(test_container),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 #include "box.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 
 static struct box shared;
@@ -121,6 +123,26 @@ static void test_open_files(void **state UNUSED)
     assert_string_equal(box_says(&shared, script), "24 True True\nfixed");
 }
 
+/* The program of our child that has the sandbox, as that could reach it. */
+static void test_runtime_is_shielded(void **state UNUSED)
+{
+    CLEANUP(strbuf) struct strbuf children = STRBUF_MAX(4096);
+    CLEANUP(mem) char *exe = NULL;
+    struct statvfs fs;
+    struct stat st;
+    struct err err;
+
+    ONLY_OCI();
+    NEED_ROOT();
+    assert_int_equal(
+        file_read("/proc/thread-self/children", 4000, &children, &err), 0);
+    exe = xasprintf("/proc/%ld/exe", strtol(children.data, NULL, 10));
+    assert_int_equal(stat(exe, &st), 0);
+    assert_true(st.st_size > 0);
+    assert_int_equal(statvfs(exe, &fs), 0);
+    assert_true(fs.f_flag & ST_RDONLY);
+}
+
 static void test_memory_of_tmpfs(void **state UNUSED)
 {
     struct sandbox_spec spec = box_spec("shm");
@@ -130,6 +152,9 @@ static void test_memory_of_tmpfs(void **state UNUSED)
     NEED_ROOT();
     spec.memory_bytes = 64 * MIB;
     box_open(&b, &spec);
+    assert_string_equal(
+        box_says(&b, "echo $(df -k --output=size /dev/shm | tail -n 1)"),
+        "65536");
     assert_int_not_equal(
         box_run(&b, "head -c 200000000 /dev/zero > /dev/shm/x"), 0);
     box_driver->usage(b.sandbox, &usage);
@@ -191,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_abstract_sockets),
         cmocka_unit_test(test_low_ports),
         cmocka_unit_test(test_open_files),
+        cmocka_unit_test(test_runtime_is_shielded),
         cmocka_unit_test(test_memory_of_tmpfs),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_calls),

@@ -101,6 +101,26 @@ static void a_job_gets_it_once(void **state)
     assert_int_equal(sweeps(f), 1); /* at the start */
 }
 
+/* Which hosts the job says, not the kind. */
+static void any_list_of_hosts(void **state)
+{
+    static char name[] = "standard-1/hosts";
+    static struct config_number kind = {name, 1};
+    static const struct config_numbers hosts = {&kind, 1};
+    struct fixture *f = *state;
+
+    start_warm(f, &hosts);
+    wait_ready(f, 1);
+    assert_runs(who(f,
+                    "\"image\":\"host\",\"instance_type\":\"standard-1\","
+                    "\"network\":[\"a.example\"]",
+                    ""),
+                "warm", last_warm());
+    wait_ready(f, 1);
+    if (strncmp(who(f, FITS, ""), "cold", 4) != 0)
+        fail_msg("one without network is none with");
+}
+
 static void only_a_job_that_fits(void **state)
 {
     static const struct {
@@ -252,14 +272,17 @@ static void an_old_one_is_replaced(void **state)
 static void names_of_kinds(void **state UNUSED)
 {
     static const char *const good[] = {
-        "lite",      "standard-4",       "basic/full",
-        "lite@host", "lite@/srv/debian", "standard-1/full@/srv/debian"};
+        "lite",        "standard-4",       "basic/full",
+        "lite@host",   "lite@/srv/debian", "standard-1/full@/srv/debian",
+        "basic/hosts", "lite/hosts@host"};
     static const char *const bad[] = {"",
                                       "large",
                                       "/full",
                                       "lite/",
                                       "lite/none",
                                       "lite/fullest",
+                                      "lite/host",
+                                      "lite-hosts",
                                       "lite/full/full",
                                       "lite@debian",
                                       "lite@",
@@ -281,13 +304,10 @@ static void names_of_kinds(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_RIG(a_job_gets_it_once),
-        WITH_RIG(only_a_job_that_fits),
-        WITH_RIG(a_dead_one_is_replaced),
-        WITH_RIG(one_that_dies_at_once),
-        WITH_RIG(pauses_grow),
-        WITH_RIG(it_gives_way),
-        WITH_RIG(an_old_one_is_replaced),
+        WITH_RIG(a_job_gets_it_once),     WITH_RIG(only_a_job_that_fits),
+        WITH_RIG(any_list_of_hosts),      WITH_RIG(a_dead_one_is_replaced),
+        WITH_RIG(one_that_dies_at_once),  WITH_RIG(pauses_grow),
+        WITH_RIG(it_gives_way),           WITH_RIG(an_old_one_is_replaced),
         cmocka_unit_test(names_of_kinds),
     };
 
