@@ -7,6 +7,8 @@
 #include "base/s3_url.h"
 #include "base/state.h"
 #include "cli/settings.h"
+#include "cli/settings_checks.h"
+#include "cli/settings_defaults.h"
 #include "cli/webhooks.h"
 #include "pipelines/load.h"
 #include "scheduler/forge/url.h"
@@ -24,162 +26,7 @@
 #define MIB    ((int64_t)1 << 20)
 #define TIB    ((int64_t)1 << 40)
 
-#define NAME_MAX_BYTES 64
-#define NAME_CHARS                                                             \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-
-static int check_redis(const char *text, struct err *err)
-{
-    CLEANUP(redis_url) struct redis_url *url = NULL;
-
-    return *text ? redis_url_parse(text, &url, err) : 0;
-}
-
-int settings_check_name(const char *text, struct err *err)
-{
-    size_t len = strspn(text, NAME_CHARS);
-
-    if (!len || text[len] || len > NAME_MAX_BYTES)
-        return err_set(err, ERR_USER,
-                       "a name has letters, digits, _ . and -, 1 to %d",
-                       NAME_MAX_BYTES);
-    return 0;
-}
-
-static int check_label(const char *text, struct err *err)
-{
-    if (!label_ok(text))
-        return err_set(err, ERR_USER,
-                       "a label has letters, digits and _.:/=-, the first a "
-                       "letter or digit, at most %d",
-                       LOAD_MAX_LABEL);
-    return 0;
-}
-
-static int check_range(const char *text, struct err *err)
-{
-    struct address_range range;
-
-    return network_is_preset(text) ? 0 : address_range_parse(text, &range, err);
-}
-
-static int check_host(const char *text, struct err *err)
-{
-    struct host_rule rule;
-
-    return network_is_preset(text) ? 0 : host_rule_parse(text, &rule, err);
-}
-
-static int check_image(const char *text, struct err *err)
-{
-    if (*text && !image_name_ok(text))
-        return err_set(err, ERR_USER,
-                       "this is no name of an image, as node:20-slim is one");
-    return 0;
-}
-
-static int check_registry(const char *text, struct err *err)
-{
-    CLEANUP(mem) char *name = xasprintf("%s/x", text);
-    CLEANUP(mem) char *registry = image_name_registry(name);
-
-    if (!image_name_ok(name) || strcmp(registry, text) != 0)
-        return err_set(err, ERR_USER,
-                       "a registry is HOST or HOST:PORT, like docker.io");
-    return 0;
-}
-
-static int check_bucket(const char *text, struct err *err)
-{
-    CLEANUP(s3_url) struct s3_url url = {0};
-
-    return *text ? s3_url_parse(text, &url, err) : 0;
-}
-
-static int check_place(const char *text, struct err *err)
-{
-    if (s3_url_is(text))
-        return check_bucket(text, err);
-    return *text && *text != '/'
-               ? err_set(err, ERR_USER,
-                         "it is an absolute path, or s3://bucket/prefix?…")
-               : 0;
-}
-
-static int check_runtime(const char *text, struct err *err)
-{
-    if (*text && *text != '/' && text[strspn(text, NAME_CHARS)])
-        return err_set(err, ERR_USER,
-                       "a runtime is the name of a program, or an absolute "
-                       "path");
-    return 0;
-}
-
 const char *const settings_drivers[] = {"oci", "docker", NULL};
-
-/* ---- what the host decides ---------------------------------------------- */
-
-static char *host_name(const void *values)
-{
-    char name[NAME_MAX_BYTES + 1] = "";
-    char *c = name;
-
-    (void)values;
-    (void)gethostname(name, sizeof(name));
-    name[NAME_MAX_BYTES] = '\0';
-    for (; *(c += strspn(c, NAME_CHARS)); c++)
-        *c = '-';
-    return xstrdup(*name ? name : "worker");
-}
-
-static char *core_count(const void *values)
-{
-    cpu_set_t set;
-    int count = 1;
-
-    (void)values;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        count = CPU_COUNT(&set);
-    return xasprintf("%d", count > 0 ? count : 1);
-}
-
-static char *default_state(const void *values)
-{
-    char *dir = state_dir_default();
-
-    (void)values;
-    return dir ? dir : xstrdup("");
-}
-
-static char *default_log_store(const void *values)
-{
-    const struct settings *settings = values;
-
-    return *settings->state_dir ? xasprintf("%s/logs", settings->state_dir)
-                                : xstrdup("");
-}
-
-static char *default_cache(const void *values)
-{
-    const struct settings *settings = values;
-
-    return *settings->state_dir ? xasprintf("%s/cache", settings->state_dir)
-                                : xstrdup("");
-}
-
-static int check_listen(const char *text, struct err *err)
-{
-    struct sockaddr_storage address;
-
-    return *text ? webhook_address(text, &address, err) : 0;
-}
-
-static int check_base_url(const char *text, struct err *err)
-{
-    if (*text && (!url_origin_len(text) || strpbrk(text, "?#@ ")))
-        return err_set(err, ERR_USER, "this is no address like https://HOST");
-    return 0;
-}
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -193,7 +40,7 @@ static int check_base_url(const char *text, struct err *err)
      .type = CONFIG_STRING,                                                    \
      AT(webhooks.host##_url),                                                  \
      .initial = (url),                                                         \
-     .check = check_base_url,                                                  \
+     .check = settings_check_base_url,                                         \
      .help = "Where " title " is: its repositories' addresses begin so."},     \
     {                                                                          \
         .name = "webhooks." #host "_secrets", .parts = SETTINGS_SCHEDULER,     \
@@ -211,7 +58,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_PATH,
      AT(state_dir),
      .initial = "`/var/lib/berth` for root, else `~/.local/state/berth`",
-     .derive = default_state,
+     .derive = settings_default_state,
      .help = "Where berth keeps its state on this host."},
 
     {.name = "redis.url",
@@ -219,7 +66,7 @@ static const struct config_key keys[] = {
      AT(redis.url),
      .flags = CONFIG_SECRET,
      .initial = "",
-     .check = check_redis,
+     .check = settings_check_redis,
      .env = "BERTH_REDIS",
      .help = "The Redis to use: `redis://[[user]:password@]host[:port][/db]`, "
              "`rediss://` with TLS, `redis+sentinel://h1,h2/master`, "
@@ -369,7 +216,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(worker.name),
      .initial = "the host's name",
-     .derive = host_name,
+     .derive = settings_default_name,
      .check = settings_check_name,
      .help = "What the worker is called; no two may share a name."},
     {.name = "worker.capacity",
@@ -378,7 +225,7 @@ static const struct config_key keys[] = {
      AT(worker.capacity),
      LIVE,
      .initial = "the number of processors",
-     .derive = core_count,
+     .derive = settings_default_capacity,
      RANGE(1, 1000),
      .help = "How many jobs the worker runs at once."},
     {.name = "worker.labels",
@@ -387,7 +234,7 @@ static const struct config_key keys[] = {
      AT(worker.labels),
      LIVE,
      .initial = "",
-     .check = check_label,
+     .check = settings_check_label,
      .help = "What the worker has to offer: it takes jobs whose labels are "
              "all among these."},
     {.name = "worker.driver",
@@ -403,7 +250,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(worker.runtime),
      .initial = "",
-     .check = check_runtime,
+     .check = settings_check_runtime,
      .help = "The OCI runtime, by name or absolute path; crun, or else runc, "
              "if this is empty."},
     {.name = "worker.docker_socket",
@@ -417,7 +264,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(worker.docker_image),
      .initial = "",
-     .check = check_image,
+     .check = settings_check_image,
      .help = "The image that stands for `image: host` with it, which has none: "
              "a name that the engine knows or can fetch."},
     {.name = "worker.registries",
@@ -425,7 +272,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_LIST,
      AT(worker.registries),
      .initial = "docker.io",
-     .check = check_registry,
+     .check = settings_check_registry,
      .help = "The registries that images may be of, each as in the name of an "
              "image; one without is of docker.io."},
     {.name = "worker.poll",
@@ -481,7 +328,7 @@ static const struct config_key keys[] = {
      AT(gateway.allow_addresses),
      LIVE,
      .initial = "npm",
-     .check = check_range,
+     .check = settings_check_range,
      .help = "Private and other special addresses (`10.1.2.0/24`) that jobs "
              "with a list of hosts may reach all the same, when a host that is "
              "listed has one. `npm`: whatever address of the site the registry "
@@ -492,7 +339,7 @@ static const struct config_key keys[] = {
      AT(gateway.fork_hosts),
      LIVE,
      .initial = "",
-     .check = check_host,
+     .check = settings_check_host,
      .help = "What jobs of forks may reach at most, written as in `network` of "
              "a pipeline; they are refused `network: full` then. All that "
              "their pipeline lists, if this is empty."},
@@ -537,7 +384,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_LIST,
      AT(secrets.allow),
      .initial = "",
-     .check = check_repositories,
+     .check = settings_check_repositories,
      .help = "Repositories that may have what several share: `DIR/NAME`, "
              "systemd's credentials, variables. Patterns as "
              "`github.com/acme/*`, `gitlab.com/**`; none if this is empty."},
@@ -546,7 +393,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(secrets.env_prefix),
      .initial = "",
-     .check = check_prefix,
+     .check = settings_check_prefix,
      .help = "Variables of the worker that begin so are secrets: with "
              "`BERTH_SECRET_` what is in `BERTH_SECRET_NPM_TOKEN` is "
              "`NPM_TOKEN`. Empty: none is."},
@@ -569,8 +416,8 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(log.store),
      .initial = "`logs` in `state_dir`",
-     .derive = default_log_store,
-     .check = check_place,
+     .derive = settings_default_log_store,
+     .check = settings_check_place,
      .help = "Where whole logs are kept: a directory, or "
              "`s3://bucket/prefix?…`."},
     {.name = "log.keep",
@@ -593,7 +440,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(artifacts.store),
      .initial = "",
-     .check = check_bucket,
+     .check = settings_check_bucket,
      .help = "Where artifacts go when their job ends: `s3://bucket/prefix?…`. "
              "Without one they stay in `state_dir`."},
     {.name = "artifacts.max_bytes",
@@ -609,7 +456,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_PATH,
      AT(cache.dir),
      .initial = "`cache` in `state_dir`",
-     .derive = default_cache,
+     .derive = settings_default_cache,
      .help = "Where trees, installs and what steps `cache` name are kept for "
              "the next jobs: on a disk of this host that is not overlayfs. "
              "Trees and installs only for root's sandboxes."},
@@ -665,7 +512,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_STRING,
      AT(webhooks.listen),
      .initial = "",
-     .check = check_listen,
+     .check = settings_check_listen,
      .help = "Where webhooks are taken, as `127.0.0.1:8480` or `[::]:8480`, "
              "without TLS; nowhere, if this is empty."},
     WEBHOOK_HOST(github, "GitHub", "https://github.com"),

@@ -54,4 +54,14 @@ module.exports = (tests, facts, inject) => {
             await g.hold([]);
             assert(await sent() === undefined);
         });
+
+    // The certificates it trusts are read before it gives files up.
+    tests['hold: a field for a host with TLS'] =
+        () => withGateway({ tls: true }, async (g) => {
+            await g.hold(inject);
+            const text = await ask(g, get('ok.example.net', '/late'));
+            assert(text.endsWith('hello /late'), text);
+            assert(facts().secureRequests.pop().headers.authorization ===
+                inject[0].value);
+        });
 };

@@ -1,4 +1,5 @@
-/* tests/tools/webhook_read.c - requests of webhooks, as berth would read them. */
+/* tests/tools/webhook_read.c - requests of webhooks, as berth would read them.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/delivery.h"
 

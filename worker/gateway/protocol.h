@@ -23,6 +23,7 @@ enum gateway_frame {
      *  "listed": "npm, h": what `network` of
      *  the pipeline has, for messages,
      *  "inject": [{"host", "header", "value", "port": 443, "tls": true}],
+     *  "tls": true, if later ones may be so,
      *  "max_connections", "max_rate", "max_bytes": N,
      *  "head_ms", "connect_ms", "idle_ms": N}
      */

@@ -189,10 +189,12 @@ static void on_accept(void *arg, uint32_t events UNUSED)
 /* At once: later its files cannot be read. */
 static int make_context(struct server *server, struct err *err)
 {
-    for (size_t i = 0; i < server->setup->inject_count; i++)
-        if (server->setup->injects[i].tls)
-            return stream_context(&server->context, err);
-    return 0;
+    const struct setup_injects *injects = &server->setup->injects;
+    bool tls = server->setup->tls;
+
+    for (size_t i = 0; i < injects->count; i++)
+        tls |= injects->items[i].tls;
+    return tls ? stream_context(&server->context, err) : 0;
 }
 
 int server_new(struct loop *loop, const struct setup *setup, int listener,

@@ -206,6 +206,7 @@ static int take_all(struct setup *setup, const json_t *doc, struct err *err)
     const char *listed = json_string_value(json_object_get(doc, "listed"));
 
     setup->listed = xstrdup(listed ? listed : "");
+    setup->tls = json_is_true(json_object_get(doc, "tls"));
     setup->narrowed = json_object_get(doc, "within") != NULL;
     if (!json_is_object(doc))
         return bad(err, "setup");

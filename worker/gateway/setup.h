@@ -28,6 +28,7 @@ struct setup {
     struct address_range *allowed; /* owned */
     size_t allowed_count;
     struct setup_injects injects;
+    bool tls;     /* fields with TLS may come later */
     char *listed; /* owned */
     uint64_t max_connections, max_rate, max_bytes;
     uint64_t head_ms, connect_ms, idle_ms;

@@ -171,6 +171,19 @@ static void add_addresses(const struct job_start *start, json_t *setup)
     json_decref(own);
 }
 
+static bool may_inject_tls(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->step_count; i++) {
+        const struct secret_list *secrets = &pipeline->steps[i].secrets;
+
+        for (size_t k = 0; k < secrets->count; k++)
+            if (secrets->items[k].form == SECRET_INJECT &&
+                !secrets->items[k].plain)
+                return true;
+    }
+    return false;
+}
+
 static int fill_setup(const struct job_start *start, json_t *setup,
                       struct err *err)
 {
@@ -197,6 +210,8 @@ static int fill_setup(const struct job_start *start, json_t *setup,
     add_addresses(start, setup);
     if (start->inject && !is_fork)
         json_object_set(setup, "inject", start->inject);
+    if (!is_fork && may_inject_tls(start->pipeline))
+        json_object_set_new(setup, "tls", json_true());
     return add_within(start, setup, err);
 }
 

@@ -539,24 +539,12 @@ static void on_no_start(void *arg)
     finish(job);
 }
 
-/* For who waited, none is an end like another. */
-static int no_job(const struct job *job, struct err *err)
-{
-    if (job->why_lost.kind != ERR_NONE) {
-        *err = job->why_lost;
-        return err_wrap(err, "no sandbox waits for a job");
-    }
-    if (job->orphaned)
-        return 0;
-    return err_set(err, ERR_TRANSIENT, "no job came");
-}
-
 static int deliver(struct job *job, struct err *err)
 {
     const struct sandbox_driver *driver = &sandbox_oci;
 
     if (!job->start)
-        return no_job(job, err);
+        return job_missed(job, err);
     (void)!driver_chosen(&driver, NULL); /* else the result says so */
     if (may_pass(job))
         job_result_fail(job->result, REASON_SANDBOX_FAILED,
@@ -572,16 +560,6 @@ static int deliver(struct job *job, struct err *err)
     send_json(job, JOB_FRAME_RESULT, 0,
               job_result_json(job->result, job->start, driver->name));
     return channel_flush(job->up, FLUSH_TIMEOUT_MS, err);
-}
-
-static void release(struct job *job)
-{
-    output_free(job->output);
-    job_result_free(job->result);
-    job_start_free(job->start);
-    expanded_clear(&job->step);
-    channel_free(job->up);
-    loop_free(job->loop);
 }
 
 int job_run(int fd, struct err *err)
@@ -612,7 +590,7 @@ int job_run(int fd, struct err *err)
         rc = -1;
     }
 out:
-    release(&job);
+    job_release(&job);
     if (job.kept)
         cache_tidy(); /* nobody waits for us any more */
     return rc;

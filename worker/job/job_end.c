@@ -45,3 +45,25 @@ int job_tear_down(struct job *job, struct err *err)
                 err->msg);
     return err_wrap(err, "not all of the sandbox could be removed");
 }
+
+/* For who waited, none is an end like another. */
+int job_missed(const struct job *job, struct err *err)
+{
+    if (job->why_lost.kind != ERR_NONE) {
+        *err = job->why_lost;
+        return err_wrap(err, "no sandbox waits for a job");
+    }
+    if (job->orphaned)
+        return 0;
+    return err_set(err, ERR_TRANSIENT, "no job came");
+}
+
+void job_release(struct job *job)
+{
+    output_free(job->output);
+    job_result_free(job->result);
+    job_start_free(job->start);
+    expanded_clear(&job->step);
+    channel_free(job->up);
+    loop_free(job->loop);
+}

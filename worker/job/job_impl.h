@@ -41,5 +41,9 @@ struct job {
 
 /* Destroys all but the result and the output; -1 says what is left. */
 int job_tear_down(struct job *job, struct err *err);
+/* Why no job came: 0 if whoever would have brought one is gone. */
+int job_missed(const struct job *job, struct err *err);
+/* Frees what is left after job_tear_down(), but not `job` itself. */
+void job_release(struct job *job);
 
 #endif

@@ -43,10 +43,10 @@ struct archiver {
     struct log_store *store; /* borrowed */
     TAILQ_HEAD(, put) puts;  /* the oldest first */
     size_t count, running;
-    char *aside_dir;            /* owned */
-    bool away;                  /* it took nothing of late: a far store */
-    int64_t again_ms;           /* the last pause before it is tried */
-    struct loop_source *again;  /* borrowed; when what is set aside is sent */
+    char *aside_dir;           /* owned */
+    bool away;                 /* it took nothing of late: a far store */
+    int64_t again_ms;          /* the last pause before it is tried */
+    struct loop_source *again; /* borrowed; when what is set aside is sent */
 };
 
 static void begin_some(struct archiver *a);
