@@ -1,5 +1,4 @@
-/* tests/tools/webhook_read.c - requests of webhooks, as berth would read them.
- */
+/* tests/tools/webhook_read.c - requests of webhooks, as berth reads them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/delivery.h"
 
