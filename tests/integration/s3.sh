@@ -101,15 +101,15 @@ is "$(run "$logs" put "$url" three.log three 1)" "0 " "until it is taken"
 # ---- old logs --------------------------------------------------------------------
 echo foreign >"$TEST_TMP/s3-data/foreign"
 touch -d '10 days ago' "$TEST_TMP/s3-data/bucket/a/logs/ab/abcd-1.log._S3rver_object"
-is "$(run "$logs" expire "$url" 864000000000 0)" "0 0" "young logs stay"
-is "$(run "$logs" expire "$url" 432000000 0)" "0 1" "an old one goes"
+is "$(run "$logs" expire "$url" 864000000000 0)" "0 " "young logs stay"
+is "$(run "$logs" expire "$url" 432000000 0)" "0 removed 1 of them" "an old one goes"
 is "$(s3_objects | tr '\n' ' ')" \
     "a/logs/em/empty-1.log a/logs/th/three-1.log a/logs/tw/two-1.log " "and no other"
 sleep 0.01
 touch -d '1 hour ago' "$TEST_TMP/s3-data/bucket/a/logs/tw/two-1.log._S3rver_object"
-is "$(run "$logs" expire "$url" 0 4000000)" "0 1" "of too much the oldest goes"
+is "$(run "$logs" expire "$url" 0 4000000)" "0 removed 1 of them" "of too much the oldest goes"
 not_ok "which is that one" grep two <(s3_objects)
-is "$(run "$logs" expire "$(s3_url a)" 1 0)" "0 0" "what is no log is left alone"
+is "$(run "$logs" expire "$(s3_url a)" 1 0)" "0 " "what is no log is left alone"
 for kind in doctype foreign endless; do
     s3_fault "$kind" 9 GET
     like "$(run "$logs" expire "$url" 1 1)" "^1 the list" "$kind: no such list"

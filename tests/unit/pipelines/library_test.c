@@ -56,7 +56,9 @@ static void test_test(void **state)
     assert_int_equal(p->steps[1].kind, STEP_INSTALL);
     assert_string_equal(p->steps[2].commands[0], "npm test");
     assert_string_equal(p->image, "host");
-    assert_int_equal(p->network, NETWORK_FULL);
+    assert_int_equal(p->network, NETWORK_HOSTS);
+    assert_int_equal(p->hosts.count, 1);
+    assert_string_equal(p->hosts.items[0], "npm");
     assert_int_equal(p->timeout_ms, 30 * 60 * 1000);
 }
 
