@@ -49,9 +49,11 @@ UNUSED static int redis_free_port(void)
 UNUSED static void redis_server_args(const struct redis_server *server,
                                      struct strv *argv)
 {
+    /* With "everysec" a write may wait for a sync, and who is killed lose it.
+     */
     const char *const usual[] = {
-        "--save",        "",         "--appendonly", "yes",
-        "--appendfsync", "everysec", "--loglevel",   "warning",
+        "--save",        "",       "--appendonly", "yes",
+        "--appendfsync", "always", "--loglevel",   "warning",
     };
 
     strv_add(argv, "redis-server");
