@@ -423,6 +423,17 @@ int s3_put_bytes(struct s3 *s3, const char *key, const void *data, size_t len,
     return finish_put(s3, &ask, err);
 }
 
+/* The same, of an object, and nothing of what was said is wanted. */
+static int ask_once(struct s3 *s3, struct ask *ask, struct err *err)
+{
+    int rc = -1;
+
+    if (check_key(ask->key, err) == 0)
+        rc = ask_plain(s3, ask, err);
+    strbuf_clear(&ask->said);
+    return rc;
+}
+
 int s3_get(struct s3 *s3, const char *key, struct s3_blob *blob,
            struct err *err)
 {
@@ -432,12 +443,8 @@ int s3_get(struct s3 *s3, const char *key, struct s3_blob *blob,
                       /* What is larger is refused where it is counted. */
                       .max_bytes = SIZE_MAX / 2,
                       .said = STRBUF_MAX(SAID_MAX)};
-    int rc;
+    int rc = ask_once(s3, &ask, err);
 
-    if (check_key(key, err) < 0)
-        return -1;
-    rc = ask_plain(s3, &ask, err);
-    strbuf_clear(&ask.said);
     if (ftruncate(blob->fd, rc == 0 ? (off_t)ask.got : 0) < 0 && rc == 0)
         return err_sys(err, ERR_TRANSIENT, "cannot write down '%s'", key);
     if (rc == 0)
@@ -452,12 +459,8 @@ int s3_head(struct s3 *s3, const char *key, uint64_t *out_bytes,
                       .key = key,
                       .max_bytes = SAID_MAX,
                       .said = STRBUF_MAX(SAID_MAX)};
-    int rc;
+    int rc = ask_once(s3, &ask, err);
 
-    if (check_key(key, err) < 0)
-        return -1;
-    rc = ask_plain(s3, &ask, err);
-    strbuf_clear(&ask.said);
     if (rc == 0)
         *out_bytes = ask.length;
     return rc;
@@ -469,12 +472,8 @@ int s3_delete(struct s3 *s3, const char *key, struct err *err)
                       .key = key,
                       .max_bytes = SAID_MAX,
                       .said = STRBUF_MAX(SAID_MAX)};
-    int rc;
+    int rc = ask_once(s3, &ask, err);
 
-    if (check_key(key, err) < 0)
-        return -1;
-    rc = ask_plain(s3, &ask, err);
-    strbuf_clear(&ask.said);
     return rc < 0 && ask.err.kind == ERR_NONE && ask.status == 404 ? 0 : rc;
 }
 

@@ -12,6 +12,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { load } = require('../schema/ajv.js');
+const { ok, end } = require('../lib/tap');
 
 const top = path.resolve(__dirname, '../..');
 const berth =
@@ -21,20 +22,8 @@ const tools =
 const tmp =
   process.env.TEST_TMP || fs.mkdtempSync(path.join(os.tmpdir(), 'schema-'));
 
-let count = 0;
-let failed = 0;
-
-function ok(pass, name, ...details) {
-  count++;
-  if (!pass) failed++;
-  console.log(`${pass ? 'ok' : 'not ok'} ${count} - ${name}`);
-  if (!pass)
-    for (const line of details.join('\n').split('\n')) console.log(`# ${line}`);
-}
-
 function done() {
-  console.log(`1..${count}`);
-  process.exit(failed ? 1 : 0);
+  end();
 }
 
 // What the corpus of a kind is called, and how it is checked.

@@ -10,6 +10,7 @@ const { execFileSync, spawnSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { ok: report, end } = require('../lib/tap');
 
 const libexec = process.env.BERTH_LIBEXEC ||
     path.resolve(__dirname, '../../build/debug/libexec/berth');
@@ -26,17 +27,6 @@ const env = {
     GIT_COMMITTER_EMAIL: 'e', GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*',
 };
-let count = 0;
-let failed = 0;
-
-function report(good, name, details) {
-    console.log(`${good ? 'ok' : 'not ok'} ${++count} - ${name}`);
-    if (good)
-        return;
-    failed++;
-    for (const line of String(details).split('\n').slice(0, 40))
-        console.log(`#   ${line}`);
-}
 
 function git(args, options = {}) {
     return execFileSync('git', args, { env, ...options }).toString().trim();
@@ -224,5 +214,4 @@ taken('a submodule that is not asked for', tree(
         'the next checkout makes it anew', second.text);
 }
 
-console.log(`1..${count}`);
-process.exit(failed ? 1 : 0);
+end();

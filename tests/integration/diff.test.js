@@ -11,6 +11,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { ok: report, end } = require('../lib/tap');
 
 const tools = process.env.BERTH_TOOLS ||
     path.resolve(__dirname, '../../build/debug/tests/tools');
@@ -32,18 +33,6 @@ const LINES = ['', 'int main(void)', '-- a', '++ b', '- a', '+ b', ' c',
 // How git may be asked to show it.
 const STYLES = [['-U3'], ['-U0', '--no-prefix'],
     ['-U10', '-c', 'diff.mnemonicPrefix=true', '-c', 'core.quotePath=false']];
-
-let count = 0;
-let failed = 0;
-
-function report(good, name, details) {
-    console.log(`${good ? 'ok' : 'not ok'} ${++count} - ${name}`);
-    if (good)
-        return;
-    failed++;
-    for (const line of String(details).split('\n').slice(0, 40))
-        console.log(`#   ${line}`);
-}
 
 // mulberry32
 function random(seed) {
@@ -274,8 +263,7 @@ function main() {
         files.every((file, i) => file.new === names[i]),
         'a patch with its message and signature is read as well',
         JSON.stringify([files.map((file) => file.new), names]));
-    console.log(`1..${count}`);
-    process.exit(failed ? 1 : 0);
+    end();
 }
 
 main();

@@ -12,23 +12,12 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const npm = require('../lib/npm');
+const { ok: report, end } = require('../lib/tap');
 
 const tools = process.env.BERTH_TOOLS ||
     path.resolve(__dirname, '../../build/debug/tests/tools');
 const tmp = fs.mkdtempSync(path.join(process.env.TEST_TMP || os.tmpdir(), 'f'));
 const work = path.join(tmp, 'npm');
-let count = 0;
-let failed = 0;
-
-function report(good, name, ...details) {
-    console.log(`${good ? 'ok' : 'not ok'} ${++count} - ${name}`);
-    if (good)
-        return;
-    failed++;
-    for (const line of details.map((d) => typeof d === 'string' ? d
-        : JSON.stringify(d, null, 1)).join('\n').split('\n').slice(0, 60))
-        console.log(`#   ${line}`);
-}
 
 function same(got, wanted, name) {
     report(JSON.stringify(got) === JSON.stringify(wanted), name, 'got:', got,
@@ -270,8 +259,7 @@ function main() {
     testMoved(found);
     testNode();
     testZora();
-    console.log(`1..${count}`);
-    process.exit(failed ? 1 : 0);
+    end();
 }
 
 main();

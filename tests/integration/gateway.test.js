@@ -13,6 +13,7 @@ const net = require('net');
 const os = require('os');
 const path = require('path');
 const tls = require('tls');
+const { ok, end } = require('../lib/tap');
 
 const SECRET = 'Bearer s3cr3t-value';
 
@@ -32,8 +33,6 @@ const { Gateway, UID, withGateway, use, open, ask, get, connect, shake, assert,
     pause, until } = require('./gateway_rig');
 const tmp = fs.mkdtempSync(path.join(process.env.TEST_TMP || os.tmpdir(), 'g'));
 let facts;
-let count = 0;
-let failed = 0;
 
 // ---- tests ------------------------------------------------------------------
 
@@ -575,15 +574,9 @@ async function main() {
         await Promise.race([test(), pause(60000).then(() => {
             throw new Error('it hangs');
         })]).catch((error) => { problem = error; });
-        console.log(`${problem ? 'not ok' : 'ok'} ${++count} - ${name}`);
-        if (!problem)
-            continue;
-        failed++;
-        for (const line of String(problem.stack).slice(0, 3000).split('\n'))
-            console.log(`#   ${line}`);
+        ok(!problem, name, problem);
     }
-    console.log(`1..${count}`);
-    process.exit(failed ? 1 : 0);
+    end();
 }
 
 main();

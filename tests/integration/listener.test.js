@@ -14,6 +14,7 @@ const http = require('http');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const { ok, end } = require('../lib/tap');
 
 const top = path.resolve(__dirname, '../..');
 const berth = process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
@@ -21,16 +22,7 @@ const tmp = fs.mkdtempSync(path.join(process.env.TEST_TMP || os.tmpdir(), 'l'));
 const SECRET = 'a secret';
 const MIB = 1 << 20;
 
-let count = 0;
-let failed = 0;
 const children = [];
-
-function ok(pass, name, ...details) {
-  count++;
-  if (!pass) failed++;
-  console.log(`${pass ? 'ok' : 'not ok'} ${count} - ${name}`);
-  if (!pass) for (const d of details) console.log(`# ${JSON.stringify(d)}`);
-}
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -336,6 +328,5 @@ async function main() {
 
 main().catch((e) => ok(false, 'no error', e.stack)).finally(() => {
   for (const child of children) child.kill('SIGKILL');
-  console.log(`1..${count}`);
-  process.exit(failed ? 1 : 0);
+  end();
 });

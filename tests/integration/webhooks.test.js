@@ -14,6 +14,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const npm = require('../lib/npm');
+const { ok, end } = require('../lib/tap');
 
 const top = path.resolve(__dirname, '../..');
 const berth = process.env.BERTH_BIN || path.join(top, 'build/debug/bin/berth');
@@ -26,18 +27,6 @@ const NOW = Date.parse('2026-11-23T00:00:00Z');
 const SECRET = "It's a Secret to Everybody";
 const OLD = 'the secret before';
 const SECRETS = [{ name: 'old', value: OLD }, { name: 'new', value: SECRET }];
-
-let count = 0;
-let failed = 0;
-
-function ok(pass, name, ...details) {
-  count++;
-  if (!pass) failed++;
-  console.log(`${pass ? 'ok' : 'not ok'} ${count} - ${name}`);
-  if (!pass)
-    for (const d of details)
-      console.log(`# ${typeof d === 'string' ? d : JSON.stringify(d)}`);
-}
 
 // ---- requests ---------------------------------------------------------------
 
@@ -563,7 +552,6 @@ for (const [what, body, why] of [
 // Sanitizers speak at the end.
 ends.child.on('exit', (code) => {
   ok(code === 0, 'the reader ended well', code);
-  console.log(`1..${count}`);
-  process.exit(failed ? 1 : 0);
+  end();
 });
 fs.closeSync(ends.to);
