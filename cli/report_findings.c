@@ -1,5 +1,4 @@
-/* cli/report_findings.c - what the reports of a job's steps said, for people.
- */
+/* cli/report_findings.c - what reports of steps said, for people. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/report_findings.h"
 

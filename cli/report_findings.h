@@ -1,5 +1,4 @@
-/* cli/report_findings.h - what the reports of a job's steps said, for people.
- */
+/* cli/report_findings.h - what reports of steps said, for people. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_REPORT_FINDINGS_H
 #define CLI_REPORT_FINDINGS_H

@@ -12,6 +12,27 @@ unset BERTH_REDIS BERTH_CONFIG
 cd "$TEST_TMP" || exit 1
 chmod 711 "$TEST_TMP"
 
+# Some values of the result, with spaces between.
+values() {
+    node -e '
+        const doc = JSON.parse(require("fs").readFileSync(process.argv[1]));
+        console.log(process.argv.slice(2).map((path) => {
+            const v = path.match(/[^.[\]]+/g).reduce((o, k) => o?.[k], doc);
+            return typeof v === "object" ? JSON.stringify(v) : String(v);
+        }).join(" "));
+    ' "$TEST_TMP/result.json" "$@"
+}
+up_pid=
+cleanup() {
+    if [ -n "$up_pid" ]; then
+        kill "$up_pid" 2>/dev/null
+        wait "$up_pid"
+    fi
+    redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" SHUTDOWN NOSAVE \
+        >shutdown.out 2>&1
+}
+trap cleanup EXIT
+
 mkdir -p repo/app/lib repo/lint
 cat >repo/app/lib/sum.js <<'END'
 exports.sum = (a, b) => a - b;
@@ -62,19 +83,19 @@ is_valid_result "the result is as described"
 result .steps[1].findings >findings.json
 ok "and what was found as findings.schema.json says" node "$tap_root/tests/schema/validate.js" \
     "$tap_root/schemas/findings.schema.json" findings.json
-is "$(result .steps[1].outcome) $(result .steps[1].findings.tests)" \
+is "$(values .steps[1].outcome .steps[1].findings.tests)" \
     'failed {"passed":1,"failed":1,"skipped":0}' "TAP of a step that failed: its tests"
-one=.steps[1].findings.findings[0]
-is "$(result $one.kind) $(result $one.rule) $(result $one.path):$(result $one.line)" \
-    "test sums app/sum.test.js:5" "and where one failed"
+one=".steps[1].findings.findings[0]"
+is "$(values "$one.kind" "$one.rule" "$one.path" "$one.line")" "test sums app/sum.test.js 5" \
+    "and where one failed"
 is "$(result .steps[2].findings.tests)" '{"passed":1,"failed":1,"skipped":0}' "JUnit of a file"
 is "$(result .steps[2].findings.findings[0].path)" "app/sum.test.js" "with the same place"
-one=.steps[3].findings.findings
+one=".steps[3].findings.findings"
 is "$(result .steps[3].findings.findings.length)" 3 "two reports of one step"
-is "$(result "$one[0].tool") $(result "$one[0].path"):$(result "$one[0].line"):$(result "$one[0].column")" \
-    "eslint app/lib/sum.js:1:25" "ESLint's"
-is "$(result "$one[1].tool") $(result "$one[1].severity")" "scan warning" "SARIF's"
-is "$(result "$one[2].path") $(result .steps[3].findings.strayed)" "undefined 1" \
+is "$(values "${one}[0].tool" "${one}[0].path" "${one}[0].line" "${one}[0].column")" \
+    "eslint app/lib/sum.js 1 25" "ESLint's"
+is "$(values "${one}[1].tool" "${one}[1].severity")" "scan warning" "SARIF's"
+is "$(values "${one}[2].path" .steps[3].findings.strayed)" "undefined 1" \
     "a path out of the workspace is none"
 is "$(result .steps[4].findings)" undefined "a step without results has no findings"
 like "$(cat job.err)" "app/lib/sum.js:1:25: error: bad thing"$'\n' "people see them, harmless"
@@ -137,19 +158,45 @@ like "$err" "results: not all files are read: .*large.xml" "nor is one that is t
 like "$err" "results: no file fits 'no\*.xml'" "nor one that is not there"
 like "$err" "results: standard output: sarif: " "nothing is no SARIF"
 not_ok "a name forges no line" grep -q "^[^a-z]*berth: forged" job.err
-is "$(result .steps[3].findings.findings[0].rule) $(result .steps[3].findings.tests.failed)" \
+is "$(values .steps[3].findings.findings[0].rule .steps[3].findings.tests.failed)" \
     "early 1" "of a long output the beginning counts"
 like "$err" "results: only the first 8MiB of standard output are read" "and it is told"
-is "$(result .steps[4].attempts) $(result .steps[4].findings.findings) $(result .steps[4].findings.tests.passed)" \
+is "$(values .steps[4].attempts .steps[4].findings.findings .steps[4].findings.tests.passed)" \
     "2 [] 1" "the last attempt counts"
 is "$(($(result .steps[5].findings.findings.length) + $(result .steps[5].findings.overflow)))" 3000 \
     "what is too much is counted"
-is "$(result .steps[6].reason) $(result .steps[6].findings.findings[0].rule)" "timed_out slow" \
+is "$(values .steps[6].reason .steps[6].findings.findings[0].rule)" "timed_out slow" \
     "what was told in time counts"
 like "$err" $'\n  \\+[0-9]+ more' "people see the first ones"
 is "$(result .steps[7].findings.findings[0].rule)" "*** is wrong" "secrets are masked"
 not_ok "everywhere" grep -q s3cr3t-w0rds result.json job.err
 is "$(result .steps[8].signal)" 9 "how a step ended stays as it was"
+
+# ---- of a fork, by a worker ------------------------------------------------------
+"$BERTH_BIN" up >up.log 2>&1 &
+up_pid=$!
+for _ in $(seq 300); do
+    [ "$(redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" \
+        ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] && break
+    sleep 0.1
+done
+timeout 60 "$BERTH_BIN" submit --wait - >submit.out 2>&1 <<END
+id: forked
+trust: fork
+repo: $TEST_TMP/repo
+pipeline:
+  steps:
+    - checkout:
+    - run: cat lint/eslint.json
+      results: eslint
+END
+is $? 0 "a fork's job has results, too"
+"$BERTH_BIN" status forked >status.out 2>&1
+like "$(cat status.out)" "found: 1 error"$'\n'"  app/lib/sum.js:1:25: error: bad thing" \
+    "and status shows them"
+kill "$up_pid" 2>/dev/null
+wait "$up_pid"
+up_pid=
 is "$(traces)" "" "nothing is left behind"
 is "$(find "$BERTH_STATE_DIR" -name '*.results' | head -n 1)" "" "no copy of a file either"
 done_testing

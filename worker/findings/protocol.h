@@ -1,5 +1,4 @@
-/* worker/findings/protocol.h - what run-job and findings-read tell each other.
- */
+/* worker/findings/protocol.h - between run-job and findings-read. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_FINDINGS_PROTOCOL_H
 #define WORKER_FINDINGS_PROTOCOL_H

@@ -234,11 +234,11 @@ static const char *dir_of(const struct reports *r)
 static void share(const struct reports *r, size_t *out_count, size_t *out_bytes)
 {
     const struct pipeline *pipeline = r->spec->start->pipeline;
-    size_t steps = 0;
+    size_t steps = 1;
 
     job_result_findings_left(r->spec->result, r->spec->index, out_count,
                              out_bytes);
-    for (size_t i = r->spec->index; i < pipeline->step_count; i++)
+    for (size_t i = r->spec->index + 1; i < pipeline->step_count; i++)
         steps += pipeline->steps[i].report_count > 0;
     *out_count /= steps;
     *out_bytes /= steps;
