@@ -139,6 +139,7 @@ int main(int argc, char **argv)
                     stderr);
         return 2;
     }
+    json_object_seed(0); /* as long as there is something to draw it from */
     if (confine((uid_t)strtoul(argv[1], NULL, 10), &err) < 0) {
         log_error("%s", err.msg);
         return 1;
