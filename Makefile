@@ -42,8 +42,8 @@ ROOMS := base pipelines pipelines/diff pipelines/findings \
          scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
          worker/secrets worker/supervisor worker/job \
-         worker/checkout worker/cache worker/gateway worker/sandbox \
-         worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
+         worker/checkout worker/cache worker/findings worker/gateway \
+         worker/sandbox worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -55,7 +55,7 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout cache gateway launch log-store \
             log-store-s3 artifact-store \
-            docker-client image-fetch
+            docker-client image-fetch findings-read
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
                worker/supervisor worker/artifacts worker/secrets worker/logs \
@@ -92,6 +92,9 @@ PKGS_docker-client := libcurl jansson
 MAIN_image-fetch := worker/sandbox/fetch
 ROOMS_image-fetch := worker/sandbox/fetch worker/sandbox base
 PKGS_image-fetch :=
+MAIN_findings-read := worker/findings
+ROOMS_findings-read := worker/findings pipelines/findings pipelines/diff base
+PKGS_findings-read := jansson expat libseccomp
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
             libcurl openssl libmicrohttpd expat
 

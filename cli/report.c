@@ -3,6 +3,7 @@
 #include "cli/report.h"
 
 #include "cli/format.h"
+#include "cli/report_findings.h"
 #include "cli/text.h"
 #include "pipelines/reason.h"
 
@@ -246,6 +247,7 @@ void report_add(const json_t *result, const struct report_options *options,
         if (strcmp(string_of(step, "outcome"), "failed") == 0)
             add_failure(options, step, out);
     }
+    report_findings_add(steps, &options->style, out);
     add_why(options, result, out);
 }
 

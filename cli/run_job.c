@@ -277,7 +277,8 @@ static void tear_down(struct run *run)
 
 static int print_json(json_t *result, struct err *err)
 {
-    CLEANUP(mem) char *text = json_dumps(result, JSON_INDENT(2));
+    CLEANUP(mem)
+    char *text = json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 
     if (!text || puts(text) < 0 || fflush(stdout) != 0)
         return err_sys(err, ERR_USER, "cannot write the result");

@@ -28,6 +28,7 @@
 #define LOAD_MAX_CACHE_KEY    200 /* characters, before expansion */
 #define LOAD_MAX_CACHE_PATHS  16
 #define LOAD_MAX_RESTORE_KEYS 10
+#define LOAD_MAX_RESULTS      8 /* reports of a step */
 #define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
 #define LOAD_MAX_RETENTION_MS ((int64_t)366 * 24 * 3600 * 1000)
 #define LOAD_WAIT_MS          ((int64_t)60 * 1000)
@@ -154,6 +155,7 @@ load_fn load_expose_port;
 load_fn load_cache;
 load_fn load_background;
 load_fn load_wait_for;
+load_fn load_results;
 load_fn load_step_secrets;
 /* `secrets` of all steps, into the pipeline, over inherited ones. */
 load_fn load_job_secrets;
@@ -197,6 +199,8 @@ bool label_ok(const char *label);
 MUST_USE struct document *
 load_document(struct loader *l, const struct yaml_node *node, const char *file);
 
+/* The formats of `results`, NULL at the end. */
+extern const char *const load_formats[];
 /* The shells of `shell`, and the reasons of `retry.when`, NULL at the end. */
 extern const char *const load_shells[];
 extern const char *const load_retry_reasons[];

@@ -337,6 +337,7 @@ static const struct key_rule step_keys[] = {
     {"shell", load_shell, false, RUN},
     {"background", load_background, false, RUN},
     {"wait_for", load_wait_for, false, RUN},
+    {"results", load_results, false, RUN},
 };
 
 static const struct foreign_word step_foreign[] = {
@@ -351,6 +352,7 @@ static const struct foreign_word step_foreign[] = {
     {"when", "write if"},
     {"environment", "write env"},
     {"variables", "write env"},
+    {"reports", "write results"},
     {"timeout-minutes", "write timeout: 30m"},
     {"cwd", "write working-directory"},
     {"dir", "write working-directory"},
@@ -497,6 +499,10 @@ static void check_background(struct loader *l, const struct yaml_node *node,
     if (step->wait_for.kind != WAIT_NONE && !step->background)
         load_fail(l, yaml_node_get(node, "wait_for"), NULL,
                   "only a step with  background: true  is waited for");
+    if (step->report_count && step->background)
+        load_fail(l, yaml_node_get(node, "results"), NULL,
+                  "a step in the background has no results: it does not end "
+                  "before the job does");
     for (size_t i = 0; i < p->step_count; i++)
         count += p->steps[i].background;
     if (step->background && count > LOAD_MAX_BACKGROUND)

@@ -120,6 +120,24 @@ static json_t *wait_json(const struct step_wait *wait)
     return object;
 }
 
+static json_t *reports_json(const struct step *step)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < step->report_count; i++) {
+        const struct step_report *report = &step->reports[i];
+        json_t *one = json_object();
+
+        set_text(one, "format", report->format);
+        if (report->files.count)
+            json_object_set_new(
+                one, "files",
+                texts_json(report->files.items, report->files.count));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static void set_run(json_t *object, const struct step *step)
 {
     json_object_set_new(object, "run",
@@ -129,6 +147,8 @@ static void set_run(json_t *object, const struct step *step)
         json_object_set_new(object, "background", json_true());
     if (step->wait_for.kind != WAIT_NONE)
         json_object_set_new(object, "wait_for", wait_json(&step->wait_for));
+    if (step->report_count)
+        json_object_set_new(object, "results", reports_json(step));
 }
 
 static json_t *write_file_json(const struct step *step)

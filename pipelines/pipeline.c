@@ -42,6 +42,9 @@ static void step_clear(struct step *step)
     free(step->working_directory);
     free(step->install);
     free(step->wait_for.text);
+    for (size_t i = 0; i < step->report_count; i++)
+        strv_clear(&step->reports[i].files);
+    free(step->reports);
     free(step->path);
     free(step->content);
     strv_clear(&step->patterns);

@@ -61,6 +61,12 @@ struct step_cache {
     struct strv restore_keys; /* what other keys may begin with; with ${{ }} */
 };
 
+/** An entry of `results`: a report that a tool leaves. */
+struct step_report {
+    const char *format; /* static: findings_format_name() has the same */
+    struct strv files;  /* base/glob.h; none: standard output */
+};
+
 enum secret_form { SECRET_ENV, SECRET_FILE, SECRET_INJECT };
 
 /** An entry of `secrets`: something of the worker's store for one step. */
@@ -102,6 +108,8 @@ struct step {
     char *install;   /* owned; STEP_INSTALL: "npm" */
     bool background; /* STEP_RUN: later steps run beside it */
     struct step_wait wait_for;
+    struct step_report *reports; /* owned; STEP_RUN, not in the background */
+    size_t report_count;
     char *path;    /* owned; STEP_WRITE_FILE, STEP_READ_FILE: relative to the
                       workspace; may hold ${{ }} */
     char *content; /* owned; STEP_WRITE_FILE; may hold ${{ }} */

@@ -9,6 +9,7 @@
 #include "worker/job/fetch.h"
 #include "worker/job/install.h"
 #include "worker/job/operation.h"
+#include "worker/job/reports.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +22,8 @@ struct attempt {
     struct fetch *fetch;         /* owned: a checkout under way, or NULL */
     struct install *install;     /* owned: of STEP_INSTALL, or NULL */
     struct operation *operation; /* owned: on files or a port, or NULL */
+    struct reports *reports;     /* owned: of a step with results, or NULL */
+    bool collecting;             /* its commands are gone, these are read */
     bool looking;                /* in the cache, for an install */
     struct loop_source *timeout;
     struct loop_source *grace;
@@ -123,6 +126,29 @@ static void on_output(void *arg, enum sandbox_stream stream, const void *data,
                stream == SANDBOX_STDOUT ? JOB_FRAME_STDOUT : JOB_FRAME_STDERR,
                data, len);
     throttle_count(attempt->spec.throttle, len);
+    if (attempt->reports && stream == SANDBOX_STDOUT)
+        reports_output(attempt->reports, data, len);
+}
+
+static void on_collected(void *arg)
+{
+    struct attempt *attempt = arg;
+
+    attempt->collecting = false;
+    finish(attempt);
+}
+
+/* Whether it passed or not; its own time is over. Who cancels waits. */
+static void collect(struct attempt *attempt)
+{
+    if (!attempt->reports || reason_is_cancel(attempt->stopped)) {
+        finish(attempt);
+        return;
+    }
+    stop_timers(attempt);
+    attempt->executing = false;
+    attempt->collecting = true;
+    reports_collect(attempt->reports, on_collected, attempt);
 }
 
 static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
@@ -135,7 +161,7 @@ static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
         install_passed(attempt->install);
     judge_exit(attempt->spec.machine, attempt->spec.start,
                attempt->oom_kills_before, ended, &attempt->end);
-    finish(attempt);
+    collect(attempt);
 }
 
 static void on_background_ready(void *arg, const struct attempt_end *end)
@@ -232,6 +258,8 @@ static void execute(struct attempt *attempt)
 
     fill_argv(step->kind == STEP_INSTALL ? "sh" : step->shell, script, &argv);
     exec.argv = (const char *const *)argv.items;
+    if (step->report_count && !step->background)
+        attempt->reports = reports_new(&attempt->spec);
     if (start_command(attempt, &exec, &err) < 0)
         finish_with(attempt,
                     err.kind == ERR_USER ? REASON_STEP_FAILED
@@ -414,6 +442,10 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
 
     if (attempt->finishing)
         return;
+    if (attempt->collecting) { /* how it ended is known */
+        reports_stop(attempt->reports);
+        return;
+    }
     if (!again) {
         attempt->stopped = reason;
         (void)snprintf(attempt->stopped_message,
@@ -466,5 +498,6 @@ void attempt_free(struct attempt *attempt)
     fetch_free(attempt->fetch);
     operation_free(attempt->operation);
     install_free(attempt->install);
+    reports_free(attempt->reports);
     free(attempt);
 }

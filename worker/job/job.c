@@ -40,7 +40,7 @@ static enum expr_status status_of(const struct job *job)
 
 static void send_json(struct job *job, uint8_t type, uint32_t id, json_t *doc)
 {
-    char *text = json_dumps(doc, JSON_COMPACT);
+    char *text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(6));
 
     channel_send(job->up, type, id, text, strlen(text));
     free(text);

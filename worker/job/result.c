@@ -41,8 +41,10 @@ void job_result_free(struct job_result *result)
 {
     if (!result)
         return;
-    for (size_t i = 0; i < result->step_count; i++)
+    for (size_t i = 0; i < result->step_count; i++) {
         free(result->steps[i].name);
+        json_decref(result->steps[i].findings);
+    }
     free(result->steps);
     free(result->branch);
     free(result->subject);
@@ -135,6 +137,58 @@ unsigned job_result_count_artifacts(const struct job_result *result,
         count++;
     }
     return count;
+}
+
+/* ---- findings --------------------------------------------------------- */
+
+static size_t json_bytes(const json_t *json)
+{
+    return json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(6));
+}
+
+static void take_off(size_t *left, size_t used)
+{
+    *left -= used < *left ? used : *left;
+}
+
+void job_result_findings_left(const struct job_result *result, size_t index,
+                              size_t *out_count, size_t *out_bytes)
+{
+    *out_count = RESULT_MAX_FINDINGS;
+    *out_bytes = RESULT_MAX_FINDINGS_BYTES;
+    for (size_t i = 0; i < result->step_count; i++) {
+        const json_t *list =
+            json_object_get(result->steps[i].findings, "findings");
+
+        if (i == index || !list)
+            continue;
+        take_off(out_count, json_array_size(list));
+        take_off(out_bytes, json_bytes(list));
+    }
+}
+
+int job_result_set_findings(struct job_result *result, size_t index,
+                            json_t *findings)
+{
+    struct step_result *step = &result->steps[index];
+    const json_t *list = json_object_get(findings, "findings");
+    size_t count, bytes, i;
+    const json_t *one;
+
+    json_decref(STEAL(step->findings));
+    if (!findings)
+        return 0;
+    job_result_findings_left(result, index, &count, &bytes);
+    if (!json_is_array(list) || json_array_size(list) > count ||
+        json_bytes(list) > bytes + 2)
+        return -1;
+    json_array_foreach(list, i, one)
+    {
+        if (!json_is_object(one))
+            return -1;
+    }
+    step->findings = json_incref(findings);
+    return 0;
 }
 
 /* ---- JSON ------------------------------------------------------------- */
@@ -318,8 +372,13 @@ json_t *job_result_json(const struct job_result *result,
     json_t *doc = json_object();
     json_t *steps = json_array();
 
-    for (size_t i = 0; i < result->step_count; i++)
-        json_array_append_new(steps, step_result_json(result, start, i));
+    for (size_t i = 0; i < result->step_count; i++) {
+        json_t *step = step_result_json(result, start, i);
+
+        if (result->steps[i].findings)
+            json_object_set(step, "findings", result->steps[i].findings);
+        json_array_append_new(steps, step);
+    }
     json_object_set_new(doc, "schema", json_integer(1));
     json_object_set_new(doc, "job", job_json(result, start));
     json_object_set_new(doc, "state", json_string(state_name(result->reason)));

@@ -29,7 +29,12 @@ struct step_result {
     int64_t cpu_ms;        /* -1: not known */
     uint64_t peak_bytes;   /* 0: not known */
     uint64_t output_bytes;
+    json_t *findings; /* owned: schemas/findings.schema.json; NULL: none */
 };
+
+/** Findings that a result tells of, of all steps, and bytes of their JSON. */
+#define RESULT_MAX_FINDINGS       1000
+#define RESULT_MAX_FINDINGS_BYTES ((size_t)256 << 10)
 
 /** The result tells of this many; all are kept. */
 #define RESULT_MAX_ARTIFACTS 200
@@ -90,7 +95,19 @@ void job_result_drop_artifacts(struct job_result *result, size_t index);
 unsigned job_result_count_artifacts(const struct job_result *result,
                                     size_t index, uint64_t *out_bytes);
 
-/** One step as schemas/result.schema.json has it. Owned by the caller. */
+/**
+ * What the reports of step `index` say (schemas/findings.schema.json; a
+ * reference is taken), in place of what was there; NULL: nothing. -1: it is no
+ * such document, or larger than what is left.
+ */
+int job_result_set_findings(struct job_result *result, size_t index,
+                            json_t *findings);
+/** What is left of the limits for step `index`. */
+void job_result_findings_left(const struct job_result *result, size_t index,
+                              size_t *out_count, size_t *out_bytes);
+
+/** One step, without findings, as schemas/result.schema.json has it. Owned by
+ * the caller. */
 MUST_USE json_t *step_result_json(const struct job_result *result,
                                   const struct job_start *start, size_t index);
 /** The whole document, ended now. Owned by the caller. */

@@ -153,7 +153,7 @@ char *job_verdict_write(struct job_verdict *result, const char *log_stream,
             log, "dropped_bytes",
             json_integer(dropped + (json_int_t)lost_bytes));
     }
-    json = json_dumps(result->document, JSON_COMPACT);
+    json = json_dumps(result->document, JSON_COMPACT | JSON_REAL_PRECISION(6));
     if (!json)
         abort(); /* out of memory: what was parsed can be written */
     return json;

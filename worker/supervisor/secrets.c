@@ -253,7 +253,9 @@ void secrets_mask_frame(const struct mask *mask, const struct frame *frame,
     CLEANUP(mem) char *masked = NULL;
 
     secrets_mask_result(document ? mask : NULL, document);
-    masked = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    masked = document
+                 ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6))
+                 : NULL;
     if (masked)
         strbuf_adds(out, masked);
     else

@@ -1,6 +1,7 @@
 /* tests/unit/cli/report_test.c - the table at the end. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/report.h"
+#include "cli/report_findings.h"
 #include "tests/lib/unit.h"
 
 #include <string.h>
@@ -90,6 +91,68 @@ static void test_afar(void **state)
     assert_non_null(strstr(out.data, "run it again: berth retry j1\n"));
 }
 
+static json_t *finding(const char *path, int line, const char *severity,
+                       const char *message)
+{
+    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:s}", "kind", "issue", "path",
+                     path, "line", line, "column", line, "severity", severity,
+                     "message", message);
+}
+
+static char *report_of(json_t *list, int overflow)
+{
+    json_t *found =
+        json_pack("{s:o, s:i, s:{s:i, s:i, s:i}}", "findings", list, "overflow",
+                  overflow, "tests", "passed", 2, "failed", 0, "skipped", 1);
+    json_t *steps = json_pack("[{}, {s:o}]", "findings", found);
+    const struct style style = {.ascii = true};
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    assert_non_null(steps);
+    report_findings_add(steps, &style, &out);
+    json_decref(steps);
+    return strbuf_take(&out);
+}
+
+static void test_findings(void **state)
+{
+    CLEANUP(mem)
+    char *got = report_of(
+        json_pack("[o, o, {s:s, s:s, s:s}]",
+                  finding("a\nb.c", 0, "warning", "x\x1b[2Jy\nz"),
+                  finding("a/b.c", 7, "error", "wrong"), "rule", "no place",
+                  "severity", "info", "message", "somewhere"),
+        0);
+    CLEANUP(mem) char *none = report_of(json_array(), 0);
+
+    (void)state;
+    assert_string_equal(got, "\nfound: 1 error, 1 warning, 1 info; "
+                             "tests: 2 passed, 1 skipped\n"
+                             "  a/b.c:7:7: error: wrong\n"
+                             "  a b.c: warning: xy z\n"
+                             "  no place: info: somewhere\n");
+    assert_string_equal(none, "\nfound: nothing; tests: 2 passed, 1 skipped\n");
+}
+
+static void test_many_findings(void **state)
+{
+    json_t *list = json_array();
+    CLEANUP(mem) char *got = NULL;
+    unsigned lines = 0;
+
+    (void)state;
+    for (int i = 1; i < 50; i++)
+        json_array_append_new(list, finding("a.c", i, "warning", "w"));
+    json_array_append_new(list, finding("last.c", 1, "error", "e"));
+    got = report_of(list, 5);
+    for (const char *s = got; (s = strchr(s, '\n')); s++)
+        lines++;
+    assert_int_equal(lines, 2 + REPORT_MAX_FINDINGS + 1);
+    assert_non_null(strstr(got, "found: 1 error, 49 warnings, 5 left out;"));
+    assert_non_null(strstr(got, "1 skipped\n  last.c:1:1: error: e\n"));
+    assert_non_null(strstr(got, "\n  +35 more\n"));
+}
+
 /* Nothing of a document may be taken for granted. */
 static void test_strange(void **state)
 {
@@ -98,6 +161,8 @@ static void test_strange(void **state)
         "[]",
         "{\"steps\":[1,null,{},[]],\"reason\":7,\"state\":[]}",
         "{\"steps\":{\"a\":1},\"reason\":\"no such reason\"}",
+        "{\"steps\":[{\"findings\":[1]}]}",
+        "{\"steps\":[{\"findings\":{\"findings\":[1,{},{\"line\":-1}]}}]}",
         "{\"steps\":[{\"index\":-1,\"outcome\":\"failed\",\"name\":\"\"}]}",
     };
 
@@ -126,9 +191,10 @@ static void test_exit_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report),  cmocka_unit_test(test_verbose),
-        cmocka_unit_test(test_passed),  cmocka_unit_test(test_afar),
-        cmocka_unit_test(test_strange), cmocka_unit_test(test_exit_status),
+        cmocka_unit_test(test_report),   cmocka_unit_test(test_verbose),
+        cmocka_unit_test(test_passed),   cmocka_unit_test(test_afar),
+        cmocka_unit_test(test_findings), cmocka_unit_test(test_many_findings),
+        cmocka_unit_test(test_strange),  cmocka_unit_test(test_exit_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

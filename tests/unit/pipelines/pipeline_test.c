@@ -4,6 +4,8 @@
 #include "pipelines/diag.h"
 #include "pipelines/document.h"
 #include "pipelines/expr.h"
+#include "pipelines/findings/findings.h"
+#include "pipelines/load.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/reason.h"
 #include "tests/lib/unit.h"
@@ -279,6 +281,14 @@ static const struct {
      "retried unasked", NULL},
     {"steps: [{run: ls, working-directory: a/../b}]", 1, 40,
      "out of the workspace", NULL},
+    {"steps: [{run: ls, results: tab}]", 1, 28, "'tab' is not one of", "tap"},
+    {"steps: [{run: ls, results: [tap, sarif]}]", 1, 34, "is one report", NULL},
+    {"steps: [{run: ls, results: {format: junit, file: a}}]", 1, 44,
+     "write files", NULL},
+    {"steps: [{run: ls, results: {files: a}}]", 1, 28, "needs the key 'format'",
+     NULL},
+    {"steps: [{run: ls, background: true, results: tap}]", 1, 46,
+     "in the background has no results", NULL},
 };
 
 static void test_errors(void **state)
@@ -449,6 +459,43 @@ static void test_corpus_invalid(void **state)
     each(CORPUS "/invalid", 250, check_invalid);
 }
 
+static void test_results(void **state)
+{
+    CLEANUP(pipeline)
+    struct pipeline *p =
+        load("steps: [{run: ls, results: [tap, {format: junit, files: a*}]}]");
+    const struct step *step = &p->steps[0];
+    json_t *got = pipeline_to_json(p);
+    json_t *wanted =
+        json_loads("[{\"format\": \"tap\"},"
+                   " {\"format\": \"junit\", \"files\": [\"a*\"]}]",
+                   0, NULL);
+
+    (void)state;
+    assert_int_equal(step->report_count, 2);
+    assert_int_equal(step->reports[0].files.count, 0);
+    assert_string_equal(step->reports[1].format, "junit");
+    assert_string_equal(step->reports[1].files.items[0], "a*");
+    assert_true(json_equal(
+        json_object_get(json_array_get(json_object_get(got, "steps"), 0),
+                        "results"),
+        wanted));
+    json_decref(got);
+    json_decref(wanted);
+}
+
+/* What the loader lets through the reader has to know. */
+static void test_formats(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (; load_formats[count]; count++)
+        assert_true(findings_format_find(load_formats[count]) >= 0);
+    /* Not a model's answer, nor our own. */
+    assert_int_equal(count, FINDINGS_FORMAT_COUNT - 2);
+}
+
 static void test_normalised(void **state)
 {
     CLEANUP(pipeline)
@@ -531,6 +578,8 @@ int main(void)
         cmocka_unit_test(test_many_errors),
         cmocka_unit_test(test_errors_without_end),
         cmocka_unit_test(test_corpus_valid),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_formats),
         cmocka_unit_test(test_corpus_invalid),
         cmocka_unit_test(test_normalised),
         cmocka_unit_test(test_from_json),
