@@ -27,7 +27,7 @@
 /* Of the cache, a part is read again at a time: of a day one hour's. */
 #define CHECK_TURNS 24
 #define CHECK_BYTES ((uint64_t)4 << 30) /* a turn */
-#define PUSH_MS     10000               /* between looks for new caches */
+#define PUSH_MS     5000                /* between looks for new caches */
 #define CHECK_MS    120000              /* the same, but for the last entry */
 
 struct worker_options {

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define CALL_MS      ((CACHE_ANSWER_S + CACHE_FETCH_S + 5) * 1000)
-#define AGAIN_MS     5000
+#define CALL_MS      ((int64_t)(CACHE_ANSWER_S + CACHE_FETCH_S + 5) * 1000)
+#define AGAIN_MS     15000
 #define AGAIN_MAX_MS 300000
 #define MAX_OUTPUT   ((size_t)64 << 10)
 #define MAX_NAMES    400

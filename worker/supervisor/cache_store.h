@@ -10,7 +10,7 @@
 /*
  * `cache-store`, a process a question, which has the keys, brings what is there
  * into the cache of this host. A store that does not answer is left alone for a
- * while, 5 s at first and up to 5 minutes, in which all is a miss at once: no
+ * while, 15 s at first and up to 5 minutes, in which all is a miss at once: no
  * job waits again for what is away.
  */
 struct cache_store;
