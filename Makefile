@@ -42,8 +42,9 @@ ROOMS := base pipelines pipelines/diff pipelines/findings \
          scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
          worker/secrets worker/supervisor worker/job \
-         worker/checkout worker/cache worker/findings worker/gateway \
-         worker/sandbox worker/sandbox/launch worker/sandbox/docker worker/sandbox/fetch cli
+         worker/checkout worker/cache worker/cache/far worker/findings \
+         worker/gateway worker/sandbox worker/sandbox/launch \
+         worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -54,7 +55,7 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout cache gateway launch log-store \
-            log-store-s3 artifact-store \
+            log-store-s3 artifact-store cache-store \
             docker-client image-fetch findings-read
 MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
@@ -71,6 +72,9 @@ PKGS_checkout := libgit2 jansson
 MAIN_cache := worker/cache
 ROOMS_cache := worker/cache base
 PKGS_cache := jansson
+MAIN_cache-store := worker/cache/far
+ROOMS_cache-store := worker/cache/far worker/cache base
+PKGS_cache-store := jansson libzstd libcurl expat
 MAIN_gateway := worker/gateway
 ROOMS_gateway := worker/gateway base
 PKGS_gateway := jansson libcares openssl libseccomp

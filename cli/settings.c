@@ -98,6 +98,20 @@ static void blame(const struct settings *settings, size_t less, size_t more,
     on_error(errors, origin, message, NULL);
 }
 
+/* What is in a bucket anybody may have put there. */
+static int check_store(const struct settings *settings,
+                       struct settings_errors *errors)
+{
+    size_t key = 0;
+
+    if (!*settings->cache.store || *settings->cache.store_key ||
+        config_find(&settings_table, "cache.store", &key, NULL) < 0)
+        return 0;
+    on_error(errors, config_origin(settings->config, key),
+             "'cache.store' needs 'cache.store_key'", NULL);
+    return -1;
+}
+
 static int check_relations(const struct settings *settings,
                            struct settings_errors *errors)
 {
@@ -117,7 +131,7 @@ static int check_relations(const struct settings *settings,
               relations[i].or_equal ? "at most" : "less than", errors);
         rc = -1;
     }
-    return rc;
+    return check_store(settings, errors) < 0 ? -1 : rc;
 }
 
 static void on_schedule_error(void *arg, struct yaml_pos pos,

@@ -64,6 +64,8 @@ struct settings {
     struct {
         char *dir;
         int64_t bytes, keep_ms, entry_bytes, check_ms;
+        char *store;     /* an address of S3; "": none */
+        char *store_key; /* a path */
     } cache;
     struct {
         int64_t tick_ms;

@@ -490,6 +490,23 @@ static const struct config_key keys[] = {
      RANGE(SECOND, 365 * DAY),
      .help = "How often an install or another thing kept is read again in "
              "the background; what is damaged is removed."},
+    {.name = "cache.store",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_STRING,
+     AT(cache.store),
+     .initial = "",
+     .check = settings_check_bucket,
+     .help = "Where installs and what steps `cache` name go for other workers, "
+             "and are looked for when this host does not have them: "
+             "`s3://bucket/prefix?…`. Needs `cache.store_key`."},
+    {.name = "cache.store_key",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_PATH,
+     AT(cache.store_key),
+     .initial = "",
+     .help = "A file with a secret of 16 bytes or more, closed to others and "
+             "the same on all workers: what is in `cache.store` is signed with "
+             "it, and what is not is never used."},
 
     {.name = "scheduler.tick",
      .parts = SETTINGS_SCHEDULER,

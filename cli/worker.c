@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/pool_at.h"
 #include "cli/upkeep.h"
+#include "worker/cache/far/program.h"
 #include "worker/cache/settings.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/image.h"
@@ -26,6 +27,7 @@
 /* Of the cache, a part is read again at a time: of a day one hour's. */
 #define CHECK_TURNS 24
 #define CHECK_BYTES ((uint64_t)4 << 30) /* a turn */
+#define PUSH_MS     5000                /* between looks for new caches */
 #define CHECK_MS    120000              /* the same, but for the last entry */
 
 struct worker_options {
@@ -311,6 +313,8 @@ static int make_supervisor(struct worker *worker, struct err *err)
         .secret_store = worker->secrets,
         .log_store = worker->logs,
         .artifact_store = *s->artifacts.store ? s->artifacts.store : NULL,
+        .cache_store = *s->cache.store ? s->cache.store : NULL,
+        .cache_key = s->cache.store_key,
     };
     const struct supervisor_events events = {.on_started = on_started,
                                              .on_ended = on_ended,
@@ -362,6 +366,17 @@ static void check_cache(void *arg, struct strv *out_argv)
     strv_addf(out_argv, "%d", CHECK_MS);
 }
 
+static void push_cache(void *arg, struct strv *out_argv)
+{
+    const struct worker *worker = arg;
+    CLEANUP(mem) char *program = proc_libexec(CACHE_PROGRAM);
+
+    strv_add(out_argv, program);
+    strv_add(out_argv, "push");
+    strv_add(out_argv, worker->at.settings->cache.store);
+    strv_add(out_argv, worker->at.settings->cache.store_key);
+}
+
 static void keep_up(struct worker *worker)
 {
     int64_t check_ms = worker->at.settings->cache.check_ms / CHECK_TURNS;
@@ -372,10 +387,14 @@ static void keep_up(struct worker *worker)
         {"cache", check_cache, worker,
          check_ms < MINUTE_MS ? check_ms : MINUTE_MS,
          check_ms < HOUR_MS ? check_ms : HOUR_MS, 10 * MINUTE_MS},
+        {"the store of caches", push_cache, worker, PUSH_MS, PUSH_MS, HOUR_MS},
     };
+    size_t count = ARRAY_LEN(tasks);
 
+    if (!*worker->at.settings->cache.store || !worker->at.settings->cache.bytes)
+        count--; /* the last of them */
     worker->upkeep = upkeep_new(worker->loop);
-    for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+    for (size_t i = 0; i < count; i++)
         upkeep_add(worker->upkeep, &tasks[i]);
 }
 
@@ -404,7 +423,8 @@ static int make_cache(const struct settings *settings, struct err *err)
     if (setenv(CACHE_DIR_VARIABLE, settings->cache.dir, 1) < 0 ||
         setenv(CACHE_BYTES_VARIABLE, bytes, 1) < 0 ||
         setenv(CACHE_KEEP_VARIABLE, keep, 1) < 0 ||
-        setenv(CACHE_ENTRY_VARIABLE, entry, 1) < 0)
+        setenv(CACHE_ENTRY_VARIABLE, entry, 1) < 0 ||
+        setenv(CACHE_FAR_VARIABLE, *settings->cache.store ? "1" : "", 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set " CACHE_DIR_VARIABLE);
     return 0;
 }

@@ -15,6 +15,9 @@
 #define CACHE_KEEP_VARIABLE  "BERTH_CACHE_KEEP"
 #define CACHE_ENTRY_VARIABLE "BERTH_CACHE_ENTRY_BYTES"
 
+/** Not empty: a supervisor can be asked for what is in a store. */
+#define CACHE_FAR_VARIABLE "BERTH_CACHE_FAR"
+
 #define CACHE_BYTES_DEFAULT   ((uint64_t)10 << 30)
 #define CACHE_ENTRY_DEFAULT   ((uint64_t)2 << 30)
 #define CACHE_KEEP_DEFAULT_MS ((int64_t)7 * 86400000)

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "worker/cache/boot.h"
+#include "worker/cache/stamp.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -43,28 +44,9 @@ int64_t verified_at_ms(const char *path)
     return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
-/* A new name in it is no use of the entry. */
-static int open_stamp(const char *path)
-{
-    CLEANUP(mem) char *file = xasprintf("%s/" NAME, path);
-    int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    int fd = open(file, flags);
-    struct stat st;
-
-    if (fd >= 0 || lstat(path, &st) < 0)
-        return fd;
-    fd = open(file, flags | O_CREAT, 0600);
-    if (fd >= 0) {
-        const struct timespec times[2] = {st.st_mtim, st.st_mtim};
-
-        (void)utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
-    }
-    return fd;
-}
-
 int verified_try(const char *path, struct err *err)
 {
-    CLEANUP(fd) int fd = open_stamp(path);
+    CLEANUP(fd) int fd = stamp_open(path, NAME);
 
     if (fd < 0 || futimens(fd, NULL) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot note a look at '%s'", path);
@@ -73,16 +55,7 @@ int verified_try(const char *path, struct err *err)
 
 int verified_note(const char *path, struct err *err)
 {
-    CLEANUP(fd) int fd = open_stamp(path);
-    const char *id = boot_id();
-
-    if (fd < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot note a look at '%s'", path);
-    if (fd_write_all(fd, id, strlen(id), err) < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)strlen(id)) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot note a look at '%s'", path);
-    return 0;
+    return stamp_write(path, NAME, boot_id(), err);
 }
 
 bool verified_judge(const struct cache_entry *entry, const char *digest)

@@ -31,6 +31,8 @@ struct cache_step {
     struct cache_entry files; /* a stage, with copies of `files` */
     struct sandbox_tree tree;
     unsigned file_count;
+    bool asked;   /* the store of caches */
+    bool waiting; /* for its answer */
     struct cache_entry found;
     char *from; /* owned: of which scope it is */
     bool exact; /* it has the very key */
@@ -313,13 +315,51 @@ static void on_verified(void *arg, const char *digest, bool late)
     }
 }
 
+static void on_far(void *arg)
+{
+    struct cache_step *s = arg;
+
+    s->waiting = false;
+    machine_note_kept(s->spec->machine); /* there may be more, or rubbish */
+    if (!was_stopped(s))
+        look(s);
+}
+
+/* One that only begins as a restore_key does is as good from here. */
+static bool ask_far(struct cache_step *s)
+{
+    const struct strv *keys = s->spec->restore_keys;
+    CLEANUP(mem) char *name = cache_key_name(s->wish.paths, key_of(s));
+    CLEANUP(strv) struct strv prefixes = {0};
+    const struct far_wanted wanted = {CACHES_KIND, name, &prefixes,
+                                      &s->wish.trust};
+
+    if (find_other(s)) {
+        cache_entry_release(&s->found);
+    } else {
+        for (size_t i = 0; i < keys->count; i++) {
+            CLEANUP(mem)
+            char *prefix = cache_key_prefix(s->wish.paths, keys->items[i]);
+
+            strv_add(&prefixes, prefix);
+        }
+    }
+    s->asked = true;
+    s->waiting = far_ask_begin(caches_far(s->spec->caches), &wanted, on_far, s);
+    return s->waiting;
+}
+
 static void look(struct cache_step *s)
 {
     CLEANUP(mem) char *root = NULL;
     struct err err = {0};
     struct stat st;
+    bool try = s->damaged < DAMAGED_MAX;
+    bool found = try && find_exact(s);
 
-    if (s->damaged == DAMAGED_MAX || (!find_exact(s) && !find_other(s))) {
+    if (!found && !s->asked && ask_far(s))
+        return;
+    if (!found && !(try && find_other(s))) {
         miss(s);
         return;
     }
@@ -462,10 +502,21 @@ struct cache_step *cache_step_start(const struct attempt_spec *spec,
     return s;
 }
 
+static void forget_far(struct cache_step *s)
+{
+    if (s->waiting)
+        far_ask_forget(caches_far(s->spec->caches), s);
+    s->waiting = false;
+}
+
 void cache_step_stop(struct cache_step *s)
 {
     s->stopped = true;
     driver_of(s)->stop_files(sandbox_of(s));
+    if (s->waiting) {
+        forget_far(s);
+        (void)was_stopped(s);
+    }
 }
 
 void cache_step_free(struct cache_step *s)
@@ -473,6 +524,7 @@ void cache_step_free(struct cache_step *s)
     if (!s)
         return;
     loop_remove(s->soon);
+    forget_far(s);
     verify_free(s->verify);
     drop_files(s);
     cache_entry_release(&s->found);

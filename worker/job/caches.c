@@ -20,6 +20,7 @@
 
 struct caches {
     struct caches_spec spec;
+    struct far_ask *far;       /* owned */
     struct cache_wish *wishes; /* owned */
     size_t count;
     /* While they are saved: */
@@ -52,6 +53,7 @@ struct caches *caches_new(const struct caches_spec *spec)
     struct caches *c = xcalloc(1, sizeof(*c));
 
     c->spec = *spec;
+    c->far = far_ask_new(spec->up, spec->output);
     c->stage = (struct cache_entry)CACHE_ENTRY_INIT;
     return c;
 }
@@ -83,7 +85,19 @@ void caches_free(struct caches *c)
     for (size_t i = 0; i < c->count; i++)
         cache_wish_clear(&c->wishes[i]);
     free(c->wishes);
+    far_ask_free(c->far);
     free(c);
+}
+
+struct far_ask *caches_far(struct caches *c)
+{
+    return c->far;
+}
+
+void caches_answer(struct caches *c, const struct frame *frame)
+{
+    if (c)
+        far_ask_answer(c->far, frame);
 }
 
 void caches_add(struct caches *c, struct cache_wish *wish)

@@ -3,6 +3,7 @@
 #ifndef WORKER_JOB_CACHES_H
 #define WORKER_JOB_CACHES_H
 
+#include "worker/job/far_ask.h"
 #include "worker/job/machine.h"
 #include "worker/job/trust.h"
 
@@ -32,11 +33,16 @@ struct caches_spec {
     struct loop *loop;
     struct machine *machine;
     struct output *output;
+    struct channel *up;
 };
 
 struct caches;
 
 MUST_USE struct caches *caches_new(const struct caches_spec *spec);
+/** The way to the store of caches. Borrowed. */
+struct far_ask *caches_far(struct caches *caches);
+/** JOB_FRAME_CACHE_ANSWER came. NULL is fine. */
+void caches_answer(struct caches *caches, const struct frame *frame);
 /** Note a step's wish, in place of an earlier one of that step; it is taken. */
 void caches_add(struct caches *caches, struct cache_wish *wish);
 

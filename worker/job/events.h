@@ -17,6 +17,8 @@ enum job_frame {
     JOB_FRAME_CANCEL,    /* {"reason": "cancelled"|…}; a second one kills */
     JOB_FRAME_PREPARE,   /* a START of no job, before the one: make and start a
                             sandbox that fits, then wait for the job */
+    JOB_FRAME_CACHE_ANSWER, /* to CACHE_WANTED, with its id: {"found": true or
+                             * false, "notes": ["what the log is to say"]} */
 
     /* up: run-job to supervisor */
     JOB_FRAME_STEP_START = 16, /* {"name", "kind", "attempt",
@@ -28,9 +30,12 @@ enum job_frame {
     JOB_FRAME_STEP_END, /* a step of the result (schemas/result.schema.json) */
     JOB_FRAME_RESULT,   /* the result; the last frame, then end of file */
     JOB_FRAME_READY,    /* empty: the sandbox of PREPARE waits for a START */
-    JOB_FRAME_CONNECTION, /* one out of the sandbox has ended, or was refused:
-                           * {"host", "port", "address", "up", "down", "ms",
-                           * "verdict"} of worker/gateway/protocol.h */
+    JOB_FRAME_CONNECTION,   /* one out of the sandbox has ended, or was refused:
+                             * {"host", "port", "address", "up", "down", "ms",
+                             * "verdict"} of worker/gateway/protocol.h */
+    JOB_FRAME_CACHE_WANTED, /* {"kind", "names": ["scope/key"], "prefixes"}: of
+                             * the store of caches (worker/cache/far/program.h),
+                             * into the cache of this host; `id` counts them */
 };
 
 /*

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "worker/cache/verified.h"
+#include "worker/job/caches.h"
 #include "worker/job/install_key.h"
 #include "worker/job/save.h"
 #include "worker/job/trust.h"
@@ -26,6 +27,7 @@ struct install {
     struct trust trust;
     struct cache_entry found;
     struct verify *verify; /* owned */
+    bool waiting;          /* for the store of caches */
     bool fresh;            /* layers are there to see what npm changes */
 };
 
@@ -43,6 +45,8 @@ void install_free(struct install *in)
 {
     if (!in)
         return;
+    if (in->waiting)
+        far_ask_forget(caches_far(in->spec->caches), in);
     verify_free(in->verify);
     cache_entry_release(&in->found);
     trust_clear(&in->trust);
@@ -127,6 +131,14 @@ static void verify(struct install *in)
     miss(in);
 }
 
+static void use(struct install *in)
+{
+    if (verified_since_boot(in->found.path))
+        hit(in);
+    else
+        verify(in);
+}
+
 /* ---- looking ------------------------------------------------------------- */
 
 static bool find(struct install *in)
@@ -147,6 +159,27 @@ static bool find(struct install *in)
     return false;
 }
 
+static void on_far(void *arg)
+{
+    struct install *in = arg;
+
+    in->waiting = false;
+    machine_note_kept(in->spec->machine); /* there may be more, or rubbish */
+    if (find(in))
+        use(in);
+    else
+        miss(in);
+}
+
+static bool ask_far(struct install *in)
+{
+    const struct far_wanted wanted = {KIND, in->key, NULL, &in->trust};
+
+    in->waiting =
+        far_ask_begin(caches_far(in->spec->caches), &wanted, on_far, in);
+    return in->waiting;
+}
+
 static void on_probed(void *arg, const struct sandbox_exit *ended)
 {
     struct install *in = arg;
@@ -158,11 +191,10 @@ static void on_probed(void *arg, const struct sandbox_exit *ended)
         log_info("the install is not looked for: %s", err.msg);
         in->ready(in->arg, false);
     } else if (!find(in)) {
-        miss(in);
-    } else if (verified_since_boot(in->found.path)) {
-        hit(in);
+        if (!ask_far(in))
+            miss(in);
     } else {
-        verify(in);
+        use(in);
     }
 }
 

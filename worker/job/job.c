@@ -419,7 +419,8 @@ static void prepare_running(struct job *job)
         .on_end = on_background_end,
         .arg = job,
     };
-    const struct caches_spec caches = {job->loop, job->machine, job->output};
+    const struct caches_spec caches = {job->loop, job->machine, job->output,
+                                       job->up};
 
     job->throttle = throttle_new(job->loop, job->machine, job->output);
     spec.throttle = job->throttle;
@@ -520,6 +521,8 @@ static void on_frame(void *arg, const struct frame *frame)
         begin(job);
     } else if (frame->type == JOB_FRAME_PREPARE && !job->start && !job->warm) {
         prepare(job, frame);
+    } else if (frame->type == JOB_FRAME_CACHE_ANSWER) {
+        caches_answer(job->caches, frame);
     }
 }
 

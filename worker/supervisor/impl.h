@@ -6,6 +6,7 @@
 #include "scheduler/queue/outage.h"
 #include "worker/artifacts/sender.h"
 #include "worker/logs/archiver.h"
+#include "worker/supervisor/cache_store.h"
 #include "worker/supervisor/connections.h"
 #include "worker/supervisor/faults.h"
 #include "worker/supervisor/health.h"
@@ -42,9 +43,10 @@ struct supervisor {
     struct health health;
     struct faults faults;
     struct connections connections;
-    struct archiver *archiver; /* owned; NULL: whole logs are not kept */
-    struct sender *sender;     /* owned; NULL: artifacts stay here */
-    struct warm_pool *warm;    /* owned */
+    struct archiver *archiver;  /* owned; NULL: whole logs are not kept */
+    struct sender *sender;      /* owned; NULL: artifacts stay here */
+    struct cache_store *caches; /* owned; NULL: caches are this host's only */
+    struct warm_pool *warm;     /* owned */
 
     /* taking jobs (take.c) */
     bool asking;              /* a queue_lease() is under way */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "worker/job/events.h"
+#include "worker/supervisor/cache_store.h"
 #include "worker/supervisor/connections.h"
 #include "worker/supervisor/held.h"
 #include "worker/supervisor/job_log.h"
@@ -371,6 +372,14 @@ static void log_connection(struct job *job, const struct frame *frame)
         log_info("%s", line.data);
 }
 
+static void on_cache_answer(void *arg, uint32_t id, const char *answer)
+{
+    struct job *job = arg;
+
+    if (job->runner)
+        runner_answer(job->runner, id, answer);
+}
+
 static void on_frame(void *arg, const struct frame *frame)
 {
     struct job *job = arg;
@@ -378,6 +387,10 @@ static void on_frame(void *arg, const struct frame *frame)
 
     if (frame->type == JOB_FRAME_CONNECTION) {
         log_connection(job, frame);
+        return;
+    }
+    if (frame->type == JOB_FRAME_CACHE_WANTED) {
+        cache_store_ask(job->spec.caches, frame, on_cache_answer, job);
         return;
     }
     look_for_life(job, frame);
@@ -541,6 +554,7 @@ void job_free(struct job *job)
         return;
     if (job->sending)
         sender_forget(job->spec.sender, job);
+    cache_store_forget(job->spec.caches, job);
     runner_free(job->runner);
     loop_remove(job->deadline);
     loop_remove(job->retry);

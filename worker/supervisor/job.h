@@ -7,6 +7,7 @@
 #include "worker/logs/archiver.h"
 #include "worker/supervisor/supervisor.h"
 
+struct cache_store;
 struct connections;
 struct job;
 struct warm_pool;
@@ -16,8 +17,9 @@ struct job_spec {
     struct loop *loop;
     const struct supervisor_options *options;
     struct queue *queue;
-    struct archiver *archiver; /* NULL: whole logs are not kept */
-    struct sender *sender;     /* NULL: artifacts stay on this host */
+    struct archiver *archiver;  /* NULL: whole logs are not kept */
+    struct sender *sender;      /* NULL: artifacts stay on this host */
+    struct cache_store *caches; /* NULL: caches are this host's only */
     const struct supervisor_events *events;
     struct warm_pool *warm; /* NULL: none */
     struct connections *connections;

@@ -92,6 +92,13 @@ void runner_set_deadline(struct runner *runner, int64_t at_mono_ms)
         channel_send(runner->channel, JOB_FRAME_DEADLINE, 0, json, (size_t)len);
 }
 
+void runner_answer(struct runner *runner, uint32_t id, const char *json)
+{
+    if (runner->channel)
+        channel_send(runner->channel, JOB_FRAME_CACHE_ANSWER, id, json,
+                     strlen(json));
+}
+
 void runner_cancel(struct runner *runner, const char *reason)
 {
     int found = reason_find(reason);
@@ -167,6 +174,7 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
     case JOB_FRAME_STEP_START:
     case JOB_FRAME_STEP_END:
     case JOB_FRAME_CONNECTION:
+    case JOB_FRAME_CACHE_WANTED:
         return is_json_object(frame);
     case JOB_FRAME_RESULT:
         take_result(runner, frame);
@@ -175,6 +183,7 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
     case JOB_FRAME_DEADLINE:
     case JOB_FRAME_CANCEL:
     case JOB_FRAME_PREPARE:
+    case JOB_FRAME_CACHE_ANSWER:
     case JOB_FRAME_READY:
         break;
     }

@@ -54,6 +54,8 @@ void runner_start(const struct runner_spec *spec, struct runner **out_runner,
 pid_t runner_pid(const struct runner *runner);
 /** Have run-job die at `at_mono_ms`, in place of what was said before. */
 void runner_set_deadline(struct runner *runner, int64_t at_mono_ms);
+/** Send a JOB_FRAME_CACHE_ANSWER. */
+void runner_answer(struct runner *runner, uint32_t id, const char *json);
 /** Ask run-job to end; each call is one JOB_FRAME_CANCEL. The second kills. */
 void runner_cancel(struct runner *runner, const char *reason);
 /** Its result is of no use any more: end it soon. Twice is fine. */

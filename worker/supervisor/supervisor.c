@@ -76,7 +76,11 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     }
     if (options->artifact_store)
         s->sender = sender_new(loop, options->artifact_store);
-    s->options.artifact_store = NULL; /* it may go */
+    if (options->cache_store)
+        s->caches =
+            cache_store_new(loop, options->cache_store, options->cache_key);
+    s->options.artifact_store = NULL; /* they may go */
+    s->options.cache_store = s->options.cache_key = NULL;
     warm.state_dir = s->state_dir;
     warm.arg = s;
     s->warm = warm_pool_new(&warm);
@@ -142,6 +146,7 @@ void supervisor_take(struct supervisor *s, struct lease *lease)
                                   .queue = s->queue,
                                   .archiver = s->archiver,
                                   .sender = s->sender,
+                                  .caches = s->caches,
                                   .events = &s->events,
                                   .warm = s->warm,
                                   .connections = &s->connections,
@@ -393,6 +398,7 @@ void supervisor_free(struct supervisor *s)
         (void)run_job_reap(pid, FREE_WAIT_MS);
     archiver_free(s->archiver);
     sender_free(s->sender);
+    cache_store_free(s->caches);
     warm_pool_free(s->warm);
     fd_close(&s->lock_fd);
     free(s->worker);

@@ -106,6 +106,9 @@ struct supervisor_options {
                                        Borrowed; must outlive the supervisor */
     const char *artifact_store;     /* "s3://…", where artifacts go when a job
                                        ends; NULL: they stay here. Copied */
+    const char *cache_store;        /* "s3://…", where caches are looked for;
+                                       NULL: only here. Copied */
+    const char *cache_key;          /* the file with its key. Copied */
     supervisor_execute_fn *execute; /* NULL: run-job */
     void *execute_arg;
 };
