@@ -125,7 +125,10 @@ $(BUILD)/obj/%.o: %.c Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CPPFLAGS) $(BASE_CFLAGS) $(OPT) $(COVER) -MMD -MP -c -o $@ $<
 # Security updates gave libgit2 this option without a new version.
 GIT2_OPTIONS = $(shell $(PKG_CONFIG) --variable=includedir libgit2 2>/dev/null)/git2/common.h
+# Newer ones of expat count lines in 64 bits, and warn of the old name.
+EXPAT_H = $(shell $(PKG_CONFIG) --variable=includedir expat 2>/dev/null)/expat.h
 PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
+    $(shell grep -qs XML_GetCurrentLineNumber64 $(EXPAT_H) && echo -DHAVE_EXPAT_LINE64) \
     $(shell grep -qs SET_PACK_MAX_OBJECT_SIZE $(GIT2_OPTIONS) && echo -DHAVE_GIT_PACK_MAX_OBJECT_SIZE) \
     $(if $(filter hiredis_ssl,$(REDIS_PKGS)),-DHAVE_REDIS_TLS)
 

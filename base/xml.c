@@ -19,11 +19,19 @@ struct reading {
     struct err err;               /* why we ended it */
 };
 
+static unsigned long long line_of(const struct reading *r)
+{
+#ifdef HAVE_EXPAT_LINE64
+    return XML_GetCurrentLineNumber64(r->parser);
+#else
+    return XML_GetCurrentLineNumber(r->parser);
+#endif
+}
+
 static void end_with(struct reading *r, const char *why)
 {
     if (r->err.kind == ERR_NONE)
-        (void)err_set(&r->err, ERR_USER, "line %lu: %s",
-                      XML_GetCurrentLineNumber(r->parser), why);
+        (void)err_set(&r->err, ERR_USER, "line %llu: %s", line_of(r), why);
     (void)XML_StopParser(r->parser, XML_FALSE);
 }
 
@@ -111,8 +119,7 @@ static void on_doctype(void *arg, const XML_Char *name, const XML_Char *system,
 static int explain(struct reading *r, struct err *err)
 {
     if (r->err.kind == ERR_NONE)
-        (void)err_set(&r->err, ERR_USER, "line %lu: %s",
-                      XML_GetCurrentLineNumber(r->parser),
+        (void)err_set(&r->err, ERR_USER, "line %llu: %s", line_of(r),
                       XML_ErrorString(XML_GetErrorCode(r->parser)));
     if (err)
         *err = r->err;
