@@ -460,8 +460,7 @@ static bool set_sign(CURL *easy, const struct http_sign *sign)
         return true;
     return !curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, sign->scope) &&
            !curl_easy_setopt(easy, CURLOPT_USERNAME, sign->key_id) &&
-           !curl_easy_setopt(easy, CURLOPT_PASSWORD, sign->secret) &&
-           !curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+           !curl_easy_setopt(easy, CURLOPT_PASSWORD, sign->secret);
 }
 
 int http_send(struct http *http, const struct http_request *request,
