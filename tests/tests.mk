@@ -177,8 +177,9 @@ layers: ## the rules of who may include whom
 check-clang:
 	@$(MAKE) --no-print-directory $(JOBS) CC=clang BUILD=build/clang programs unit-tests
 
+BENCH_BIN := $(patsubst tests/%.c,build/release/tests/%,$(wildcard tests/bench/*.c))
 check-release:
-	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs $(BENCH_BIN)
 
 # Only what changed is looked at again.
 TIDY_SRC := $(filter %.c,$(OWN_C))

@@ -105,7 +105,8 @@ static int run_step(struct bench *bench, const struct job_start *start,
 static int measure(const char *repo, const char *commit, struct err *err)
 {
     struct bench bench = {0};
-    const struct machine_events events = {on_lost, on_note, &bench};
+    const struct machine_events events = {
+        .on_lost = on_lost, .on_note = on_note, .arg = &bench};
     struct machine *machine = NULL;
     struct job_start *start = start_of(repo, commit, err);
     double us = 0;

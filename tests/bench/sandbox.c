@@ -407,7 +407,7 @@ static void report(struct bench *b)
 
             if (c > 0)
                 (void)printf("bench %s %.2f ms vs %s %.2f ratio %.3f\n",
-                             ours[i].name, a, peers[j].name, c, a / c);
+                             ours[i].name, a, peers[j].name, c, c / a);
         }
 }
 
