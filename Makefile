@@ -39,7 +39,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
 ROOMS := base pipelines pipelines/diff pipelines/findings \
-         scheduler/queue scheduler/forge scheduler/intake scheduler/daemon \
+         scheduler/queue scheduler/forge scheduler/forge/api scheduler/intake \
+         scheduler/report scheduler/report/post scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
          worker/secrets worker/supervisor worker/job \
          worker/checkout worker/cache worker/cache/far worker/findings \
@@ -56,9 +57,10 @@ REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/
 # Which rooms and libraries a program is linked with: no more than it uses.
 PROGRAMS := berth run-job checkout cache gateway launch log-store \
             log-store-s3 artifact-store cache-store \
-            docker-client image-fetch findings-read
+            docker-client image-fetch findings-read forge
 MAIN_berth := cli
-ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/forge \
+ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/report \
+               scheduler/forge \
                worker/supervisor worker/artifacts worker/secrets worker/logs \
                worker/gateway scheduler/queue pipelines base
 PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohttpd
@@ -99,6 +101,10 @@ PKGS_image-fetch :=
 MAIN_findings-read := worker/findings
 ROOMS_findings-read := worker/findings pipelines/findings pipelines/diff base
 PKGS_findings-read := jansson expat libseccomp
+MAIN_forge := scheduler/report/post
+ROOMS_forge := scheduler/report/post scheduler/forge/api scheduler/forge \
+               pipelines/findings pipelines/diff base
+PKGS_forge := jansson libcurl openssl expat
 ALL_PKGS := $(REDIS_PKGS) yaml-0.1 jansson libseccomp libgit2 libzstd libcares \
             libcurl openssl libmicrohttpd expat
 

@@ -5,7 +5,7 @@
 
 #include "base/redis.h"
 
-#define REDIS_MAX_SCRIPTS 32
+#define REDIS_MAX_SCRIPTS 64
 
 /** Options with their defaults filled in; ERR_BUG for what cannot be. */
 int redis_options_fill(struct redis_options *options, struct err *err);

@@ -79,6 +79,15 @@ struct settings {
         struct strv github_secrets, gitlab_secrets, gitea_secrets;
         int64_t max_rate, keep_ms, budget_bytes;
     } webhooks;
+    struct {
+        char *app, *app_key; /* of GitHub only */
+        char *token, *api_url, *ca;
+    } github, gitlab, gitea;
+    struct {
+        int64_t gap_ms, max_comments, max_rows;
+        bool request_changes;
+        char *url;
+    } report;
     char *state_dir; /* "": there is none to be had; it need not exist */
     const struct yaml_node *schedules_node; /* as written; or NULL */
 

@@ -117,6 +117,14 @@ int settings_check_base_url(const char *text, struct err *err)
     return 0;
 }
 
+int settings_check_secret_source(const char *text, struct err *err)
+{
+    if (*text && strncmp(text, "file:/", 6) != 0 &&
+        (strncmp(text, "env:", 4) != 0 || !text[4]))
+        return err_set(err, ERR_USER, "this is not file:/PATH or env:NAME");
+    return 0;
+}
+
 int settings_check_repositories(const char *text, struct err *err)
 {
     const char *problem = glob_problem(text);

@@ -9,9 +9,8 @@
 #include "cli/settings.h"
 #include "cli/settings_checks.h"
 #include "cli/settings_defaults.h"
-#include "cli/webhooks.h"
+#include "cli/settings_hosts.h"
 #include "pipelines/load.h"
-#include "scheduler/forge/url.h"
 #include "worker/gateway/address.h"
 #include "worker/supervisor/warm_pool.h"
 
@@ -19,38 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECOND ((int64_t)1000)
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-#define MIB    ((int64_t)1 << 20)
-#define TIB    ((int64_t)1 << 40)
-
 const char *const settings_drivers[] = {"oci", "docker", NULL};
 
 /* ---- the table ---------------------------------------------------------- */
-
-#define AT(member)    .offset = offsetof(struct settings, member)
-#define LIVE          .flags = CONFIG_RELOADS
-#define RANGE(lo, hi) .min = (lo), .max = (hi)
-
-#define WEBHOOK_HOST(host, title, url)                                         \
-    {.name = "webhooks." #host "_url",                                         \
-     .parts = SETTINGS_SCHEDULER,                                              \
-     .type = CONFIG_STRING,                                                    \
-     AT(webhooks.host##_url),                                                  \
-     .initial = (url),                                                         \
-     .check = settings_check_base_url,                                         \
-     .help = "Where " title " is: its repositories' addresses begin so."},     \
-    {                                                                          \
-        .name = "webhooks." #host "_secrets", .parts = SETTINGS_SCHEDULER,     \
-        .type = CONFIG_LIST, AT(webhooks.host##_secrets), .initial = "",       \
-        .check = webhook_secret_item_check,                                    \
-        .help = "Who signs its webhooks: `file:/PATH` or `env:NAME`, each "    \
-                "with one secret, with `OWNER@` or `OWNER/NAME@` in front "    \
-                "for one that speaks for these repositories only. None: its "  \
-                "webhooks are not taken."                                      \
-    }
 
 /* state_dir stands before what is made of it. */
 static const struct config_key keys[] = {
@@ -524,47 +494,14 @@ static const struct config_key keys[] = {
      .initial = "1MiB",
      RANGE(1024, MIB),
      .help = "The largest document that is taken from the inbox."},
-    {.name = "webhooks.listen",
-     .parts = SETTINGS_SCHEDULER,
-     .type = CONFIG_STRING,
-     AT(webhooks.listen),
-     .initial = "",
-     .check = settings_check_listen,
-     .help = "Where webhooks are taken, as `127.0.0.1:8480` or `[::]:8480`, "
-             "without TLS; nowhere, if this is empty."},
-    WEBHOOK_HOST(github, "GitHub", "https://github.com"),
-    WEBHOOK_HOST(gitlab, "GitLab", "https://gitlab.com"),
-    WEBHOOK_HOST(gitea, "Gitea or Forgejo", ""),
-    {.name = "webhooks.max_rate",
-     .parts = SETTINGS_SCHEDULER,
-     .type = CONFIG_INTEGER,
-     AT(webhooks.max_rate),
-     .initial = "600",
-     RANGE(0, 1000000),
-     .help = "Requests a minute that an address may send; `0` for any number, "
-             "as behind a proxy, which is the address of all."},
-    {.name = "webhooks.keep",
-     .parts = SETTINGS_SCHEDULER,
-     .type = CONFIG_DURATION,
-     AT(webhooks.keep_ms),
-     .initial = "3d",
-     RANGE(MINUTE, 365 * DAY),
-     .help = "How long a delivery is kept once it was dealt with."},
-    {.name = "webhooks.budget",
-     .parts = SETTINGS_SCHEDULER,
-     .type = CONFIG_SIZE,
-     AT(webhooks.budget_bytes),
-     .initial = "64MiB",
-     RANGE(MIB, TIB),
-     .help = "How much memory deliveries may take in Redis; what was dealt "
-             "with gives way, what waits does not, and new ones get 503."},
-    {.name = "schedules",
-     .parts = SETTINGS_SCHEDULER,
-     .type = CONFIG_TREE,
-     AT(schedules_node),
-     LIVE,
-     .help =
-         "Jobs that a clock asks for; docs/configuration.md describes one."},
+    HOST_KEYS{
+        .name = "schedules",
+        .parts = SETTINGS_SCHEDULER,
+        .type = CONFIG_TREE,
+        AT(schedules_node),
+        LIVE,
+        .help =
+            "Jobs that a clock asks for; docs/configuration.md describes one."},
 };
 
 static const char *const parts[] = {"scheduler", "worker", NULL};

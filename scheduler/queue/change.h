@@ -1,0 +1,41 @@
+/* scheduler/queue/change.h - the jobs of a change of a Git host. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_QUEUE_CHANGE_H
+#define SCHEDULER_QUEUE_CHANGE_H
+
+#include "scheduler/queue/queue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A job whose `report` names forge, repo and change is one of that change
+ * (submit.lua keeps the list, youngest first).
+ */
+
+/** All borrowed during the call. */
+struct queue_change {
+    const char *forge;  /* "github" … */
+    const char *repo;   /* owner/name */
+    const char *change; /* its number */
+};
+
+/** All borrowed, for the duration of the callback. */
+struct queue_change_job {
+    const char *id;
+    const char *pipeline;
+    const char *state;  /* as in schemas/redis-keys.md */
+    const char *commit; /* of its report */
+};
+
+typedef void queue_change_jobs_fn(void *arg,
+                                  const struct queue_change_job *jobs,
+                                  size_t count, const struct err *err);
+
+#define QUEUE_MAX_CHANGE_JOBS 100
+
+/** The last QUEUE_MAX_CHANGE_JOBS of its jobs, the youngest first. */
+void queue_change_jobs(struct queue *queue, const struct queue_change *change,
+                       queue_change_jobs_fn *fn, void *arg);
+
+#endif
