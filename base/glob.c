@@ -140,6 +140,15 @@ bool glob_match_dots(const char *pattern, const char *path)
     return match_names(pattern, path, false, true);
 }
 
+bool glob_match_last(const char *pattern, const char *path)
+{
+    const char *slash = strrchr(pattern, '/');
+    size_t len = slash ? (size_t)(slash - pattern) + 1 : 0;
+
+    return strncmp(pattern, path, len) == 0 &&
+           glob_match(pattern + len, path + len);
+}
+
 bool glob_may_match_below(const char *pattern, const char *dir)
 {
     return match_names(pattern, *dir ? dir : NULL, true, false);
