@@ -407,8 +407,16 @@ static void load_forge(struct loader *l, const struct yaml_node *value,
 static void load_pipeline(struct loader *l, const struct yaml_node *value,
                           void *target)
 {
-    if (job_is_pipeline_name(l, value))
-        strv_add(target, value->text);
+    struct strv *names = target;
+
+    if (!job_is_pipeline_name(l, value))
+        return;
+    for (size_t i = 0; i < names->count; i++)
+        if (!strcmp(names->items[i], value->text)) {
+            load_fail(l, value, NULL, "'%.60s' is there twice", value->text);
+            return;
+        }
+    strv_add(names, value->text);
 }
 
 static void load_pipelines(struct loader *l, const struct yaml_node *value,
