@@ -206,7 +206,7 @@ static void test_on_keys(void **state)
 static const struct {
     const char *text, *wanted;
 } on_errors[] = {
-    {"on:\n", "1:1: nothing where one of these should stand: change, push, "
+    {"on:\n", "1:4: nothing where one of these should stand: change, push, "
               "tag\n"},
     {"on: {}\n", "1:5: on names an event: change, push or tag\n"},
     {"on: []\n", "1:5: 1 to 3 events, not 0\n"},
@@ -270,7 +270,8 @@ static const struct {
     {"on: {change: {drafts: yes, forks: 1}}\n",
      "1:23: this must be true or false, not a string; true\n"
      "1:35: this must be true or false, not a number\n"},
-    {"on: {push: , push: }\n", "1:14: the key 'push' is there twice\n"},
+    {"on: {push: , push: }\n",
+     "1:14: the key 'push' is here already, on line 1\n"},
 };
 
 static void test_on_errors(void **state)
@@ -289,7 +290,8 @@ static void test_text_errors(void **state)
     (void)state;
     assert_null(load_on_text("on: [push\n", &syntax));
     assert_null(load_on_text("on: push\na: 1\na: 2\n", &twice));
-    assert_string_equal(twice.data, "3:1: the key 'a' is there twice\n");
+    assert_string_equal(twice.data,
+                        "3:1: the key 'a' is here already, on line 2\n");
 }
 
 static void test_not_of_a_job(void **state)
