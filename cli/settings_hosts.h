@@ -1,5 +1,4 @@
-/* cli/settings_hosts.h - keys about Git hosts, and what tables of keys share.
- */
+/* cli/settings_hosts.h - keys about Git hosts; what tables of keys share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_SETTINGS_HOSTS_H
 #define CLI_SETTINGS_HOSTS_H
@@ -94,6 +93,7 @@
     HOST_ACCESS(gitea, "Gitea or Forgejo"),                                    \
     {.name = "github.app", .parts = SETTINGS_SCHEDULER,                        \
      .type = CONFIG_STRING, AT(github.app), .initial = "",                     \
+     .flags = CONFIG_NUMERIC,                                                  \
      .help = "The id of the GitHub App that we are, in place of a token."},    \
     {.name = "github.app_key", .parts = SETTINGS_SCHEDULER,                    \
      .type = CONFIG_STRING, AT(github.app_key), .initial = "",                 \
