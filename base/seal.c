@@ -44,11 +44,11 @@ int seal_key_new(struct seal_key *out_key, struct err *err)
     EVP_PKEY *pkey = NULL;
     CLEANUP(seal_key) struct seal_key key = {{0}, {0}};
     size_t len = SEAL_KEY_SIZE, public_len = SEAL_KEY_SIZE;
-    int ok = ctx && EVP_PKEY_keygen_init(ctx) == 1 &&
-             EVP_PKEY_keygen(ctx, &pkey) == 1 &&
-             EVP_PKEY_get_raw_private_key(pkey, key.secret, &len) == 1 &&
-             EVP_PKEY_get_raw_public_key(pkey, key.public_key, &public_len) ==
-                 1;
+    int ok =
+        ctx && EVP_PKEY_keygen_init(ctx) == 1 &&
+        EVP_PKEY_keygen(ctx, &pkey) == 1 &&
+        EVP_PKEY_get_raw_private_key(pkey, key.secret, &len) == 1 &&
+        EVP_PKEY_get_raw_public_key(pkey, key.public_key, &public_len) == 1;
 
     EVP_PKEY_free(pkey);
     EVP_PKEY_CTX_free(ctx);
@@ -140,7 +140,8 @@ static int derive(const uint8_t secret[SEAL_KEY_SIZE],
     return rc;
 }
 
-/* ---- the cipher ----------------------------------------------------------- */
+/* ---- the cipher -----------------------------------------------------------
+ */
 
 static EVP_CIPHER_CTX *begin(const struct material *m, bool sealing,
                              const struct seal_data *context)
@@ -153,9 +154,8 @@ static EVP_CIPHER_CTX *begin(const struct material *m, bool sealing,
         EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, m->bytes,
                           m->bytes + AES_KEY, sealing) == 1 &&
         EVP_CipherUpdate(ctx, NULL, &len, &version, 1) == 1 &&
-        (!context->len ||
-         EVP_CipherUpdate(ctx, NULL, &len, context->data, (int)context->len) ==
-             1))
+        (!context->len || EVP_CipherUpdate(ctx, NULL, &len, context->data,
+                                           (int)context->len) == 1))
         return ctx;
     EVP_CIPHER_CTX_free(ctx);
     return NULL;
@@ -195,7 +195,8 @@ static int decrypt(const struct material *m, const uint8_t *body, size_t size,
     return ok ? 0 : -1;
 }
 
-/* ---- sealing --------------------------------------------------------------- */
+/* ---- sealing ---------------------------------------------------------------
+ */
 
 int seal_to(const uint8_t public_key[SEAL_KEY_SIZE],
             const struct seal_data *message, const struct seal_data *context,

@@ -11,8 +11,8 @@
 /*
  * A sealed message is
  *
- *   version (1 byte: 1) | ephemeral public key (32) | AES-256-GCM's output | tag
- *   (16)
+ *   version (1 byte: 1) | ephemeral public key (32) | AES-256-GCM's output |
+ * tag (16)
  *
  * X25519 (RFC 7748) of the ephemeral key and the recipient's makes a secret;
  * HKDF-SHA256 (RFC 5869) of it, with "berth-seal-1" and both public keys as
@@ -21,7 +21,7 @@
  * sealed it: anybody with the public key may have.
  */
 #define SEAL_KEY_SIZE    32
-#define SEAL_TEXT_SIZE   45 /* of a key as text, with its NUL */
+#define SEAL_TEXT_SIZE   45                 /* of a key as text, with its NUL */
 #define SEAL_MAX_BYTES   ((size_t)64 << 10) /* of a message */
 #define SEAL_MAX_CONTEXT ((size_t)8 << 10)
 #define SEAL_OVERHEAD    (1 + SEAL_KEY_SIZE + 16)
@@ -63,9 +63,9 @@ MUST_USE int seal_to(const uint8_t public_key[SEAL_KEY_SIZE],
                      const struct seal_data *context, struct strbuf *out,
                      struct err *err);
 /**
- * The message with a NUL behind it, owned by the caller, who wipes it (`*out_len`
- * bytes) and frees it. ERR_USER, always with the same words: not sealed to this
- * key, not in this context, or damaged.
+ * The message with a NUL behind it, owned by the caller, who wipes it
+ * (`*out_len` bytes) and frees it. ERR_USER, always with the same words: not
+ * sealed to this key, not in this context, or damaged.
  */
 MUST_USE int seal_open(const struct seal_key *key,
                        const struct seal_data *sealed,

@@ -15,8 +15,7 @@
     }
 
 /* RFC 7748, 6.1: Bob. */
-#define BOB                                                                    \
-    "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"
+#define BOB "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"
 #define BOB_PUBLIC                                                             \
     "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"
 /* "a token" in "context", by another implementation (pyca/cryptography). */
