@@ -373,6 +373,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_WORKER,
      .type = CONFIG_LIST,
      AT(checkout.credentials),
+     .flags = CONFIG_PAIRS,
      .initial = "",
      .check = checkout_credential_check,
      .help =
@@ -505,7 +506,7 @@ static const struct config_key keys[] = {
      .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_LIST,
      AT(scheduler.workers),
-     LIVE,
+     .flags = CONFIG_RELOADS | CONFIG_PAIRS,
      .initial = "",
      .check = settings_check_worker_key,
      .help = "Which workers get tokens that read the private repositories of "
