@@ -58,7 +58,7 @@ void hkdf_sha256(const struct hkdf_input *input, uint8_t *out, size_t len)
     uint8_t key[SHA256_SIZE], last[SHA256_SIZE] = {0};
     size_t had = 0, info = input->info_len;
 
-    if (info > HKDF_MAX_INFO || len > 255 * SHA256_SIZE)
+    if (info > HKDF_MAX_INFO || len > (size_t)255 * SHA256_SIZE)
         abort();
     hmac_sha256(input->salt, input->salt_len, input->secret, input->secret_len,
                 key);

@@ -123,7 +123,7 @@ static int derive(const uint8_t secret[SEAL_KEY_SIZE],
                   const uint8_t ephemeral[SEAL_KEY_SIZE],
                   const uint8_t recipient[SEAL_KEY_SIZE], struct material *out)
 {
-    uint8_t info[sizeof(INFO) - 1 + 2 * SEAL_KEY_SIZE];
+    uint8_t info[sizeof(INFO) - 1 + (size_t)2 * SEAL_KEY_SIZE];
     uint8_t shared[SEAL_KEY_SIZE];
     int rc = agree(secret, other, shared);
 

@@ -237,9 +237,8 @@ void queue_forget_calls(struct queue *queue, const void *arg)
 
 const char *queue_refusal(const struct queue *queue, const struct err *err)
 {
-    const struct redis *const clients[] = {queue->redis, queue->bell,
-                                           queue->wait, queue->inbox,
-                                           queue->asks};
+    const struct redis *const clients[] = {
+        queue->redis, queue->bell, queue->wait, queue->inbox, queue->asks};
     const char *why = NULL;
 
     if (err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)

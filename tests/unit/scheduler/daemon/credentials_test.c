@@ -1,5 +1,4 @@
-/* tests/unit/scheduler/daemon/credentials_test.c - from the ask to the token.
- */
+/* tests/unit/scheduler/daemon/credentials_test.c - tokens, from ask to open. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/daemon/credentials.h"
 
