@@ -1,5 +1,4 @@
-/* tests/unit/worker/secrets/keys_test.c - a worker's key, and its own tokens.
- */
+/* tests/unit/worker/secrets/keys_test.c - a worker's key and own tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
 #include "tests/lib/unit.h"
@@ -84,7 +83,8 @@ static void expect(const struct checkout_credentials *c, const char *address,
 {
     CLEANUP(mem) char *found = find(c, address);
 
-    if (*wanted == '!' ? !strstr(found, wanted + 1) : strcmp(found, wanted))
+    if (*wanted == '!' ? !strstr(found, wanted + 1)
+                       : strcmp(found, wanted) != 0)
         fail_msg("%s: '%s' is not '%s'", address, found, wanted);
 }
 

@@ -63,11 +63,12 @@ static void test_local(void **state)
     options.credentials = local;
     f->seen.payloads = &payloads;
     start_with(f, &options);
-    submit_private(f, "secrets");
+    submit_private(f, "credential");
     run_until(f, &f->seen.ended, 1);
     read_log(f, "a", &log);
-    assert_non_null(strstr(log.text, "22retnuh")); /* backwards */
+    assert_non_null(strstr(log.text, "hunter22 *** ssapdrow"));
     assert_null(strstr(log.text, "wordpass"));
+    assert_non_null(strstr(payloads.data, "*** ssapdrow"));
     assert_null(strstr(payloads.data, "wordpass"));
     f->seen.payloads = NULL;
     supervisor_free(STEAL(f->supervisor));
