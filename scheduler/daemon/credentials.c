@@ -268,6 +268,20 @@ static void on_checked(void *arg, const char *repo, const char *report,
     }
 }
 
+/* A worker asks again while it waits: one answer is enough. */
+static bool is_known(const struct credentials *c, const struct queue_ask *ask)
+{
+    const struct asking *asking;
+
+    TAILQ_FOREACH (asking, &c->asks, link)
+        if (strcmp(asking->ask.job_id, ask->job_id) == 0 &&
+            strcmp(asking->ask.epoch, ask->epoch) == 0 &&
+            strcmp(asking->ask.nonce, ask->nonce) == 0 &&
+            strcmp(asking->ask.worker, ask->worker) == 0)
+            return true;
+    return false;
+}
+
 static void begin(struct credentials *c, const struct queue_ask *ask)
 {
     struct asking *asking = xcalloc(1, sizeof(*asking));
@@ -297,7 +311,7 @@ static void on_ask(void *arg, const struct queue_ask *ask,
 
     c->taking = false;
     outage_note(c->options.outage, c->options.queue, OUTAGE_WAIT, err);
-    if (ask)
+    if (ask && !is_known(c, ask))
         begin(c, ask);
     if (err && !c->stopping)
         c->timer = loop_add_timer(c->options.loop, clock_mono_ms() + AGAIN_MS,

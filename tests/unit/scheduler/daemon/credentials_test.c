@@ -323,6 +323,8 @@ static void test_nobody(void **state)
     w->forge.silent = true;
     start_scheduler(w);
     expect_none(w, "no scheduler answered");
+    expect_none(w, "no scheduler answered");
+    assert_int_equal(w->forge.asked, 1); /* it is still at work on that */
 }
 
 /* What was sealed for another key, lease or repository is of no use. */
