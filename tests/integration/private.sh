@@ -95,8 +95,18 @@ is "$(wc -l <tokens)" 0 "no token was made"
 write_config "scheduler: {workers: [\"$enrolled\"]}"
 kill -HUP "$scheduler"
 ok "the scheduler is told" wait_for grep -q 'read again' scheduler.log
+touch port.hold
 submit first "$base/acme/app.git" \
-    'cat secret.txt; git log --oneline; grep -r -e ghs_ -e x-access-token . || git config -l; env'
+    'cat secret.txt; git log --oneline; grep -r -e ghs_ -e x-access-token . || git config -l; env' &
+first=$!
+ok "it is asked for with a token" wait_for grep -q '^200 ' host.log
+look_at_processes() {
+    cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null
+}
+look_at_processes >fetching
+ok "by checkout" grep -qa libexec/berth/checkout fetching
+rm port.hold
+wait "$first"
 is "$?" 0 "a job of it passes"
 berth logs first >first.log 2>&1
 like "$(<first.log)" "what is private" "and had its tree"
@@ -113,7 +123,7 @@ ok "another" wait_for logged
 is "$(wc -l <tokens)" 2 "with another token"
 is "$(find "$BERTH_STATE_DIR/mirrors" -mindepth 1 -maxdepth 1 -name '*acme-app*' | wc -l)" \
     2 "finds the mirror of the first, not that of no token"
-cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ >processes 2>/dev/null
+look_at_processes >processes
 cli save >save.out
 berth cancel lasting >cancel.out
 
@@ -135,7 +145,7 @@ is "$(found "$T/monitor.log" "$T/dump.rdb" "$T/appendonlydir")" '' \
     "not in Redis: commands, dump, append-only file"
 ok "where the answers went by" grep -q 'answer:first:1' monitor.log
 is "$(found "$T"/*.log "$T"/*.out)" '' "not in a log"
-is "$(found "$T/processes")" '' "in no environment and no arguments"
+is "$(found "$T/fetching" "$T/processes")" '' "in no environment and no arguments"
 is "$(found "$BERTH_STATE_DIR")" '' "not in the state directory"
 is "$(cli --scan --pattern 'berth:*a[ns][sk]*' | grep -E ':(asks|answer)')" '' \
     "nothing waits"

@@ -5,7 +5,7 @@
 // Serves the bare repositories below ROOT as git http-backend does, to
 // x-access-token with a token that it made for that repository; and of GitHub's
 // API below /api what makes tokens, for an App with that key. Each token is
-// added to TOKENS_FILE. What a client does that GitHub would refuse, or that
+// added to TOKENS_FILE. While there is PORT_FILE.hold, git waits. What a client does that GitHub would refuse, or that
 // asks for more than it needs, is refused, and logged.
 'use strict';
 const crypto = require('crypto');
@@ -17,6 +17,7 @@ const [root, portFile, tokensFile, log, key] = process.argv.slice(2);
 const publicKey = fs.readFileSync(key);
 const note = (text) => fs.appendFileSync(log, text + '\n');
 const grants = new Map(); // token: "owner/name"
+const hold = `${portFile}.hold`;
 const LIFE_MS = 30 * 60 * 1000;
 
 function say(res, status, body) {
@@ -120,7 +121,13 @@ function git(req, res, url, body) {
         return res.end();
     }
     note(`200 ${url.pathname}`);
-    return backend(req, res, url, body);
+    const timer = setInterval(() => {
+        if (fs.existsSync(hold))
+            return;
+        clearInterval(timer);
+        backend(req, res, url, body);
+    }, 20);
+    return undefined;
 }
 
 const server = http.createServer((req, res) => {
