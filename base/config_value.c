@@ -104,7 +104,9 @@ static int check_text(const struct config_key *key, const char *text,
 static int check_item(const struct config_key *key, const char *text,
                       struct err *err)
 {
-    if (!*text || strpbrk(text, ",= \t"))
+    const char *never = key->flags & CONFIG_PAIRS ? ", \t" : ",= \t";
+
+    if (!*text || strpbrk(text, never))
         return err_set(err, ERR_USER,
                        "a name is not empty, and has no blanks, commas or "
                        "equals signs");

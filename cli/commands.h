@@ -32,6 +32,7 @@ extern const struct command command_submit;
 extern const struct command command_up;
 extern const struct command command_validate;
 extern const struct command command_worker;
+extern const struct command command_worker_key;
 
 /** List, print or copy what a job left: 0 done, 1 none, 2 wrong usage. */
 int cmd_artifacts(int argc, char **argv);
@@ -62,6 +63,9 @@ int cmd_submit(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
 /** Run jobs until told to end. Exit status: see command_worker.details. */
 int cmd_worker(int argc, char **argv);
+
+/** Make a worker's key, and print what enrols it. */
+int cmd_worker_key(int argc, char **argv);
 
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
 int cmd_cancel(int argc, char **argv);

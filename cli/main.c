@@ -39,7 +39,8 @@ static const struct {
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},
-    {"daemons", {&command_up, &command_scheduler, &command_worker}},
+    {"daemons",
+     {&command_up, &command_scheduler, &command_worker, &command_worker_key}},
     {"berth itself", {&command_version, &command_help}},
 };
 

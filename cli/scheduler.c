@@ -62,7 +62,9 @@ struct daemon {
     struct scheduler *scheduler;
     struct webhooks *webhooks; /* owned */
     struct hosts *hosts;       /* owned */
-    char *name;                /* owned */
+    struct forge *forges[3];   /* borrowed, of the former */
+    size_t forge_count;
+    char *name; /* owned */
     bool stopping;
 };
 
@@ -129,6 +131,9 @@ static struct scheduler_options options_of(struct daemon *d)
                  .pipeline_caps = d->numbers[2],
                  .pipeline_cap_count = s->pipeline_caps.count},
         .schedules = s->schedules,
+        .forges = d->forges,
+        .forge_count = d->forge_count,
+        .workers = &s->scheduler.workers,
     };
 }
 
@@ -207,6 +212,19 @@ static int open_all(struct daemon *d, struct err *err)
     return loop_add_signal(d->loop, SIGHUP, on_hup, d, err);
 }
 
+static void list_forges(struct daemon *d)
+{
+    static const enum forge_kind kinds[] = {FORGE_GITHUB, FORGE_GITLAB,
+                                            FORGE_GITEA};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct forge *forge = hosts_get(d->hosts, kinds[i]);
+
+        if (forge)
+            d->forges[d->forge_count++] = forge;
+    }
+}
+
 static int run(struct daemon *d, int *out_status, struct err *err)
 {
     struct scheduler_options options;
@@ -225,6 +243,7 @@ static int run(struct daemon *d, int *out_status, struct err *err)
         *out_status = err->kind == ERR_USER ? OPTIONS_USAGE : EXIT_FAILED;
         return -1;
     }
+    list_forges(d);
     options = options_of(d);
     d->scheduler = scheduler_new(d->loop, d->queue, &options);
     log_info("scheduler %s keeps the pool '%s'", d->name, queue_pool(d->queue));

@@ -69,7 +69,11 @@ struct settings {
         char *store_key; /* a path */
     } cache;
     struct {
+        struct strv credentials; /* PATTERN=file:/PATH … */
+    } checkout;
+    struct {
         int64_t tick_ms;
+        struct strv workers; /* NAME=BASE64: those enrolled */
     } scheduler;
     struct {
         int64_t max_bytes;

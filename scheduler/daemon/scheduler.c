@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/daemon/credentials.h"
 #include "scheduler/intake/cron.h"
 #include "scheduler/intake/inbox.h"
 #include "scheduler/queue/keeper.h"
@@ -34,10 +35,11 @@ struct scheduler {
     struct loop *loop;   /* borrowed */
     struct queue *queue; /* borrowed */
     struct scheduler_options options;
-    char *name, *state_dir;   /* owned */
-    struct inbox *inbox;      /* owned */
-    struct intake_cron *cron; /* owned */
-    int64_t offset_ms;        /* Redis' clock minus ours */
+    char *name, *state_dir;          /* owned */
+    struct inbox *inbox;             /* owned */
+    struct intake_cron *cron;        /* owned */
+    struct credentials *credentials; /* owned */
+    int64_t offset_ms;               /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;
@@ -208,6 +210,19 @@ static void take_options(struct scheduler *s,
     s->configured = false;
 }
 
+static struct credentials *credentials_of(struct scheduler *s,
+                                          const struct scheduler_options *o)
+{
+    const struct credentials_options options = {.loop = s->loop,
+                                                .queue = s->queue,
+                                                .outage = &s->outage,
+                                                .forges = o->forges,
+                                                .forge_count = o->forge_count,
+                                                .workers = o->workers};
+
+    return credentials_new(&options);
+}
+
 struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
                                 const struct scheduler_options *o)
 {
@@ -236,6 +251,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     s->inbox = inbox_new(&inbox);
     s->cron = intake_cron_new(loop, queue, &s->offset_ms);
     intake_cron_set(s->cron, o->schedules);
+    s->credentials = credentials_of(s, o);
     return s;
 }
 
@@ -245,6 +261,7 @@ void scheduler_configure(struct scheduler *s,
     take_options(s, options);
     inbox_set_max_bytes(s->inbox, options->max_bytes);
     intake_cron_set(s->cron, options->schedules);
+    credentials_set_workers(s->credentials, options->workers);
     keep_now(s);
 }
 
@@ -252,6 +269,7 @@ void scheduler_stop(struct scheduler *s, queue_done_fn *fn, void *arg)
 {
     s->stopping = true;
     loop_remove(STEAL(s->tick));
+    credentials_stop(s->credentials);
     inbox_stop(s->inbox, fn, arg);
 }
 
@@ -261,6 +279,7 @@ void scheduler_free(struct scheduler *s)
         return;
     inbox_free(s->inbox);
     intake_cron_free(s->cron);
+    credentials_free(s->credentials);
     loop_remove(s->tick);
     loop_remove(s->wait);
     free(s->name);

@@ -4,6 +4,7 @@
 #define SCHEDULER_DAEMON_SCHEDULER_H
 
 #include "pipelines/schedule.h"
+#include "scheduler/forge/client.h"
 #include "scheduler/queue/control.h"
 
 /*
@@ -25,6 +26,12 @@ struct scheduler_options {
     size_t max_bytes; /* of a document of the inbox */
     struct pool_conf pool;
     const struct schedule_list *schedules;
+    /* Who makes tokens for workers (credentials.h), and for which workers
+     * (enrolled.h). The forges stay as they were first, and outlive the
+     * scheduler. */
+    struct forge *const *forges;
+    size_t forge_count;
+    const struct strv *workers; /* NULL: none */
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,

@@ -46,6 +46,9 @@ EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
 EMBED_FILES(queue_lua_pass, READY LUA("pass"));
 EMBED_FILES(queue_lua_deliver, DELIVERIES LUA("deliver"));
 EMBED_FILES(queue_lua_settle, DELIVERIES LUA("settle"));
+EMBED_FILES(queue_lua_ask, POOL LUA("ask"));
+EMBED_FILES(queue_lua_asked, POOL LUA("asked"));
+EMBED_FILES(queue_lua_answer, POOL LUA("answer"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -77,4 +80,7 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_PASS] = {"pass", queue_lua_pass},
     [SCRIPT_DELIVER] = {"deliver", queue_lua_deliver},
     [SCRIPT_SETTLE] = {"settle", queue_lua_settle},
+    [SCRIPT_ASK] = {"ask", queue_lua_ask},
+    [SCRIPT_ASKED] = {"asked", queue_lua_asked},
+    [SCRIPT_ANSWER] = {"answer", queue_lua_answer},
 };

@@ -36,6 +36,9 @@ enum queue_script {
     SCRIPT_PASS,
     SCRIPT_DELIVER,
     SCRIPT_SETTLE,
+    SCRIPT_ASK,
+    SCRIPT_ASKED,
+    SCRIPT_ANSWER,
     SCRIPT_COUNT
 };
 

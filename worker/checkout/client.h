@@ -44,6 +44,12 @@ struct checkout_request {
     const char *username; /* for http(s); offered once, to that host only */
     const char *password;
     /*
+     * Not "" or NULL: stands for this credential where they are told apart, so
+     * that one that is made anew each hour finds the same mirror. It is for who
+     * gave the credential to say, who gives one to nobody else.
+     */
+    const char *whose;
+    /*
      * Instead of writing a tree, give back these files of the commit, 16 of
      * 1 MiB at most; `tree`, `alternates` and `submodules` mean nothing then.
      * The last path may be a pattern of one directory's files: one `*` in its
@@ -137,6 +143,11 @@ struct checkout_identity {
 MUST_USE int checkout_identify(const char *url, const char *username,
                                const char *password,
                                struct checkout_identity *out, struct err *err);
+/** The same, with `whose` of a request. */
+MUST_USE int checkout_identify_as(const char *url, const char *username,
+                                  const char *password, const char *whose,
+                                  struct checkout_identity *out,
+                                  struct err *err);
 
 /**
  * The directory name for a repository's mirror: readable, one per URL and, for
@@ -147,5 +158,8 @@ MUST_USE int checkout_identify(const char *url, const char *username,
  */
 MUST_USE char *checkout_mirror_name(const char *url, const char *username,
                                     const char *password);
+/** The same, with `whose` of a request. */
+MUST_USE char *checkout_mirror_name_as(const char *url, const char *username,
+                                       const char *password, const char *whose);
 
 #endif

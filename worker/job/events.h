@@ -45,7 +45,9 @@ enum job_frame {
  *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
  *   "branch": "", "matrix": {"k": "v"},
  *   "base": "", "change": "", "trust": "member",
- *   "username": "", "password": "", for an http(s) repo; never stored,
+ *   "username": "", "password": "", for an http(s) repo; never stored;
+ *   "whose": "" or what stands for all tokens that may read the repository in
+ *            this one's place, when mirrors and caches are told apart,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
  *   "gateway": {"allow_addresses": ["10.0.0.0/8"], "fork_hosts": ["npm"],
  *               "max_connections": N, "max_rate": N, "max_bytes": N}: the

@@ -8,6 +8,7 @@
 #include "worker/job/events.h"
 #include "worker/supervisor/cache_store.h"
 #include "worker/supervisor/connections.h"
+#include "worker/supervisor/credential.h"
 #include "worker/supervisor/held.h"
 #include "worker/supervisor/job_log.h"
 #include "worker/supervisor/runner.h"
@@ -21,16 +22,18 @@
 #define COMPLETE_RETRY_MS 500
 
 /*
- *   running ──▶ storing ──▶ over
+ *   (asking) ──▶ running ──▶ storing ──▶ over
  *
- * running: a runner, or options->execute, has it. storing: its artifacts go to
- * their store, the rest of the log, then the result go to Redis, again and
- * again until the lease's deadline. The supervisor renews the lease all the
- * time.
+ * asking: for what reads its repository. running: a runner, or
+ * options->execute, has it. storing: its artifacts go to their store, the rest
+ * of the log, then the result go to Redis, again and again until the lease's
+ * deadline. The supervisor renews the lease all the time.
  */
 struct job {
     struct job_spec spec;
     struct lease *lease;          /* owned */
+    struct credential *asking;    /* owned; NULL: not, or not any more */
+    json_t *given;                /* owned; what came of it; NULL: nothing */
     struct job_log *log;          /* owned; NULL: there is no run-job */
     json_t *secrets;              /* owned; of secrets_gather() */
     struct mask *mask;            /* owned; NULL: nothing is secret */
@@ -124,13 +127,15 @@ static void give_up(struct job *job, const struct err *why, struct lease *next)
     job->why = *why;
     loop_remove(job->deadline);
     job->deadline = NULL;
-    if (job->storing)
+    if (job->storing || job->asking)
         over(job, next);
     else if (job->runner)
         runner_abandon(job->runner);
 }
 
 /* ---- the lease ---------------------------------------------------------- */
+
+static void start_runner(struct job *job);
 
 static void on_deadline(void *arg)
 {
@@ -176,6 +181,10 @@ void job_take_news(struct job *job, const struct lease_news *news)
 
 void job_cancel(struct job *job, const char *reason)
 {
+    if (job->asking) {
+        credential_free(STEAL(job->asking));
+        start_runner(job);
+    }
     if (job->runner)
         runner_cancel(job->runner, reason);
 }
@@ -333,31 +342,12 @@ static bool add_to_log(struct job *job, const struct frame *frame)
     return false;
 }
 
-static bool is(const json_t *object, const char *key, const char *value)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return s && strcmp(s, value) == 0;
-}
-
-/* A step that ended in the sandbox; a checkout is done outside of it. */
-static bool step_ran(const struct frame *frame)
-{
-    json_t *step = json_loadb((const char *)frame->data, frame->len, 0, NULL);
-    bool ran =
-        (is(step, "outcome", "passed") || is(step, "outcome", "failed")) &&
-        !is(step, "kind", "checkout") &&
-        !is(step, "reason", reason_name(REASON_SANDBOX_FAILED));
-
-    json_decref(step);
-    return ran;
-}
-
 static void look_for_life(struct job *job, const struct frame *frame)
 {
     if (job->works ||
         (frame->type != JOB_FRAME_STDOUT && frame->type != JOB_FRAME_STDERR &&
-         (frame->type != JOB_FRAME_STEP_END || !step_ran(frame))))
+         (frame->type != JOB_FRAME_STEP_END ||
+          !job_step_ran(frame->data, frame->len))))
         return;
     job->works = true;
     job->spec.on_sandbox(job->spec.arg, NULL);
@@ -469,7 +459,8 @@ static void start_runner(struct job *job)
     const struct supervisor_events *events = job->spec.events;
 
     job->secrets = secrets_gather(id_of(job), lease_payload(job->lease),
-                                  options->secrets, options->secret_store);
+                                  job->given ? job->given : options->secrets,
+                                  options->secret_store);
     spec.secrets = job->secrets;
     job->mask =
         secrets_mask(id_of(job), lease_payload(job->lease), job->secrets);
@@ -485,6 +476,35 @@ static void start_runner(struct job *job)
     }
     if (events->on_started)
         events->on_started(events->arg, id_of(job));
+}
+
+static void on_credential(void *arg, json_t *credential, const char *note)
+{
+    struct job *job = arg;
+    CLEANUP(mem) char *line = NULL;
+
+    job->given = credential;
+    start_runner(job);
+    arm_deadline(job);
+    if (!*note)
+        return;
+    line = xasprintf("no credential for the repository: %s\n", note);
+    job_log_add(job->log, 0, LOG_NOTE, line, strlen(line));
+}
+
+static void get_credential(struct job *job)
+{
+    const struct supervisor_options *options = job->spec.options;
+    const struct credential_spec spec = {
+        .loop = job->spec.loop,
+        .queue = job->spec.queue,
+        .lease = job->lease,
+        .worker = options->worker,
+        .key = options->secrets ? NULL : options->key,
+        .local = options->secrets ? NULL : options->credentials,
+    };
+
+    credential_get(&spec, on_credential, job, &job->asking);
 }
 
 /* ---- what is done by somebody else --------------------------------------- */
@@ -523,12 +543,11 @@ void job_start(struct job *job)
     const struct supervisor_options *options = job->spec.options;
     const struct supervisor_events *events = job->spec.events;
 
+    arm_deadline(job);
     if (!options->execute) {
-        start_runner(job);
-        arm_deadline(job);
+        get_credential(job);
         return;
     }
-    arm_deadline(job);
     job->executing = true;
     if (events->on_started)
         events->on_started(events->arg, id_of(job));
@@ -555,6 +574,8 @@ void job_free(struct job *job)
     if (job->sending)
         sender_forget(job->spec.sender, job);
     cache_store_forget(job->spec.caches, job);
+    credential_free(job->asking);
+    secrets_free(job->given);
     runner_free(job->runner);
     loop_remove(job->deadline);
     loop_remove(job->retry);

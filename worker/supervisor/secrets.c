@@ -189,6 +189,7 @@ json_t *secrets_gather(const char *job_id, const char *payload,
 void secrets_free(json_t *secrets)
 {
     json_t *found = json_object_get(secrets, "secrets");
+    json_t *password = json_object_get(secrets, "password");
     const char *name;
     json_t *value;
 
@@ -197,6 +198,8 @@ void secrets_free(json_t *secrets)
         mem_wipe((char *)(uintptr_t)json_string_value(value),
                  json_string_length(value));
     }
+    mem_wipe((char *)(uintptr_t)json_string_value(password),
+             json_string_length(password));
     json_decref(secrets);
 }
 

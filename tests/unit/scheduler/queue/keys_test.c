@@ -395,6 +395,28 @@ static void do_running(struct pool *p)
     }
 }
 
+/* What reads a private repository. */
+static void do_asks(struct pool *p)
+{
+    struct given given;
+
+    (void)submit(p, "private", JOB(.payload = "{\"repo\":\"https://h/a/b\"}"));
+    while (strcmp((given = take(p)).id, "private") != 0)
+        pass(p, &given);
+    assert_string_equal(
+        word_of(p, SCRIPT_ASK, "w", given.id, given.epoch, given.nonce, "9"),
+        "asked");
+    look(p);
+    assert_string_equal(word_of(p, SCRIPT_ASKED, "w", given.id, given.epoch,
+                                given.nonce, "1", "3", "99999999999999"),
+                        "ok");
+    assert_string_equal(word_of(p, SCRIPT_ANSWER, "w", given.id, given.epoch,
+                                given.nonce, "-host", "30000"),
+                        "1");
+    look(p);
+    pass(p, &given);
+}
+
 static void do_parked(struct pool *p)
 {
     struct given a, b;
@@ -445,6 +467,7 @@ static void test_keys(void **state)
     do_deliveries(p);
     do_waiting(p);
     do_running(p);
+    do_asks(p);
     do_parked(p);
     do_run(p);
     (void)word_of(p, SCRIPT_CANCEL, "labelled", "cancelled");
