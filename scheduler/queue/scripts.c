@@ -46,6 +46,11 @@ EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
 EMBED_FILES(queue_lua_pass, READY LUA("pass"));
 EMBED_FILES(queue_lua_deliver, DELIVERIES LUA("deliver"));
 EMBED_FILES(queue_lua_settle, DELIVERIES LUA("settle"));
+EMBED_FILES(queue_lua_attend, POOL LUA("attend"));
+EMBED_FILES(queue_lua_postpone, POOL LUA("postpone"));
+EMBED_FILES(queue_lua_replay, DELIVERIES LUA("replay"));
+EMBED_FILES(queue_lua_deliveries, POOL LUA("deliveries"));
+EMBED_FILES(queue_lua_heads, POOL LUA("heads"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -77,4 +82,9 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_PASS] = {"pass", queue_lua_pass},
     [SCRIPT_DELIVER] = {"deliver", queue_lua_deliver},
     [SCRIPT_SETTLE] = {"settle", queue_lua_settle},
+    [SCRIPT_ATTEND] = {"attend", queue_lua_attend},
+    [SCRIPT_POSTPONE] = {"postpone", queue_lua_postpone},
+    [SCRIPT_REPLAY] = {"replay", queue_lua_replay},
+    [SCRIPT_DELIVERIES] = {"deliveries", queue_lua_deliveries},
+    [SCRIPT_HEADS] = {"heads", queue_lua_heads},
 };

@@ -76,7 +76,12 @@ static struct answer settle(struct pool *p, const char *key, const char *state)
 {
     struct answer answer = {.over = false};
 
-    queue_settle(p->queue, key, state, "because", KEEP_MS, on_settled, &answer);
+    queue_settle(p->queue,
+                 &(struct queue_settlement){.key = key,
+                                            .state = state,
+                                            .reason = "because",
+                                            .keep_ms = KEEP_MS},
+                 on_settled, &answer);
     await(p, &answer);
     return answer;
 }
