@@ -141,6 +141,11 @@ static char *ref_of(const struct event *e)
                      e->head.ref);
 }
 
+static bool is_branch(const struct event *e)
+{
+    return e->kind != EVENT_TAG && strncmp(e->head.ref, "refs/", 5) != 0;
+}
+
 static json_t *report_of(const struct event_job *job, const char *ref)
 {
     const struct event *e = job->event;
@@ -154,7 +159,8 @@ static json_t *report_of(const struct event_job *job, const char *ref)
         (void)json_object_set_new(report, "change", json_integer(e->change));
     /* So that what is no change's can be run again. */
     set(report, "ref", ref);
-    set(report, "branch", e->head.ref);
+    if (is_branch(e))
+        set(report, "branch", e->head.ref);
     return report;
 }
 
@@ -189,7 +195,7 @@ char *event_job_document(const struct event_job *job)
     set(object, "repo", e->repo.clone_url);
     set(object, "commit", e->head.sha);
     set(object, "ref", ref);
-    if (e->kind != EVENT_TAG)
+    if (is_branch(e))
         set(object, "branch", e->head.ref);
     set(object, "base", base);
     if (e->change > 0)
