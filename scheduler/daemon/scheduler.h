@@ -4,11 +4,13 @@
 #define SCHEDULER_DAEMON_SCHEDULER_H
 
 #include "pipelines/schedule.h"
+#include "scheduler/intake/event_work.h"
 #include "scheduler/queue/control.h"
 
 /*
  * A scheduler tells the pool its configuration, keeps it by the clock, advances
- * runs, admits what comes into the inbox, and fires schedules. There may be any
+ * runs, admits what comes into the inbox, fires schedules, and makes jobs of
+ * what Git hosts sent. There may be any
  * number of them: each step is compared and set in Redis, and there is no
  * leader. While Redis is away it waits, and says so once.
  */
@@ -25,6 +27,13 @@ struct scheduler_options {
     size_t max_bytes; /* of a document of the inbox */
     struct pool_conf pool;
     const struct schedule_list *schedules;
+    /* Git hosts whose deliveries it deals with; as they were first. A `forge`
+     * must outlive the scheduler. */
+    const struct event_host *hosts;
+    size_t host_count;
+    const struct trigger_list *triggers;     /* NULL: none */
+    struct queue_delivery_limits deliveries; /* as webhooks have them */
+    int64_t reconcile_ms; /* asks hosts so often what was missed; 0: never */
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/state.h"
+#include "base/strbuf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct event_intake {
     size_t held_count;
     unsigned reading;
     char claim[QUEUE_CLAIM + 1]; /* of what is being taken */
+    struct strbuf forges;        /* whose deliveries are ours */
     bool taking, take_again, stopping;
     struct loop_source *timer; /* borrowed; to look again */
 };
@@ -267,17 +269,24 @@ static void on_taken(void *arg, const struct queue_taken *taken, int64_t in_ms,
 
 static void take(struct event_intake *intake)
 {
+    const struct queue_attendant who = {
+        .scheduler = intake->options.scheduler,
+        .claim = intake->claim,
+        .lifetime_ms = intake->options.claim_ms,
+        .forges = intake->forges.data,
+    };
+
     if (intake->taking) {
         intake->take_again = true;
         return;
     }
-    if (intake->stopping || intake->held_count == EVENT_MAX_HELD)
+    if (intake->stopping || intake->held_count == EVENT_MAX_HELD ||
+        !intake->options.host_count)
         return;
     loop_remove(STEAL(intake->timer));
     intake->taking = true;
     state_random_hex(intake->claim, QUEUE_CLAIM);
-    queue_attend(queue_of(intake), intake->options.scheduler, intake->claim,
-                 intake->options.claim_ms, on_taken, intake);
+    queue_attend(queue_of(intake), &who, on_taken, intake);
 }
 
 /* ---- life ------------------------------------------------------------------
@@ -303,6 +312,10 @@ event_intake_new(const struct event_intake_options *options)
         .patience_ms =
             options->patience_ms ? options->patience_ms : EVENT_PATIENCE_MS,
     };
+    intake->forges = (struct strbuf)STRBUF_INIT;
+    strbuf_addc(&intake->forges, ' ');
+    for (size_t i = 0; i < options->host_count; i++)
+        strbuf_addf(&intake->forges, "%s ", forge_name(options->hosts[i].kind));
     TAILQ_INIT(&intake->held);
     take(intake);
     return intake;
@@ -344,5 +357,6 @@ void event_intake_free(struct event_intake *intake)
     while ((held = TAILQ_FIRST(&intake->held)))
         held_free(held);
     loop_remove(intake->timer);
+    strbuf_clear(&intake->forges);
     free(intake);
 }

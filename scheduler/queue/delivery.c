@@ -203,14 +203,15 @@ static void on_attended(struct queue_request *request,
     }
 }
 
-void queue_attend(struct queue *queue, const char *scheduler, const char *claim,
-                  int64_t lifetime_ms, queue_attend_fn *fn, void *arg)
+void queue_attend(struct queue *queue, const struct queue_attendant *who,
+                  queue_attend_fn *fn, void *arg)
 {
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
 
-    queue_args_str(&args, scheduler);
-    queue_args_str(&args, claim);
-    queue_args_num(&args, lifetime_ms);
+    queue_args_str(&args, who->scheduler);
+    queue_args_str(&args, who->claim);
+    queue_args_num(&args, who->lifetime_ms);
+    queue_args_str(&args, who->forges);
     queue_send(queue_request(queue, on_attended, (void (*)(void))fn, arg),
                SCRIPT_ATTEND, &args);
 }

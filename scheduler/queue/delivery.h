@@ -90,12 +90,20 @@ struct queue_taken {
 typedef void queue_attend_fn(void *arg, const struct queue_taken *taken,
                              int64_t in_ms, const struct err *err);
 
+/** Who wants one; borrowed during the call. */
+struct queue_attendant {
+    const char *scheduler; /* for people */
+    const char *claim;     /* QUEUE_CLAIM digits, new for each call */
+    int64_t lifetime_ms;
+    const char *forges; /* whose it can deal with: " github gitea " */
+};
+
 /**
- * Take the one that waited longest, for `lifetime_ms` (attend.lua). Nobody gets
- * it meanwhile. `scheduler` is told to people.
+ * Take the one that waited longest (attend.lua). Nobody gets it while the claim
+ * lasts.
  */
-void queue_attend(struct queue *queue, const char *scheduler, const char *claim,
-                  int64_t lifetime_ms, queue_attend_fn *fn, void *arg);
+void queue_attend(struct queue *queue, const struct queue_attendant *who,
+                  queue_attend_fn *fn, void *arg);
 
 /**
  * `reason` NULL: the claim lasts `delay_ms` from now. Else it is given back,

@@ -1,5 +1,6 @@
 -- attend.lua - a scheduler takes a delivery that is due, for a while.
--- ARGV scheduler claim lifetime_ms
+-- ARGV scheduler claim lifetime_ms forges; those that it can deal with, with a
+-- blank before and behind each
 -- -> {id, forge, event, repo, body, attempts, started_at_ms, replays, now},
 --    or {'', when the next one is due (0: none), now}
 -- The score in deliveries:waiting is when one may be taken: a claim moves it
@@ -21,22 +22,30 @@ local function note_repo(f)
     call('PEXPIRE', P .. 'repos', text(REPOS_MS))
 end
 
+local function is_ours(forge)
+    return string.find(ARGV[4], ' ' .. forge .. ' ', 1, true)
+end
+
 for _, id in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', stamp, 'LIMIT', 0,
-                         16)) do
+                         1024)) do
     local key = P .. 'delivery:' .. id
-    local f = load(key, 'forge', 'event', 'repo', 'body', 'started_at_ms',
-                   'replays')
-    if f.body and f.forge then
+    local forge = call('HGET', key, 'forge')
+    if not forge then
+        call('ZREM', waiting, id) -- somebody removed it by hand
+    elseif is_ours(forge) then
+        local f = load(key, 'forge', 'event', 'repo', 'body', 'started_at_ms',
+                       'replays')
         call('ZADD', waiting, text(now + ARGV[3]), id)
         call('HSET', key, 'claim', ARGV[2], 'scheduler', ARGV[1])
         call('HSETNX', key, 'started_at_ms', stamp)
         note_repo(f)
-        return {id, f.forge, f.event or '', f.repo or '', f.body,
+        return {id, f.forge, f.event or '', f.repo or '', f.body or '',
                 call('HINCRBY', key, 'attempts', 1),
                 tonumber(f.started_at_ms or stamp), tonumber(f.replays or 0),
                 now}
     end
-    call('ZREM', waiting, id) -- somebody removed it by hand
 end
-local next_one = call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
-return {'', tonumber(next_one or 0), now}
+-- What is due already is others'.
+local later = call('ZRANGEBYSCORE', waiting, '(' .. stamp, '+inf',
+                   'WITHSCORES', 'LIMIT', 0, 1)[2]
+return {'', tonumber(later or 0), now}
