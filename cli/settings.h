@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "pipelines/diag.h"
 #include "pipelines/schedule.h"
+#include "pipelines/trigger.h"
 
 /*
  * The table in settings_table.c says what each is; docs/configuration.md is
@@ -90,8 +91,10 @@ struct settings {
     } report;
     char *state_dir; /* "": there is none to be had; it need not exist */
     const struct yaml_node *schedules_node; /* as written; or NULL */
+    const struct yaml_node *triggers_node;  /* the same */
 
     struct schedule_list *schedules; /* owned */
+    struct trigger_list *triggers;   /* owned */
     struct config *config;           /* owned: where each value is from */
 };
 

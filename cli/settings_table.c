@@ -502,6 +502,13 @@ static const struct config_key keys[] = {
         LIVE,
         .help =
             "Jobs that a clock asks for; docs/configuration.md describes one."},
+    {.name = "triggers",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_TREE,
+     AT(triggers_node),
+     LIVE,
+     .help = "Which events of Git hosts start which pipeline, besides `on` of "
+             "pipelines in repositories; docs/configuration.md describes one."},
 };
 
 static const char *const parts[] = {"scheduler", "worker", NULL};

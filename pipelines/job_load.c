@@ -97,6 +97,19 @@ static bool pipeline_name_ok(const char *s)
     return true;
 }
 
+bool job_is_pipeline_name(struct loader *l, const struct yaml_node *value)
+{
+    if (!load_is_line(l, value, PIPELINE_MAX))
+        return false;
+    if (pipeline_name_ok(value->text))
+        return true;
+    load_fail(l, value, NULL,
+              "'%.60s' is neither the name of a pipeline (letters, digits, "
+              "_ and -) nor the path of a .yml file in the repository",
+              value->text);
+    return false;
+}
+
 void job_load_pipeline(struct loader *l, const struct yaml_node *value,
                        void *target)
 {
@@ -113,15 +126,8 @@ void job_load_pipeline(struct loader *l, const struct yaml_node *value,
                   yaml_kind_name(value->kind));
         return;
     }
-    if (!load_is_line(l, value, PIPELINE_MAX))
+    if (!job_is_pipeline_name(l, value))
         return;
-    if (!pipeline_name_ok(value->text)) {
-        load_fail(l, value, NULL,
-                  "'%.60s' is neither the name of a pipeline (letters, digits, "
-                  "_ and -) nor the path of a .yml file in the repository",
-                  value->text);
-        return;
-    }
     r->source = JOB_PIPELINE;
     set(&r->pipeline_name, value->text);
 }

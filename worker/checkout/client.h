@@ -46,6 +46,8 @@ struct checkout_request {
     /*
      * Instead of writing a tree, give back these files of the commit, 16 of
      * 1 MiB at most; `tree`, `alternates` and `submodules` mean nothing then.
+     * The last path may be a pattern of one directory's files: one `*` in its
+     * last name (protocol.h).
      */
     bool show;
     const char *const *paths; /* relative to the top of the tree */
@@ -69,7 +71,8 @@ struct checkout_request {
 struct checkout_file {
     const char *data; /* `len` bytes, a NUL behind them */
     size_t len;
-    const char *why; /* "is a directory": it is not told; else NULL */
+    const char *why;  /* "is a directory": it is not told; else NULL */
+    const char *path; /* of a file that fits the pattern; else NULL */
 };
 
 /** All borrowed, for the duration of on_done. */
@@ -85,8 +88,10 @@ struct checkout_result {
                                a layer tells if that can be done */
     const char *layer_refs; /* refs_state() of the tree's references */
     const char *layer_why;  /* why there is none */
-    const struct checkout_file *shown; /* one a path, in their order */
+    const struct checkout_file *shown; /* one a path, in their order, but of a
+                                          pattern all that fit, sorted */
     size_t shown_count;
+    bool shown_more; /* more than 16 fit: these are the first */
 };
 
 /** A line for a person that replaces the one before; 4 a second at most. */

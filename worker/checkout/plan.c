@@ -84,6 +84,26 @@ static char *copy(const char *s)
     return xstrdup(s ? s : "");
 }
 
+static int check_pattern(const struct checkout_request *request,
+                         struct err *err)
+{
+    for (size_t i = 0; i < request->path_count; i++) {
+        const char *path = request->paths[i];
+        const char *star = strrchr(path, '*');
+
+        if (!path_is_pattern(path))
+            continue;
+        if (i + 1 < request->path_count)
+            return err_set(err, ERR_BUG, "only the last path is a pattern");
+        if (star > path && memchr(path, '*', (size_t)(star - path)))
+            return err_set(err, ERR_USER,
+                           "'%.300s' has more than one '*', which stands for "
+                           "any text",
+                           path);
+    }
+    return 0;
+}
+
 static int check(const struct checkout_request *request, struct err *err)
 {
     const char *paths[] = {request->mirror, request->tree, request->alternates};
@@ -104,7 +124,7 @@ static int check(const struct checkout_request *request, struct err *err)
             return err_set(err, ERR_USER,
                            "'%.300s' cannot be a file of a repository: it %s",
                            request->paths[i], path_fault(request->paths[i]));
-    return 0;
+    return check_pattern(request, err);
 }
 
 /* A path that is not UTF-8 makes an array of too few: no request. */
