@@ -37,10 +37,15 @@ struct scheduler {
     char *name, *state_dir;   /* owned */
     struct inbox *inbox;      /* owned */
     struct intake_cron *cron; /* owned */
+    struct reporter *reporter; /* owned */
     int64_t offset_ms;        /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;
+    unsigned awaited; /* while it stops */
+    struct err stop_err;
+    queue_done_fn *stopped;
+    void *stopped_arg;
     struct outage outage;
     struct loop_source *tick, *wait; /* borrowed */
     struct advancing runs[MAX_RUNS];
@@ -236,6 +241,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     s->inbox = inbox_new(&inbox);
     s->cron = intake_cron_new(loop, queue, &s->offset_ms);
     intake_cron_set(s->cron, o->schedules);
+    s->reporter = reporter_new(loop, queue, s->name, &o->report);
     return s;
 }
 
@@ -245,14 +251,39 @@ void scheduler_configure(struct scheduler *s,
     take_options(s, options);
     inbox_set_max_bytes(s->inbox, options->max_bytes);
     intake_cron_set(s->cron, options->schedules);
+    reporter_configure(s->reporter, &options->report);
     keep_now(s);
+}
+
+static void on_part_stopped(struct scheduler *s)
+{
+    if (--s->awaited == 0)
+        s->stopped(s->stopped_arg, s->stop_err.kind ? &s->stop_err : NULL);
+}
+
+static void on_inbox_stopped(void *arg, const struct err *err)
+{
+    struct scheduler *s = arg;
+
+    if (err)
+        s->stop_err = *err;
+    on_part_stopped(s);
+}
+
+static void on_reporter_stopped(void *arg)
+{
+    on_part_stopped(arg);
 }
 
 void scheduler_stop(struct scheduler *s, queue_done_fn *fn, void *arg)
 {
     s->stopping = true;
     loop_remove(STEAL(s->tick));
-    inbox_stop(s->inbox, fn, arg);
+    s->stopped = fn;
+    s->stopped_arg = arg;
+    s->awaited = 2;
+    reporter_stop(s->reporter, on_reporter_stopped, s);
+    inbox_stop(s->inbox, on_inbox_stopped, s);
 }
 
 void scheduler_free(struct scheduler *s)
@@ -261,6 +292,7 @@ void scheduler_free(struct scheduler *s)
         return;
     inbox_free(s->inbox);
     intake_cron_free(s->cron);
+    reporter_free(s->reporter);
     loop_remove(s->tick);
     loop_remove(s->wait);
     free(s->name);

@@ -5,12 +5,14 @@
 
 #include "pipelines/schedule.h"
 #include "scheduler/queue/control.h"
+#include "scheduler/report/reporter.h"
 
 /*
  * A scheduler tells the pool its configuration, keeps it by the clock, advances
- * runs, admits what comes into the inbox, and fires schedules. There may be any
- * number of them: each step is compared and set in Redis, and there is no
- * leader. While Redis is away it waits, and says so once.
+ * runs, admits what comes into the inbox, fires schedules, and tells Git hosts
+ * how jobs are. There may be any number of them: each step is compared and set
+ * in Redis, and there is no leader. While Redis is away it waits, and says so
+ * once.
  */
 struct scheduler;
 
@@ -25,6 +27,7 @@ struct scheduler_options {
     size_t max_bytes; /* of a document of the inbox */
     struct pool_conf pool;
     const struct schedule_list *schedules;
+    struct reporter_options report; /* its forges outlive the scheduler */
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
@@ -33,7 +36,8 @@ MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
 void scheduler_configure(struct scheduler *scheduler,
                          const struct scheduler_options *options);
 
-/** Give back what is held; `fn` comes when Redis knows, or is away. */
+/** Give back what is held; `fn` comes when Redis knows, or is away, and what
+ * hosts are being told was told. */
 void scheduler_stop(struct scheduler *scheduler, queue_done_fn *fn, void *arg);
 
 /** Must be called after queue_free(). NULL is fine. */

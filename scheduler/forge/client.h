@@ -7,6 +7,7 @@
 #include "scheduler/forge/forge.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
