@@ -100,6 +100,21 @@ static void clear_numbers(struct daemon *d)
     strv_clear(&d->tenants);
 }
 
+/* How hosts are told; which, is not known here yet: none. */
+static struct reporter_options report_options_of(const struct daemon *d)
+{
+    const struct settings *s = d->at.settings;
+
+    return (struct reporter_options){
+        .forges = NULL,
+        .count = 0,
+        .style = {.max_comments = (unsigned)s->report.max_comments,
+                  .max_rows = (unsigned)s->report.max_rows,
+                  .request_changes = s->report.request_changes,
+                  .url = s->report.url},
+    };
+}
+
 static struct scheduler_options options_of(struct daemon *d)
 {
     const struct settings *s = d->at.settings;
@@ -129,6 +144,7 @@ static struct scheduler_options options_of(struct daemon *d)
                  .pipeline_caps = d->numbers[2],
                  .pipeline_cap_count = s->pipeline_caps.count},
         .schedules = s->schedules,
+        .report = report_options_of(d),
     };
 }
 

@@ -41,10 +41,15 @@ struct scheduler {
     struct intake_cron *cron; /* owned */
     struct event_intake *events; /* owned */
     struct reconcile *reconcile; /* owned */
+    struct reporter *reporter; /* owned */
     int64_t offset_ms;        /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;
+    unsigned awaited; /* while it stops */
+    struct err stop_err;
+    queue_done_fn *stopped;
+    void *stopped_arg;
     struct outage outage;
     struct loop_source *tick, *wait; /* borrowed */
     struct advancing runs[MAX_RUNS];
@@ -275,6 +280,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     s->cron = intake_cron_new(loop, queue, &s->offset_ms);
     intake_cron_set(s->cron, o->schedules);
     begin_events(s, &inbox.admit);
+    s->reporter = reporter_new(loop, queue, s->name, &o->report);
     return s;
 }
 
@@ -289,7 +295,28 @@ void scheduler_configure(struct scheduler *s,
     reconcile_configure(s->reconcile, &reconcile);
     inbox_set_max_bytes(s->inbox, options->max_bytes);
     intake_cron_set(s->cron, options->schedules);
+    reporter_configure(s->reporter, &options->report);
     keep_now(s);
+}
+
+static void on_part_stopped(struct scheduler *s)
+{
+    if (--s->awaited == 0)
+        s->stopped(s->stopped_arg, s->stop_err.kind ? &s->stop_err : NULL);
+}
+
+static void on_inbox_stopped(void *arg, const struct err *err)
+{
+    struct scheduler *s = arg;
+
+    if (err)
+        s->stop_err = *err;
+    on_part_stopped(s);
+}
+
+static void on_reporter_stopped(void *arg)
+{
+    on_part_stopped(arg);
 }
 
 void scheduler_stop(struct scheduler *s, queue_done_fn *fn, void *arg)
@@ -298,7 +325,11 @@ void scheduler_stop(struct scheduler *s, queue_done_fn *fn, void *arg)
     loop_remove(STEAL(s->tick));
     event_intake_stop(s->events);
     reconcile_stop(s->reconcile);
-    inbox_stop(s->inbox, fn, arg);
+    s->stopped = fn;
+    s->stopped_arg = arg;
+    s->awaited = 2;
+    reporter_stop(s->reporter, on_reporter_stopped, s);
+    inbox_stop(s->inbox, on_inbox_stopped, s);
 }
 
 void scheduler_free(struct scheduler *s)
@@ -309,6 +340,7 @@ void scheduler_free(struct scheduler *s)
     intake_cron_free(s->cron);
     event_intake_free(s->events);
     reconcile_free(s->reconcile);
+    reporter_free(s->reporter);
     loop_remove(s->tick);
     loop_remove(s->wait);
     free(s->name);

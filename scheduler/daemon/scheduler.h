@@ -6,13 +6,14 @@
 #include "pipelines/schedule.h"
 #include "scheduler/intake/event_work.h"
 #include "scheduler/queue/control.h"
+#include "scheduler/report/reporter.h"
 
 /*
  * A scheduler tells the pool its configuration, keeps it by the clock, advances
- * runs, admits what comes into the inbox, fires schedules, and makes jobs of
- * what Git hosts sent. There may be any
- * number of them: each step is compared and set in Redis, and there is no
- * leader. While Redis is away it waits, and says so once.
+ * runs, admits what comes into the inbox, fires schedules, makes jobs of what
+ * Git hosts sent, and tells these how jobs are. There may be any number of
+ * them: each step is compared and set in Redis, and there is no leader. While
+ * Redis is away it waits, and says so once.
  */
 struct scheduler;
 
@@ -34,6 +35,7 @@ struct scheduler_options {
     const struct trigger_list *triggers;     /* NULL: none */
     struct queue_delivery_limits deliveries; /* as webhooks have them */
     int64_t reconcile_ms; /* asks hosts so often what was missed; 0: never */
+    struct reporter_options report; /* its forges outlive the scheduler */
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
@@ -42,7 +44,8 @@ MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
 void scheduler_configure(struct scheduler *scheduler,
                          const struct scheduler_options *options);
 
-/** Give back what is held; `fn` comes when Redis knows, or is away. */
+/** Give back what is held; `fn` comes when Redis knows, or is away, and what
+ * hosts are being told was told. */
 void scheduler_stop(struct scheduler *scheduler, queue_done_fn *fn, void *arg);
 
 /** Must be called after queue_free(). NULL is fine. */

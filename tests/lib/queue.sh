@@ -40,16 +40,18 @@ redis() {
 # What scheduler/queue/scripts.c puts before a script.
 script_parts() {
     case $1 in
-    submit | advance) echo pool ready slots ending accept ;;
+    submit | advance) echo pool ready slots reports ending accept ;;
     lease | complete | configure | promote | why)
-        echo pool ready slots ending grant ;;
+        echo pool ready slots reports ending grant ;;
     drain) echo pool ready ;;
     reject | giveback) echo pool refuse ;;
     watch | fire | worker | rejected | forget | look | ends) echo pool ;;
-    list | depths) echo pool lanes ;;
-    audit) echo pool lanes slots ;;
-    trim) echo pool logs slots ;;
-    *) echo pool ready slots ending ;;
+    list) echo pool lanes ;;
+    depths) echo pool lanes reports ;;
+    audit) echo pool lanes slots reports ;;
+    trim) echo pool logs slots reports ;;
+    report_* | unreported | change) echo pool reports ;;
+    *) echo pool ready slots reports ending ;;
     esac
 }
 
