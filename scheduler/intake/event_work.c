@@ -364,6 +364,7 @@ static enum event_next stage_token(struct event_work *w)
     enum event_next next;
 
     if (w->username || !w->event->repo.is_private || !w->host->forge ||
+        !forge_can_write(w->host->forge) ||
         !(w->wants_triggers || w->explicit.count))
         return EVENT_GO_ON;
     next = event_work_ask(w, FORGE_OP_TOKEN, json_object());

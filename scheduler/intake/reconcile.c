@@ -426,7 +426,8 @@ static void check(void *arg)
     struct round *r = arg;
 
     r->timer = NULL;
-    if (!r->reconcile->options.every_ms || !r->host->forge) {
+    if (!r->reconcile->options.every_ms || !r->host->forge ||
+        !forge_can_write(r->host->forge)) {
         check_in(r, CHECK_MS);
         return;
     }
