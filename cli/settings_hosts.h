@@ -97,7 +97,7 @@
      .initial = "15m",                                                         \
      RANGE(0, DAY),                                                            \
      .help = "How often hosts that berth has access to are asked for what "    \
-             "they failed to send; `0` for never."},                           \
+             "they failed to send; `0s` for never."},                           \
     HOST_ACCESS(github, "GitHub"),                                             \
     HOST_ACCESS(gitlab, "GitLab"),                                             \
     HOST_ACCESS(gitea, "Gitea or Forgejo"),                                    \
