@@ -38,6 +38,11 @@ bool event_runs(enum event_kind kind)
     return trigger_event_of(kind) != 0;
 }
 
+bool event_concerns(enum event_kind as, const struct trigger *trigger)
+{
+    return (trigger->events & (unsigned)trigger_event_of(as)) != 0;
+}
+
 enum trigger_verdict event_fits(const struct event *event, enum event_kind as,
                                 bool fork, const struct event_words *paths,
                                 const struct trigger *trigger,

@@ -13,6 +13,9 @@
 /** Whether pipelines can be run because of an event of this kind. */
 bool event_runs(enum event_kind kind);
 
+/** Whether a trigger is about such events at all. */
+bool event_concerns(enum event_kind as, const struct trigger *trigger);
+
 /**
  * Whether a trigger fits. `as`: which kind of event counts, in place of the
  * event's own, as when a change is to be run again. `paths` NULL: not known.

@@ -140,7 +140,9 @@ static bool fits(struct event_work *w, const struct trigger *trigger,
         choice->needs_paths = true;
         return w->looked_for_paths;
     default:
-        w->why = why;
+        /* What was nearest to it says most. */
+        if (!w->why || event_concerns(w->as, trigger))
+            w->why = why;
         return false;
     }
 }

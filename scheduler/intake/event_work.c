@@ -222,8 +222,10 @@ static enum event_next want(struct event_work *w)
 
 static enum event_next stage_begin(struct event_work *w)
 {
+    /* Stored as "pull_request.opened": the header had the first of it. */
+    CLEANUP(mem) char *header = xstrndup(w->name, strcspn(w->name, "."));
     struct event_source source = {.forge = forge_find(w->forge),
-                                  .name = w->name,
+                                  .name = header,
                                   .body = w->body,
                                   .len = w->len};
     struct err err = {0};
