@@ -102,6 +102,8 @@ enum event_next event_stage_find_job(struct event_work *w)
 static bool is_meant(const struct event_work *w,
                      const struct queue_change_job *job)
 {
+    if (w->wants_none)
+        return !strcmp(job->commit, w->event->head.sha);
     if (w->wants_cancel)
         return !queue_has_ended(job->state);
     return !strcmp(job->state, "failed") &&
@@ -129,7 +131,7 @@ enum event_next event_stage_list_jobs(struct event_work *w)
                                         number};
     struct event_asked *asked = &w->asked;
 
-    if (!w->wants_cancel && !w->wants_retry)
+    if (!w->wants_cancel && !w->wants_retry && !w->wants_none)
         return EVENT_GO_ON;
     if (!asked->waiting) {
         event_asked_clear(asked);
@@ -141,6 +143,8 @@ enum event_next event_stage_list_jobs(struct event_work *w)
     if (asked->err.kind)
         return event_work_away(w, 0, asked->err.msg);
     event_asked_clear(asked);
+    if (w->wants_none && w->jobs.ids.count)
+        return event_work_end(w, EVENT_NOTHING, "its event came after all");
     return EVENT_GO_ON;
 }
 

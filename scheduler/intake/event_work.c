@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MAX_REASON ((size_t)4 << 10)
+#define FOUND_MS   10000 /* what is found may be under way */
 
 static const char no_answer[] = "the host cannot be asked";
 
@@ -194,6 +195,9 @@ static enum event_next want(struct event_work *w)
     const struct event *e = w->event;
 
     w->as = e->kind;
+    w->wants_none = !strcmp(w->name, EVENT_FOUND);
+    if (w->wants_none && !w->is_repeat)
+        return event_work_away(w, FOUND_MS, "its event may come yet");
     if (event_runs(e->kind)) {
         w->wants_triggers = true;
         /* What was tried before may have been overtaken. */
@@ -376,6 +380,8 @@ static enum event_next stage_token(struct event_work *w)
         return event_work_away(w, w->asked.after_ms, w->asked.err.msg);
     body = w->asked.body;
     /* Refused, or none: as everybody reads, then. */
+    if (w->asked.error != FORGE_OK)
+        log_info("delivery %.12s: no credential: %s", w->key, w->asked.err.msg);
     w->username = xstrdup("");
     if (*(json_string_value(json_object_get(body, "password"))
               ? json_string_value(json_object_get(body, "password"))

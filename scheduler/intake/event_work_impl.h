@@ -52,6 +52,7 @@ struct event_work {
     bool wants_change;    /* the host is to be asked about it */
     bool wants_triggers;  /* pipelines are those of triggers */
     bool wants_cancel, wants_retry;
+    bool wants_none; /* nothing, if the commit has a job */
     bool fork;
 
     struct event_asked asked;

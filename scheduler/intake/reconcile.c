@@ -98,7 +98,9 @@ static void end_round(struct round *r)
     clear_repo(r);
     strv_clear(&r->repos);
     r->found = 0;
-    check_in(r, CHECK_MS);
+    check_in(r, r->reconcile->options.every_ms < CHECK_MS
+                    ? r->reconcile->options.every_ms
+                    : CHECK_MS);
 }
 
 static void fail_round(struct round *r, const char *why)

@@ -124,6 +124,12 @@ class World {
       { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
     this.asked.push(`${req.method} ${url.pathname}`);
     if (this.apiAway) return say(503, { message: 'busy' });
+    // An App: its installation's token is the same.
+    if (/^\/api\/app\/installations\/\d+\/access_tokens$/.test(url.pathname))
+      return say(201, { token: this.token,
+        expires_at: new Date(Date.now() + 3600000).toISOString().slice(0, 19) + 'Z' });
+    if (/\/installation$/.test(url.pathname)) return say(200, { id: 1 });
+    if (url.pathname === '/api/app/hook/deliveries') return say(200, []);
     if (!/(^| )hub-token-1$/.test(req.headers.authorization || ''))
       return say(401, { message: 'Bad credentials' });
     const m = url.pathname.match(/^\/api\/repos\/([^/]+\/[^/]+)\/(.*)$/);
