@@ -308,7 +308,7 @@ function main() {
   const { Ajv, YAML } = load(tmp);
   const ajv = new Ajv({ strict: true, allowUnionTypes: true,
                         strictRequired: false, strictTypes: false,
-                        strictTuple: false });
+                        strictTuples: false });
   const schemas = {};
 
   for (const kind of kinds) {

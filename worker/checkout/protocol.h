@@ -60,7 +60,8 @@
  * and before "done" one of these for each path to show, or file that fits:
  *   {"file": {"size": 123}}    as many bytes, as they are, follow the newline
  *   {"file": {"why": "is a directory"}}                    not told, and why
- *     with "path": "…" where it is a pattern's, each greater than the one before
+ *     with "path": "…" where it is a pattern's, each greater than the one
+ * before
  *
  * `checkout --show` is for those who are no client of ours (client.h), in
  * another room: it is one for them, with transports and all. It reads

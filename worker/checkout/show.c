@@ -136,8 +136,8 @@ static void add_found(struct found *found, const git_tree_entry *entry)
             return;
         found->count--;
     }
-    memmove(found->items + at + 1, found->items + at,
-            (found->count - at) * sizeof(*found->items));
+    for (size_t i = found->count; i > at; i--)
+        found->items[i] = found->items[i - 1];
     found->items[at] = entry;
     found->count++;
 }
