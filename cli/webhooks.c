@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/webhooks.h"
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "cli/secret_source.h"

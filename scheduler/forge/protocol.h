@@ -1,5 +1,4 @@
-/* scheduler/forge/protocol.h - what a scheduler and its `forge` tell each
- * other. */
+/* scheduler/forge/protocol.h - what scheduler and `forge` tell each other. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SCHEDULER_FORGE_PROTOCOL_H
 #define SCHEDULER_FORGE_PROTOCOL_H
