@@ -393,7 +393,7 @@ told" "a scheduler takes it"
 run report told
 like "$out" "^job told: being told
 " "report: it is being told"
-is "$(report_done github n1 done '' 0 'one line is gone')" done "it was told"
+is "$(report_done github n1 'done' '' 0 'one line is gone')" 'done' "it was told"
 run report told
 like "$out" "^job told: told [0-9]+ s ago
 .*

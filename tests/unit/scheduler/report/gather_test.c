@@ -98,10 +98,9 @@ static void test_nonsense(void **state UNUSED)
     CLEANUP(gather) struct gather *gather = gather_new();
     json_t *document;
 
-    add(gather,
-        json_pack("{s:[{s:{s:i, s:{s:s, s:i}, s:f}}]}", "steps", "findings",
-                  "findings", 3, "tests", "passed", "x", "failed", -4,
-                  "overflow", 1.5));
+    add(gather, json_pack("{s:[{s:{s:i, s:{s:s, s:i}, s:f}}]}", "steps",
+                          "findings", "findings", 3, "tests", "passed", "x",
+                          "failed", -4, "overflow", 1.5));
     document = gather_take(gather);
     assert_int_equal(count_of(document), 0);
     assert_int_equal(number(json_object_get(document, "tests"), "failed"), 0);

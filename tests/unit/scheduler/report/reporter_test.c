@@ -221,10 +221,8 @@ static void test_tells(void **state)
     assert_string_equal(json_string_value(json_object_get(q, "repo")), "a/b");
     assert_string_equal(json_string_value(json_object_get(q, "key")), "test");
     assert_int_equal(json_integer_value(json_object_get(q, "change")), 7);
-    assert_int_equal(json_integer_value(json_object_get(q, "installation")),
-                     5);
-    assert_int_equal(json_integer_value(json_object_get(q, "max_comments")),
-                     3);
+    assert_int_equal(json_integer_value(json_object_get(q, "installation")), 5);
+    assert_int_equal(json_integer_value(json_object_get(q, "max_comments")), 3);
     assert_true(json_is_true(json_object_get(q, "latest")));
     assert_true(json_is_null(json_object_get(q, "findings")));
     assert_int_equal(json_object_size(json_object_get(q, "posted")), 0);
@@ -241,9 +239,9 @@ static void test_tells(void **state)
     found = json_object_get(q, "findings");
     assert_int_equal(json_array_size(json_object_get(found, "findings")), 1);
     assert_int_equal(json_integer_value(json_object_get(found, "overflow")), 4);
-    assert_string_equal(json_string_value(json_object_get(
-                            json_object_get(q, "posted"), "f1")),
-                        "open");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(q, "posted"), "f1")),
+        "open");
     assert_int_equal(side.forge.asked, 3);
     expect(p, "a", "report_comments", "3");
     expect(p, "a", "report_notes", "n");
@@ -470,11 +468,16 @@ static void test_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_tells),          POOL_TEST(test_stale_result),
-        POOL_TEST(test_run),            POOL_TEST(test_not_configured),
-        POOL_TEST(test_says_not_where), POOL_TEST(test_errors),
-        POOL_TEST(test_killed),         POOL_TEST(test_slow),
-        POOL_TEST(test_lost),           POOL_TEST(test_never_at_once),
+        POOL_TEST(test_tells),
+        POOL_TEST(test_stale_result),
+        POOL_TEST(test_run),
+        POOL_TEST(test_not_configured),
+        POOL_TEST(test_says_not_where),
+        POOL_TEST(test_errors),
+        POOL_TEST(test_killed),
+        POOL_TEST(test_slow),
+        POOL_TEST(test_lost),
+        POOL_TEST(test_never_at_once),
         POOL_TEST(test_stops),
     };
 
