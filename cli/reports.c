@@ -252,8 +252,7 @@ static int again(struct pool *pool, const json_t *rows, const char *id,
 
     if (id)
         strv_add(&ids, id);
-    json_array_foreach(rows, i, row)
-        strv_add(&ids, job_string(row, "id"));
+    json_array_foreach(rows, i, row) strv_add(&ids, job_string(row, "id"));
     return pool_each(pool, &ids, tell_again, err);
 }
 

@@ -415,8 +415,7 @@ static const struct {
      "40 or 64 hexadecimal digits, in quotes"},
     {"change", NODE_STRING, NODE_INT, is_number, "its number"},
     {"installation", NODE_INT, NODE_INT, is_number, "its number"},
-    {"name", NODE_STRING, NODE_STRING, is_name,
-     "a line of 1 to 200 bytes"},
+    {"name", NODE_STRING, NODE_STRING, is_name, "a line of 1 to 200 bytes"},
     {"fork", NODE_BOOL, NODE_BOOL, NULL, "true or false"},
 };
 

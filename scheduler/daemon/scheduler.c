@@ -36,13 +36,19 @@ struct scheduler {
     struct loop *loop;   /* borrowed */
     struct queue *queue; /* borrowed */
     struct scheduler_options options;
+<<<<<<< HEAD
     char *name, *state_dir;   /* owned */
     struct inbox *inbox;      /* owned */
     struct intake_cron *cron; /* owned */
     struct event_intake *events; /* owned */
     struct reconcile *reconcile; /* owned */
+=======
+    char *name, *state_dir;    /* owned */
+    struct inbox *inbox;       /* owned */
+    struct intake_cron *cron;  /* owned */
+>>>>>>> wip-outbox
     struct reporter *reporter; /* owned */
-    int64_t offset_ms;        /* Redis' clock minus ours */
+    int64_t offset_ms;         /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;

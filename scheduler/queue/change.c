@@ -13,9 +13,9 @@ static void on_jobs(struct queue_request *request,
     struct queue_change_job jobs[QUEUE_MAX_CHANGE_JOBS];
     size_t count = 0;
 
-    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY &&
-                       i + COLUMNS <= reply->elements &&
-                       count < QUEUE_MAX_CHANGE_JOBS;
+    for (size_t i = 0;
+         reply && reply->type == REDIS_REPLY_ARRAY &&
+         i + COLUMNS <= reply->elements && count < QUEUE_MAX_CHANGE_JOBS;
          i += COLUMNS) {
         struct queue_change_job *job = &jobs[count];
 

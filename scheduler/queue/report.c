@@ -75,12 +75,12 @@ static json_t *read_posted(const redisReply *pairs)
 {
     json_t *posted = json_object();
 
-    for (size_t i = 0; pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements;
-         i += 2)
+    for (size_t i = 0;
+         pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements; i += 2)
         if (queue_reply_str(pairs, i))
-            (void)json_object_set_new(posted, queue_reply_str(pairs, i),
-                                      json_string(
-                                          queue_reply_str(pairs, i + 1)));
+            (void)json_object_set_new(
+                posted, queue_reply_str(pairs, i),
+                json_string(queue_reply_str(pairs, i + 1)));
     return posted;
 }
 

@@ -143,12 +143,11 @@ int queue_unreported(struct queue *queue, unsigned limit, json_t **out_rows,
 
         json_array_append_new(
             *out_rows,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                      json_of_text(row, 0), "refused_at_ms",
-                      json_of_number(row, 1), "report",
-                      report ? report : json_null(), "pipeline",
-                      json_of_text(row, 3), "state", json_of_text(row, 4),
-                      "error", json_of_text(row, 5)));
+            json_pack(
+                "{s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_of_text(row, 0),
+                "refused_at_ms", json_of_number(row, 1), "report",
+                report ? report : json_null(), "pipeline", json_of_text(row, 3),
+                "state", json_of_text(row, 4), "error", json_of_text(row, 5)));
     }
     freeReplyObject(reply);
     return 0;

@@ -29,7 +29,8 @@ EMBED_FILES(queue_lua_drain, READY LUA("drain"));
 EMBED_FILES(queue_lua_configure, GRANT LUA("configure"));
 EMBED_FILES(queue_lua_reap, ENDING LUA("reap"));
 EMBED_FILES(queue_lua_promote, GRANT LUA("promote"));
-EMBED_FILES(queue_lua_trim, LOGS LUA("lib/slots") LUA("lib/reports") LUA("trim"));
+EMBED_FILES(queue_lua_trim,
+            LOGS LUA("lib/slots") LUA("lib/reports") LUA("trim"));
 EMBED_FILES(queue_lua_watch, POOL LUA("watch"));
 EMBED_FILES(queue_lua_advance, ACCEPT LUA("advance"));
 EMBED_FILES(queue_lua_fire, POOL LUA("fire"));
@@ -40,7 +41,8 @@ EMBED_FILES(queue_lua_ends, POOL LUA("ends"));
 EMBED_FILES(queue_lua_list, LANES LUA("list"));
 EMBED_FILES(queue_lua_why, GRANT LUA("why"));
 EMBED_FILES(queue_lua_depths, LANES LUA("lib/reports") LUA("depths"));
-EMBED_FILES(queue_lua_audit, LANES LUA("lib/slots") LUA("lib/reports") LUA("audit"));
+EMBED_FILES(queue_lua_audit,
+            LANES LUA("lib/slots") LUA("lib/reports") LUA("audit"));
 EMBED_FILES(queue_lua_worker, POOL LUA("worker"));
 EMBED_FILES(queue_lua_rejected, POOL LUA("rejected"));
 EMBED_FILES(queue_lua_forget, POOL LUA("forget"));

@@ -29,8 +29,8 @@ static json_int_t number_of(const json_t *object, const char *key)
 
 bool report_has_result(const struct queue_report *report)
 {
-    const json_t *epoch = json_object_get(
-        json_object_get(report->result, "job"), "epoch");
+    const json_t *epoch =
+        json_object_get(json_object_get(report->result, "job"), "epoch");
 
     return report->result && queue_has_ended(report->state) &&
            (!epoch || (uint64_t)json_integer_value(epoch) == report->epoch);
@@ -69,18 +69,16 @@ static json_t *check_of(const struct queue_report *report,
     json_object_set_new(check, "state", json_string(state_of(report)));
     json_object_set_new(check, "reason",
                         json_string(ended ? report->reason : ""));
-    json_object_set_new(
-        check, "message",
-        json_string(report_has_result(report)
-                        ? text_of(report->result, "message")
-                        : ""));
+    json_object_set_new(check, "message",
+                        json_string(report_has_result(report)
+                                        ? text_of(report->result, "message")
+                                        : ""));
     json_object_set_new(check, "attempt",
                         json_integer((json_int_t)report->epoch));
-    json_object_set_new(
-        check, "started_at_ms",
-        json_integer(strcmp(state_of(report), "queued") == 0
-                         ? 0
-                         : report->started_at_ms));
+    json_object_set_new(check, "started_at_ms",
+                        json_integer(strcmp(state_of(report), "queued") == 0
+                                         ? 0
+                                         : report->started_at_ms));
     json_object_set_new(check, "ended_at_ms",
                         json_integer(ended ? report->ended_at_ms : 0));
     json_object_set_new(check, "url", json_string(url));
@@ -115,7 +113,8 @@ int report_question(const struct queue_report *report, json_t *findings,
     json_object_set_new(question, "key", json_string(name_of(report)));
     json_object_set(question, "title", json_object_get(check, "name"));
     json_object_set_new(question, "check", check);
-    json_object_set_new(question, "findings", findings ? findings : json_null());
+    json_object_set_new(question, "findings",
+                        findings ? findings : json_null());
     json_object_set_new(question, "note", json_string(""));
     json_object_set(question, "posted", report->posted);
     json_object_set_new(question, "max_comments",

@@ -24,15 +24,15 @@ struct post {
     struct reporter *reporter;
     struct queue_report *report; /* owned */
     char nonce[QUEUE_REPORT_NONCE];
-    struct forge *forge;     /* borrowed */
-    struct forge_call *call; /* NULL: the host is not being asked */
-    struct gather *gather;   /* owned; NULL: nothing is gathered */
-    size_t next_job;         /* of a run: whose result comes next */
-    int64_t held_mono_ms;    /* when the hold was last sent for */
-    int64_t sent_mono_ms;    /* the renewal under way */
-    unsigned awaited;        /* answers of the queue */
-    bool ending;             /* `outcome` is what is to be said */
-    bool dropped;            /* free it when nothing is awaited */
+    struct forge *forge;                 /* borrowed */
+    struct forge_call *call;             /* NULL: the host is not being asked */
+    struct gather *gather;               /* owned; NULL: nothing is gathered */
+    size_t next_job;                     /* of a run: whose result comes next */
+    int64_t held_mono_ms;                /* when the hold was last sent for */
+    int64_t sent_mono_ms;                /* the renewal under way */
+    unsigned awaited;                    /* answers of the queue */
+    bool ending;                         /* `outcome` is what is to be said */
+    bool dropped;                        /* free it when nothing is awaited */
     struct queue_report_outcome outcome; /* its texts are owned, below */
     char *message, *notes;               /* owned */
     json_t *posted;                      /* owned */
@@ -40,7 +40,7 @@ struct post {
 };
 
 struct reporter {
-    struct loop *loop;     /* borrowed, as the next two */
+    struct loop *loop; /* borrowed, as the next two */
     struct queue *queue;
     const char *scheduler;
     struct reporter_options options;
@@ -214,10 +214,8 @@ static char *join_notes(const json_t *notes)
     const json_t *note;
     size_t i;
 
-    json_array_foreach(notes, i, note)
-        if (json_is_string(note))
-            strbuf_addf(&out, "%s%s", out.len ? "\n" : "",
-                        json_string_value(note));
+    json_array_foreach(notes, i, note) if (json_is_string(note))
+        strbuf_addf(&out, "%s%s", out.len ? "\n" : "", json_string_value(note));
     return xstrdup(out.len ? out.data : "");
 }
 
@@ -294,8 +292,8 @@ static void gather_next(struct post *post)
     size_t count = json_array_size(jobs);
 
     for (; post->next_job < count; post->next_job++) {
-        const char *state = json_string_value(json_object_get(
-            json_array_get(jobs, post->next_job), "state"));
+        const char *state = json_string_value(
+            json_object_get(json_array_get(jobs, post->next_job), "state"));
 
         if (!state || strcmp(state, "skipped") == 0)
             continue;
@@ -410,8 +408,8 @@ static void on_taken(void *arg, struct queue_report *report,
     else if (report && !err)
         take(r);
     else if (!r->timer)
-        r->timer = loop_add_timer(
-            r->loop, clock_mono_ms() + r->options.poll_ms, take, r);
+        r->timer = loop_add_timer(r->loop, clock_mono_ms() + r->options.poll_ms,
+                                  take, r);
 }
 
 static void take(void *arg)

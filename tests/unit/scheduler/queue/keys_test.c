@@ -399,8 +399,8 @@ static void do_running(struct pool *p)
 /* How a host answers the report that is due; "": it does not. */
 static void tell(struct pool *p, const char *nonce, const char *what)
 {
-    redisReply *reply = script(p, SCRIPT_REPORT_TAKE, "s1", nonce, "60000",
-                               "github", NULL);
+    redisReply *reply =
+        script(p, SCRIPT_REPORT_TAKE, "s1", nonce, "60000", "github", NULL);
 
     assert_string_equal(queue_reply_str(reply, 0), "github");
     freeReplyObject(reply);

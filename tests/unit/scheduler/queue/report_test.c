@@ -221,8 +221,8 @@ static void test_hold(void **state)
     /* Who did not hear the answer asks again. */
     expect_due(p, "n1", "a", "ready");
     assert_string_equal(tell(p, "other", "done"), "lost");
-    assert_string_equal(
-        word_of(p, SCRIPT_REPORT_RENEW, "github", "other", "1"), "0");
+    assert_string_equal(word_of(p, SCRIPT_REPORT_RENEW, "github", "other", "1"),
+                        "0");
     assert_string_equal(tell(p, "n1", "done"), "done");
     assert_string_equal(tell(p, "n1", "done"), "lost"); /* and no harm */
     expect_told(p, "b", "ready");
@@ -237,8 +237,8 @@ static void test_takes_back(void **state)
     submit_one(p, "a", REPORT(""));
     assert_string_equal(take_for(p, "n1", "100", "github").id, "a");
     expect_nothing(p);
-    assert_string_equal(
-        word_of(p, SCRIPT_REPORT_RENEW, "github", "n1", "200"), "1");
+    assert_string_equal(word_of(p, SCRIPT_REPORT_RENEW, "github", "n1", "200"),
+                        "1");
     while (!*take_for(p, "n2", "60000", "github").id && now_ms(p) < end)
         pause_ms(10);
     assert_string_equal(redis_word(p, "HGET", "%reporting:github", "nonce"),
@@ -253,7 +253,7 @@ static void test_takes_back(void **state)
 
 static void test_backs_off(void **state)
 {
-    static const long waits[] = {2000,  4000,   8000,   16000,  32000, 64000,
+    static const long waits[] = {2000,   4000,   8000,   16000,  32000, 64000,
                                  128000, 256000, 512000, 600000, 600000};
     struct pool *p = *state;
 
@@ -310,8 +310,8 @@ static void test_pause(void **state)
     json_decref(look);
     (void)redis_num(p, "PEXPIRE", "%paused:github", "60000");
     assert_int_equal(queue_depths(p->queue, &depths, NULL), 0);
-    assert_true(json_integer_value(json_object_get(
-                    depths, "github_paused_ms")) > 1000);
+    assert_true(
+        json_integer_value(json_object_get(depths, "github_paused_ms")) > 1000);
     assert_int_equal(json_integer_value(json_object_get(depths, "outbox")), 3);
     json_decref(depths);
     (void)redis_num(p, "PEXPIRE", "%paused:github", "50");
@@ -472,105 +472,9 @@ static void test_posted(void **state)
     assert_int_equal(redis_num(p, "HLEN", "%posted:github:a/b:7"), 1);
 }
 
-/* ---- the calls -------------------------------------------------------------
+/* ---- the end of a job
+ * --------------------------------------------------------
  */
-
-struct call {
-    unsigned calls;
-    enum err_kind kind;
-    struct queue_report *report;
-    json_t *result;
-};
-
-static void on_taken(void *arg, struct queue_report *report,
-                     const struct err *err)
-{
-    struct call *call = arg;
-
-    assert_null(err);
-    call->calls++;
-    call->report = report;
-}
-
-static void on_done(void *arg, const struct err *err)
-{
-    struct call *call = arg;
-
-    call->calls++;
-    call->kind = err ? err->kind : ERR_NONE;
-}
-
-static void wait_for(struct pool *p, const struct call *call)
-{
-    while (!call->calls)
-        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
-}
-
-static struct queue_report *take_async(struct pool *p)
-{
-    const struct queue_report_hold hold = {"s", "abc", 60000};
-    struct call call = {0};
-
-    queue_report_take(p->queue, &hold, queue_report_hosts, QUEUE_REPORT_HOSTS,
-                      on_taken, &call);
-    wait_for(p, &call);
-    return call.report;
-}
-
-/* More than a command's arguments hold at once, and than is kept. */
-static json_t *many_posted(void)
-{
-    json_t *posted = json_object();
-    char name[16];
-
-    for (int i = 0; i < QUEUE_MAX_POSTED + 100; i++) {
-        (void)snprintf(name, sizeof(name), "f%d", i);
-        json_object_set_new(posted, name,
-                            json_string(i < 200 ? "gone" : "open"));
-    }
-    return posted;
-}
-
-static void test_calls(void **state)
-{
-    struct pool *p = *state;
-    struct queue_report *report;
-    json_t *posted = many_posted();
-    struct queue_report_outcome outcome = {
-        .end = QUEUE_REPORT_DONE, .posted = posted, .notes = "a\nb"};
-    struct call call = {0};
-
-    assert_null(take_async(p));
-    submit_one(p, "a", CHANGE);
-    report = take_async(p);
-    assert_string_equal(report->id, "a");
-    assert_string_equal(report->host, "github");
-    assert_string_equal(report->state, "ready");
-    assert_string_equal(report->pipeline, "test");
-    assert_true(report->latest);
-    assert_null(report->result);
-    assert_string_equal(
-        json_string_value(json_object_get(report->report, "commit")), COMMIT);
-    queue_report_free(report);
-    queue_report_renew(p->queue, "github", "abc", 1000, on_done, &call);
-    wait_for(p, &call);
-    assert_int_equal(call.kind, ERR_NONE);
-    call.calls = 0;
-    queue_report_done(p->queue, "github", "abc", &outcome, on_done, &call);
-    wait_for(p, &call);
-    assert_int_equal(call.kind, ERR_NONE);
-    call.calls = 0;
-    queue_report_done(p->queue, "github", "abc", &outcome, on_done, &call);
-    wait_for(p, &call);
-    assert_int_equal(call.kind, ERR_LOST);
-    json_decref(posted);
-    expect(p, "a", "report_notes", "a\nb");
-    (void)word_of(p, SCRIPT_REPORT_AGAIN, "a");
-    report = take_async(p);
-    assert_int_equal(json_object_size(report->posted), QUEUE_MAX_POSTED);
-    assert_non_null(json_object_get(report->posted, "f5099"));
-    queue_report_free(report);
-}
 
 /* A job that Redis has forgotten is passed over, and not made again. */
 static void test_gone(void **state)
@@ -615,8 +519,8 @@ int main(void)
         POOL_TEST(test_gives_up),   POOL_TEST(test_pause),
         POOL_TEST(test_refused),    POOL_TEST(test_released),
         POOL_TEST(test_change),     POOL_TEST(test_change_bounds),
-        POOL_TEST(test_posted),     POOL_TEST(test_calls),
-        POOL_TEST(test_gone),       POOL_TEST(test_forgotten),
+        POOL_TEST(test_posted),     POOL_TEST(test_gone),
+        POOL_TEST(test_forgotten),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
