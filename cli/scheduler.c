@@ -60,12 +60,12 @@ struct daemon {
     struct notify *notify;
     struct queue *queue;
     struct scheduler *scheduler;
-    struct webhooks *webhooks; /* owned */
-    struct hosts *hosts;       /* owned */
-    struct forge *forges[3];   /* borrowed from it */
+    struct webhooks *webhooks;   /* owned */
+    struct hosts *hosts;         /* owned */
+    struct forge *forges[3];     /* borrowed from it */
     struct event_host events[3]; /* the same, as deliveries need them */
     size_t host_count;
-    char *name;                /* owned */
+    char *name; /* owned */
     bool stopping;
 };
 

@@ -36,19 +36,13 @@ struct scheduler {
     struct loop *loop;   /* borrowed */
     struct queue *queue; /* borrowed */
     struct scheduler_options options;
-<<<<<<< HEAD
-    char *name, *state_dir;   /* owned */
-    struct inbox *inbox;      /* owned */
-    struct intake_cron *cron; /* owned */
+    char *name, *state_dir;      /* owned */
+    struct inbox *inbox;         /* owned */
+    struct intake_cron *cron;    /* owned */
     struct event_intake *events; /* owned */
     struct reconcile *reconcile; /* owned */
-=======
-    char *name, *state_dir;    /* owned */
-    struct inbox *inbox;       /* owned */
-    struct intake_cron *cron;  /* owned */
->>>>>>> wip-outbox
-    struct reporter *reporter; /* owned */
-    int64_t offset_ms;         /* Redis' clock minus ours */
+    struct reporter *reporter;   /* owned */
+    int64_t offset_ms;           /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;
@@ -238,8 +232,7 @@ reconcile_of(struct scheduler *s, const struct scheduler_options *options)
                                       .every_ms = options->reconcile_ms};
 }
 
-static void begin_events(struct scheduler *s,
-                         const struct admit_options *admit)
+static void begin_events(struct scheduler *s, const struct admit_options *admit)
 {
     const struct scheduler_options *o = &s->options;
     const struct event_intake_options events = {

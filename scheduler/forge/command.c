@@ -9,10 +9,8 @@
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 static const char *const names[COMMAND_COUNT] = {
-    [COMMAND_TEST] = "test",
-    [COMMAND_REVIEW] = "review",
-    [COMMAND_CANCEL] = "cancel",
-    [COMMAND_RETRY] = "retry",
+    [COMMAND_TEST] = "test",       [COMMAND_REVIEW] = "review",
+    [COMMAND_CANCEL] = "cancel",   [COMMAND_RETRY] = "retry",
     [COMMAND_APPROVE] = "approve",
 };
 

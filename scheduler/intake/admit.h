@@ -43,7 +43,7 @@ struct admit_request {
     /* For the repositories of all its requests (http), or NULL. They are in no
      * job; wiped with the admission. */
     const char *username, *password;
-    int64_t now_ms;          /* since 1970, if possible by Redis' clock */
+    int64_t now_ms; /* since 1970, if possible by Redis' clock */
 };
 
 /** All borrowed, for the duration of the callback. */

@@ -189,10 +189,9 @@ static void renew_later(struct held *held)
 {
     struct event_intake *intake = held->intake;
 
-    held->renewal =
-        loop_add_timer(loop_of(intake),
-                       clock_mono_ms() + intake->options.claim_ms / 3, renew,
-                       held);
+    held->renewal = loop_add_timer(
+        loop_of(intake), clock_mono_ms() + intake->options.claim_ms / 3, renew,
+        held);
 }
 
 static void begin(struct event_intake *intake, const struct queue_taken *taken)
@@ -263,8 +262,8 @@ static void on_taken(void *arg, const struct queue_taken *taken, int64_t in_ms,
     if (taken || (again && !err))
         take(intake);
     else
-        take_in(intake, !err && in_ms >= 0 && in_ms < POLL_MS ? in_ms + 1
-                                                              : POLL_MS);
+        take_in(intake,
+                !err && in_ms >= 0 && in_ms < POLL_MS ? in_ms + 1 : POLL_MS);
 }
 
 static void take(struct event_intake *intake)

@@ -19,10 +19,14 @@ static const struct {
     enum event_kind kind;
     enum trigger_event event;
 } kinds[] = {
-    {EVENT_OPENED, TRIGGER_OPENED},     {EVENT_UPDATED, TRIGGER_UPDATED},
-    {EVENT_REOPENED, TRIGGER_REOPENED}, {EVENT_READY, TRIGGER_READY},
-    {EVENT_LABELED, TRIGGER_LABELED},   {EVENT_PUSH, TRIGGER_PUSH},
-    {EVENT_TAG, TRIGGER_TAG},           {EVENT_MERGE_GROUP, TRIGGER_MERGE_GROUP},
+    {EVENT_OPENED, TRIGGER_OPENED},
+    {EVENT_UPDATED, TRIGGER_UPDATED},
+    {EVENT_REOPENED, TRIGGER_REOPENED},
+    {EVENT_READY, TRIGGER_READY},
+    {EVENT_LABELED, TRIGGER_LABELED},
+    {EVENT_PUSH, TRIGGER_PUSH},
+    {EVENT_TAG, TRIGGER_TAG},
+    {EVENT_MERGE_GROUP, TRIGGER_MERGE_GROUP},
 };
 
 static enum trigger_event trigger_event_of(enum event_kind kind)
@@ -155,10 +159,9 @@ static json_t *report_of(const struct event_job *job, const char *ref)
 {
     const struct event *e = job->event;
     json_t *report = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:b}", "forge", forge_name(e->forge),
-        "repo", e->repo.full_name, "installation",
-        (json_int_t)e->installation_id, "commit", e->head.sha, "name",
-        job->pipeline, "fork", job->fork);
+        "{s:s, s:s, s:I, s:s, s:s, s:b}", "forge", forge_name(e->forge), "repo",
+        e->repo.full_name, "installation", (json_int_t)e->installation_id,
+        "commit", e->head.sha, "name", job->pipeline, "fork", job->fork);
 
     if (e->change > 0)
         (void)json_object_set_new(report, "change", json_integer(e->change));
@@ -179,9 +182,9 @@ static void set_group(json_t *object, const struct event_job *job)
         return;
     group = xasprintf("%s/%s-%" PRId64 "-%s", forge_name(e->forge),
                       e->repo.full_name, e->change, job->pipeline);
-    (void)json_object_set_new(object, "concurrency",
-                              json_pack("{s:s, s:b}", "group", group,
-                                        "cancel-in-progress", 1));
+    (void)json_object_set_new(
+        object, "concurrency",
+        json_pack("{s:s, s:b}", "group", group, "cancel-in-progress", 1));
 }
 
 char *event_job_document(const struct event_job *job)

@@ -287,8 +287,8 @@ static enum event_next stage_permission(struct event_work *w)
 /* No answer about a change: only what a stranger could have is done. */
 static enum event_next without_facts(struct event_work *w)
 {
-    bool known = event_runs(w->event->kind) &&
-                 w->event->fork != EVENT_FORK_UNKNOWN;
+    bool known =
+        event_runs(w->event->kind) && w->event->fork != EVENT_FORK_UNKNOWN;
 
     if (is_away(&w->asked) && !w->is_late && !known)
         return event_work_away(w, w->asked.after_ms, w->asked.err.msg);
@@ -299,8 +299,7 @@ static enum event_next without_facts(struct event_work *w)
         event_asked_clear(&w->asked);
         return EVENT_GO_ON;
     }
-    return event_work_end(w,
-                          is_away(&w->asked) ? EVENT_FAILED : EVENT_NOTHING,
+    return event_work_end(w, is_away(&w->asked) ? EVENT_FAILED : EVENT_NOTHING,
                           "the change is not known: %s", w->asked.err.msg);
 }
 
@@ -386,8 +385,7 @@ static enum event_next stage_token(struct event_work *w)
     if (*(json_string_value(json_object_get(body, "password"))
               ? json_string_value(json_object_get(body, "password"))
               : "")) {
-        const char *name =
-            json_string_value(json_object_get(body, "username"));
+        const char *name = json_string_value(json_object_get(body, "username"));
 
         free(w->username);
         w->username = xstrdup(name ? name : "");
@@ -420,10 +418,10 @@ static enum event_next stage_conclude(struct event_work *w)
  */
 
 static event_stage *const stages[] = {
-    stage_begin,           event_stage_find_job, stage_permission,
-    stage_change,          stage_trust,          event_stage_list_jobs,
-    event_stage_each_job,  stage_token,          event_stage_read_files,
-    event_stage_choose,    event_stage_make,     stage_conclude,
+    stage_begin,          event_stage_find_job, stage_permission,
+    stage_change,         stage_trust,          event_stage_list_jobs,
+    event_stage_each_job, stage_token,          event_stage_read_files,
+    event_stage_choose,   event_stage_make,     stage_conclude,
 };
 
 static void step(void *arg)
@@ -464,8 +462,7 @@ struct event_work *event_work_new(const struct event_work_options *options,
     w->replays = taken->replays;
     w->now_ms = taken->now_ms;
     w->is_repeat = taken->attempts > 1;
-    w->is_late =
-        taken->now_ms - taken->started_at_ms >= options->patience_ms;
+    w->is_late = taken->now_ms - taken->started_at_ms >= options->patience_ms;
     w->made = (struct strbuf)STRBUF_INIT;
     w->faults = (struct strbuf)STRBUF_MAX(MAX_REASON);
     w->fn = fn;

@@ -56,7 +56,7 @@ struct event_work {
     bool fork;
 
     struct event_asked asked;
-    bool trusts; /* the actor may write */
+    bool trusts;               /* the actor may write */
     char *username, *password; /* owned; or NULL */
     struct event_words paths;  /* of the change; in the event's arena */
     bool has_paths, looked_for_paths;

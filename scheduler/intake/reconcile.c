@@ -35,8 +35,8 @@ struct round {
     size_t repo;
     json_t *changes; /* owned; open ones of the repo */
     size_t change;
-    json_t *before;      /* owned; heads by number, of the last time */
-    struct strv heads;   /* number and commit each, as they are noted */
+    json_t *before;    /* owned; heads by number, of the last time */
+    struct strv heads; /* number and commit each, as they are noted */
     char key[SHA256_HEX_SIZE];
     size_t found;
 };
@@ -138,9 +138,9 @@ static void note(struct round *r)
 {
     const json_t *change = this_change(r);
     CLEANUP(mem)
-    char *number =
-        xasprintf("%" PRId64, (int64_t)json_integer_value(
-                                  json_object_get(change, "number")));
+    char *number = xasprintf(
+        "%" PRId64,
+        (int64_t)json_integer_value(json_object_get(change, "number")));
 
     strv_add(&r->heads, number);
     strv_add(&r->heads, sha_of(change));
@@ -183,12 +183,11 @@ static void deliver(struct round *r)
     json_decref(body);
     if (text) {
         delivery.len = strlen(text);
-        event_found_key(
-            r->host->kind, this_repo(r),
-            json_integer_value(json_object_get(change, "number")),
-            sha_of(change), r->key);
-        if (queue_deliver(queue_of(r), &delivery,
-                          &r->reconcile->options.limits, &done, &err) == 0)
+        event_found_key(r->host->kind, this_repo(r),
+                        json_integer_value(json_object_get(change, "number")),
+                        sha_of(change), r->key);
+        if (queue_deliver(queue_of(r), &delivery, &r->reconcile->options.limits,
+                          &done, &err) == 0)
             return;
     }
     r->change++;
@@ -232,8 +231,8 @@ static void look_at(struct round *r, int64_t number, const char *sha)
 {
     CLEANUP(mem) char *text = xasprintf("%" PRId64, number);
     const char *before = json_string_value(json_object_get(r->before, text));
-    const struct queue_change change = {forge_name(r->host->kind),
-                                        this_repo(r), text};
+    const struct queue_change change = {forge_name(r->host->kind), this_repo(r),
+                                        text};
 
     if (before && !strcmp(before, sha)) {
         note(r);

@@ -8,8 +8,8 @@ static void on_words(struct queue_request *request,
                      const struct redisReply *reply, const struct err *err)
 {
     queue_words_fn *fn = (queue_words_fn *)request->fn;
-    size_t max = reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements
-                                                           : 1;
+    size_t max =
+        reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 1;
     CLEANUP(mem) const char **words = xcalloc(max + 1, sizeof(*words));
     size_t count = 0;
 

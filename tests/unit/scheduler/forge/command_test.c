@@ -52,8 +52,7 @@ static void test_approvals(void **state UNUSED)
     assert_int_equal(list.count, 2);
     assert_int_equal(list.items[0], COMMAND_APPROVE);
     assert_string_equal(list.approved, "0123456789ab");
-    check("/berth approve 0123456789012345678901234567890123456789",
-          "approve");
+    check("/berth approve 0123456789012345678901234567890123456789", "approve");
     check("/berth approve 01234567890123456789012345678901234567890", "error");
     check("/berth approve 0123456789a", "error");
     check("/berth approve 0123456789ag", "error");
