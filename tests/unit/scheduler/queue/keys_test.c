@@ -341,8 +341,13 @@ static void do_deliveries(struct pool *p)
                                     "github", "event", "push", "id", "1",
                                     "repo", "a/b", "source", "192.0.2.1"),
                             "stored");
-    assert_string_equal(word_of(p, SCRIPT_SETTLE, "d1", "1000000", "done", ""),
+    (void)word_of(p, SCRIPT_ATTEND, "s1", "claim", "60000", " github ");
+    (void)word_of(p, SCRIPT_HEADS, "github", "a/b", "7", "8f14e45");
+    look(p);
+    assert_string_equal(word_of(p, SCRIPT_SETTLE, "d1", "1000000", "done", "",
+                                "claim", "j-1 j-2"),
                         "1");
+    assert_string_equal(word_of(p, SCRIPT_REPLAY, "d1"), "again");
     look(p);
 }
 
