@@ -493,7 +493,6 @@ async function main() {
   makeRepos();
   await startRedis();
   let s = await startScheduler('p');
-  if (process.env.ONLY) { const f = { app, missed, everything }[process.env.ONLY]; await f(); return; }
   await changes(s);
   await strangers(s);
   await checks(s);
