@@ -1,5 +1,4 @@
-/* cli/deliveries.c - berth deliveries: what Git hosts sent, and what it made.
- */
+/* cli/deliveries.c - berth deliveries: what Git hosts sent. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "cli/commands.h"

@@ -313,13 +313,15 @@ static enum event_next take_change(struct event_work *w)
 
     if (state && strcmp(state, "open") != 0 && w->event->kind != EVENT_CLOSED)
         return event_work_end(w, EVENT_NOTHING, "the change is %s by now",
-                              strcmp(state, "merged") ? "closed" : "merged");
+                              strcmp(state, "merged") != 0 ? "closed"
+                                                           : "merged");
     if (w->approved &&
         (!sha || strncmp(sha, w->approved, strlen(w->approved)) != 0))
         return event_work_end(w, EVENT_NOTHING,
                               "the change has other commits than the one that "
                               "was approved");
-    if (event_runs(w->event->kind) && sha && strcmp(sha, w->event->head.sha))
+    if (event_runs(w->event->kind) && sha &&
+        strcmp(sha, w->event->head.sha) != 0)
         return event_work_end(w, EVENT_NOTHING,
                               "the change has other commits by now");
     if (event_take_change(w->event, w->asked.body, w->host->base_url, &err) < 0)

@@ -159,13 +159,14 @@ static struct event *found(const char *change, struct err *err)
     return event;
 }
 
-#define CHANGE(fork, ref, sha, url)                                            \
-    "{\"number\": 7, \"state\": \"open\", \"draft\": true, \"fork\": " fork    \
+/* clang-format off */
+#define CHANGE(fork, ref, sha, url)                                           \
+    "{\"number\": 7, \"state\": \"open\", \"draft\": true, \"fork\": " fork   \
     ", \"head\": {\"ref\": \"" ref "\", \"sha\": \"" sha                       \
-    "\", \"repo\": \"eve/app\"}, \"base\": {\"ref\": \"main\", \"sha\": "      \
-    "\"" sha "\", \"repo\": \"acme/app\"}, \"author\": \"eve\", \"labels\": "  \
-             "[\"x\", 3], "                                                    \
-    "\"clone_url\": \"" url "\", \"default_branch\": \"main\"}"
+    "\", \"repo\": \"eve/app\"}, \"base\": {\"ref\": \"main\", \"sha\": \""     \
+    sha "\", \"repo\": \"acme/app\"}, \"author\": \"eve\", \"labels\": "        \
+    "[\"x\", 3], \"clone_url\": \"" url "\", \"default_branch\": \"main\"}"
+/* clang-format on */
 
 static void test_found(void **state UNUSED)
 {
