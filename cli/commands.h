@@ -50,6 +50,8 @@ extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_rejected;
 extern const struct command command_dead;
+extern const struct command command_deliveries;
+extern const struct command command_report;
 
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
@@ -78,5 +80,7 @@ int cmd_drain(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
+int cmd_deliveries(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 #endif

@@ -38,7 +38,7 @@ static const struct {
       &command_artifacts, &command_cancel, &command_retry}},
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
-      &command_dead}},
+      &command_dead, &command_deliveries, &command_report}},
     {"daemons",
      {&command_up, &command_scheduler, &command_worker, &command_worker_key}},
     {"berth itself", {&command_version, &command_help}},

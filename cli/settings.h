@@ -82,7 +82,7 @@ struct settings {
         char *listen; /* "": no webhooks are taken */
         char *github_url, *gitlab_url, *gitea_url;
         struct strv github_secrets, gitlab_secrets, gitea_secrets;
-        int64_t max_rate, keep_ms, budget_bytes;
+        int64_t max_rate, keep_ms, budget_bytes, reconcile_ms;
     } webhooks;
     struct {
         char *app, *app_key; /* of GitHub only */

@@ -88,6 +88,15 @@
      RANGE(MIB, TIB),                                                          \
      .help = "How much memory deliveries may take in Redis; what was dealt "   \
              "with gives way, what waits does not, and new ones get 503."},    \
+    {.name = "webhooks.reconcile",                                             \
+     .parts = SETTINGS_SCHEDULER,                                              \
+     .type = CONFIG_DURATION,                                                  \
+     AT(webhooks.reconcile_ms),                                                \
+     LIVE,                                                                     \
+     .initial = "15m",                                                         \
+     RANGE(0, DAY),                                                            \
+     .help = "How often hosts that berth has access to are asked for what "    \
+             "they failed to send; `0s` for never."},                           \
     HOST_ACCESS(github, "GitHub"),                                             \
     HOST_ACCESS(gitlab, "GitLab"),                                             \
     HOST_ACCESS(gitea, "Gitea or Forgejo"),                                    \

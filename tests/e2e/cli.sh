@@ -26,7 +26,7 @@ wrong() {
 run --help
 is "$status|$err" "0|" "--help: exit 0, nothing on stderr"
 for command in run worker validate config doctor ps status logs cancel retry \
-    queue drain resume rejected dead version help; do
+    queue drain resume rejected dead deliveries report version help; do
     like "$out" "
   $command +[A-Z]" "--help: lists $command"
 done
