@@ -60,6 +60,7 @@ struct daemon {
     struct queue *queue;
     struct scheduler *scheduler;
     struct webhooks *webhooks; /* owned */
+    struct forge *forges[3];   /* borrowed; NULL: none of the kind */
     char *name;                /* owned */
     bool stopping;
 };
@@ -98,14 +99,13 @@ static void clear_numbers(struct daemon *d)
     strv_clear(&d->tenants);
 }
 
-/* How hosts are told; which, is not known here yet: none. */
 static struct reporter_options report_options_of(const struct daemon *d)
 {
     const struct settings *s = d->at.settings;
 
     return (struct reporter_options){
-        .forges = NULL,
-        .count = 0,
+        .forges = d->forges,
+        .count = ARRAY_LEN(d->forges),
         .style = {.max_comments = (unsigned)s->report.max_comments,
                   .max_rows = (unsigned)s->report.max_rows,
                   .request_changes = s->report.request_changes,
