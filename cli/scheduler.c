@@ -53,7 +53,7 @@ const struct command command_scheduler = {
 struct daemon {
     const struct scheduler_command *command; /* borrowed */
     struct pool_at at;
-    struct forge *forges[3]; /* borrowed; NULL: none of the kind */
+    struct forge *forges[3];         /* borrowed; NULL: none of the kind */
     struct queue_number *numbers[3]; /* owned; of the pool_conf */
     struct strv tenants;
     struct loop *loop; /* owned, as the next three */
