@@ -67,6 +67,7 @@ struct forge_comments {
     struct arena *arena; /* owned */
     struct forge_comment *items;
     size_t count;
+    bool is_partial; /* there are more than could be listed */
 };
 void forge_comments_clear(struct forge_comments *comments);
 
