@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_DESCRIPTION 255
 #define PAGE            50 /* the host's default maximum */
 
 /* ---- reading ------------------------------------------------------------- */
@@ -137,7 +136,7 @@ int gitea_check(struct api *api, const struct forge_target *target,
     CLEANUP(mem)
     char *list = xasprintf("%s?sort=highestindex&limit=%d", post, PAGE);
 
-    return status_put(api, check, list, post, MAX_DESCRIPTION, err);
+    return status_put(api, check, list, post, forge_gitea.max_description, err);
 }
 
 /* Only one line, the last one, which hosts show a comment under. */

@@ -9,7 +9,6 @@
 
 #define MAX_TEXT        65535 /* characters of a summary */
 #define MAX_TITLE       255
-#define MAX_DESCRIPTION 140 /* of a status */
 #define BATCH           50  /* annotations of one request */
 #define MAX_PAGES       10  /* of runs of one name and commit */
 
@@ -355,5 +354,5 @@ int github_check(struct api *api, const struct forge_target *target,
     list = write_path(api, target, "/commits/%s/statuses?per_page=100",
                       target->commit);
     post = write_path(api, target, "/statuses/%s", target->commit);
-    return status_put(api, check, list, post, MAX_DESCRIPTION, err);
+    return status_put(api, check, list, post, forge_github.max_description, err);
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_DESCRIPTION 255
 
 static char *change_path(const struct api *api,
                          const struct forge_target *target, const char *rest)
@@ -193,7 +192,7 @@ static int status_send(struct api *api, const struct forge_target *target,
 int gitlab_check(struct api *api, const struct forge_target *target,
                  const struct forge_check *check, struct err *err)
 {
-    CLEANUP(mem) char *description = write_cut(check->title, MAX_DESCRIPTION);
+    CLEANUP(mem) char *description = write_cut(check->title, forge_gitlab.max_description);
     CLEANUP(mem) char *name = api_encode(check->name);
     CLEANUP(mem)
     char *list = write_path(

@@ -66,7 +66,7 @@ typedef json_t *review_comment_fn(const struct forge_remark *remark);
 /**
  * POST a review, and when the host takes none of it because of one comment,
  * its halves, down to that one, which is marked. Beyond REVIEW_MAX_TRIES what
- * is left is marked, too. `comment_event` is the host's word.
+ * is left is marked, too.
  */
 struct review_spec {
     const char *path;   /* of reviews */

@@ -1,0 +1,64 @@
+/* scheduler/report/post/plan.h - which comments a change is to have. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_REPORT_POST_PLAN_H
+#define SCHEDULER_REPORT_POST_PLAN_H
+
+#include "pipelines/findings/comment.h"
+#include "scheduler/forge/api/driver.h"
+
+/*
+ * Made from what there is to say, what stands on the host, and what was there
+ * before: made again after any part of it was done, it is the rest of it.
+ */
+
+enum plan_kind {
+    PLAN_ROW,    /* has no comment: it is listed in the summary */
+    PLAN_POST,   /* is to get one */
+    PLAN_EDIT,   /* its comment says something else */
+    PLAN_KEEP,   /* its comment stands */
+    PLAN_SILENT, /* somebody resolved or removed its comment: never again; or
+                    another finding has its fingerprint */
+};
+
+/** One for each finding, in their order. */
+struct plan_item {
+    enum plan_kind kind;
+    struct remark remark;
+    const struct forge_comment *comment; /* of EDIT and KEEP */
+    char *body;                          /* of POST and EDIT; owned */
+};
+
+struct plan {
+    struct arena *arena; /* owned */
+    const struct findings *findings; /* borrowed */
+    struct plan_item *items;         /* owned */
+    size_t count;
+    size_t *order; /* owned; places in `items`, the worst first */
+    const struct forge_comment **stale; /* owned; open, with no finding */
+    size_t stale_count;
+};
+
+/** Place all findings: `items` has remarks then, and each is a row. */
+MUST_USE struct plan *plan_new(const struct findings *findings,
+                               const struct diff *diff);
+
+struct plan_spec {
+    const struct forge_comments *comments; /* ours, that are there */
+    const json_t *posted; /* "open", "resolved", "gone" by fingerprint */
+    struct comment_style style;
+    size_t max_comments; /* open ones, those that are there among them */
+};
+/** Decide. What it points to must outlive the plan. */
+void plan_decide(struct plan *plan, const struct plan_spec *spec);
+
+void plan_free(struct plan *plan);
+OWNER(plan)
+
+/**
+ * What is known of all fingerprints: `posted`, and what stands on the host. A
+ * comment that was open and is not there any more is "gone". New.
+ */
+MUST_USE json_t *plan_posted(const json_t *posted,
+                             const struct forge_comments *comments);
+
+#endif
