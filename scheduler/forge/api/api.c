@@ -190,6 +190,7 @@ void api_for_repo(struct api *api, const char *repo, int64_t installation,
     api->repo = mine;
     api->installation = installation;
     api->write = write;
+    api->failed = (struct api_failure){API_OK, 0, 0};
 }
 
 int api_send_to(struct api *api, const struct api_request *request,
@@ -210,7 +211,7 @@ int api_send_to(struct api *api, const struct api_request *request,
 }
 
 /* Names in it are checked by whoever puts them in: this is the last net. */
-static bool is_path(const char *path)
+bool api_is_path(const char *path)
 {
     size_t len = strcspn(path, "?"), n;
 
@@ -233,7 +234,7 @@ int api_send(struct api *api, const struct api_request *request,
 {
     CLEANUP(mem) char *url = NULL;
 
-    if (!is_path(request->path))
+    if (!api_is_path(request->path))
         return api_fail(api, (struct api_failure){API_REFUSED, 0, 0}, err,
                         "this is no path of an API");
     url = xasprintf("%s%s", api->url, request->path);

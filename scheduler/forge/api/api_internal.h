@@ -83,6 +83,19 @@ MUST_USE int api_send_to(struct api *api, const struct api_request *request,
                          const char *url, struct api_answer *out,
                          struct err *err);
 
+/** Whether it can be one: "/…", with no "..", blanks or controls. */
+bool api_is_path(const char *path);
+
+/** A page of a list, valid during the call; false: no more are wanted. */
+typedef bool api_page_fn(void *arg, const json_t *page);
+/**
+ * GET pages of a list one by one: as api_list(), for lists that are long, or
+ * are looked at up to some place only. `*out_all` (NULL is fine): it ended.
+ */
+MUST_USE int api_pages(struct api *api, const struct api_request *request,
+                       api_page_fn *fn, void *arg, bool *out_all,
+                       struct err *err);
+
 /**
  * What a host says of a request that it did not do, in one line of printable
  * text, with what is secret of ours left out; "" if it says nothing.

@@ -4,6 +4,7 @@
 
 #include "scheduler/forge/link.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_ITEMS ((size_t)API_MAX_PAGES * 100)
@@ -39,48 +40,72 @@ static char *first_page(const struct api *api, const char *path)
     return xasprintf("%s%c%s", path, strchr(path, '?') ? '&' : '?', size);
 }
 
-static void take_items(json_t *from, json_t *all)
+/* `*url` becomes that of the next page, or NULL. */
+static int read_page(struct api *api, const struct api_request *request,
+                     char **url, struct api_answer *answer, struct err *err)
 {
-    json_t *item;
+    char *next = NULL;
+    struct err why = {0};
+
+    if (api_send_to(api, request, *url, answer, err) < 0)
+        return -1;
+    if (!json_is_array(answer->json))
+        return no_list(api, request->path, "this is no list", err);
+    if (link_next(&answer->headers, *url, &next, &why) < 0)
+        return no_list(api, request->path, why.msg, err);
+    free(*url);
+    *url = next;
+    return 0;
+}
+
+int api_pages(struct api *api, const struct api_request *request,
+              api_page_fn *fn, void *arg, bool *out_all, struct err *err)
+{
+    CLEANUP(mem) char *first = first_page(api, request->path);
+    CLEANUP(mem) char *url = NULL;
+    struct api_request mine = *request;
+    size_t bytes = 0;
+    bool wanted = true;
+
+    mine.path = first;
+    if (!api_is_path(first))
+        return api_fail(api, (struct api_failure){API_REFUSED, 0, 0}, err,
+                        "this is no path of an API");
+    url = xasprintf("%s%s", api->url, first);
+    for (int page = 0;
+         url && wanted && page < API_MAX_PAGES && bytes < MAX_BYTES; page++) {
+        CLEANUP(api_answer) struct api_answer answer = {0};
+
+        if (read_page(api, &mine, &url, &answer, err) < 0)
+            return -1;
+        bytes += answer.text.len;
+        wanted = fn(arg, answer.json);
+    }
+    if (out_all)
+        *out_all = !url;
+    return 0;
+}
+
+static bool take_items(void *arg, const json_t *page)
+{
+    json_t *all = arg, *item;
     size_t i;
 
-    json_array_foreach(from, i, item) if (json_array_size(all) < MAX_ITEMS)(
+    json_array_foreach(page, i, item) if (json_array_size(all) < MAX_ITEMS)(
         void) json_array_append(all, item);
+    return json_array_size(all) < MAX_ITEMS;
 }
 
 int api_list(struct api *api, const char *path, json_t **out, bool *out_all,
              struct err *err)
 {
-    CLEANUP(mem) char *first = first_page(api, path);
-    CLEANUP(mem) char *url = xasprintf("%s%s", api->url, first);
-    const struct api_request request = {.method = "GET", .path = first};
+    const struct api_request request = {.method = "GET", .path = path};
     json_t *all = json_array();
-    size_t bytes = 0;
 
-    for (int page = 0; url && page < API_MAX_PAGES && bytes < MAX_BYTES &&
-                       json_array_size(all) < MAX_ITEMS;
-         page++) {
-        CLEANUP(api_answer) struct api_answer answer = {0};
-        char *next = NULL;
-        struct err why = {0};
-        int rc = page ? api_send_to(api, &request, url, &answer, err)
-                      : api_send(api, &request, &answer, err);
-
-        if (rc == 0 && !json_is_array(answer.json))
-            rc = no_list(api, path, "this is no list", err);
-        if (rc == 0 && link_next(&answer.headers, url, &next, &why) < 0)
-            rc = no_list(api, path, why.msg, err);
-        if (rc < 0) {
-            json_decref(all);
-            return -1;
-        }
-        bytes += answer.text.len;
-        take_items(answer.json, all);
-        mem_freep(&url);
-        url = next;
+    if (api_pages(api, &request, take_items, all, out_all, err) < 0) {
+        json_decref(all);
+        return -1;
     }
-    if (out_all)
-        *out_all = !url;
     *out = all;
     return 0;
 }

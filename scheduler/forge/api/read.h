@@ -37,30 +37,20 @@ int gitlab_open_changes(struct api *api, const struct forge_target *target,
 /* ---- what they share -----------------------------------------------------
  */
 
-/** A change as the host tells of it, in the form of events. */
-struct change_reader {
-    struct event event; /* `arena` is owned */
-    struct event_reader reader;
-};
-void change_reader_start(struct change_reader *reader, struct api *api,
-                         struct err *err);
-void change_reader_clear(struct change_reader *reader);
-UNUSED static inline void change_reader_freep(struct change_reader *reader)
-{
-    change_reader_clear(reader);
-}
-
 /**
  * The answer to the op `change` from what was read; owned by the caller.
  * `state` is "open", "closed" or "merged".
  */
 MUST_USE json_t *change_to_json(const struct event *event, const char *state);
 
-/** The host's answer makes no sense: -1, and refused. */
-int read_refuse(struct api *api, const struct api_request *asked,
+/** What the host answered to this makes no sense: -1, refused. */
+int read_refuse(struct api *api, const char *path, const struct err *why,
                 struct err *err);
 
-/** Add a path to a list of them; false: it is none. */
+/** The answer to the op `permission`. */
+MUST_USE json_t *permission_to_json(bool write);
+
+/** Add a path to a list of them, unless it is null; false: it is none. */
 bool add_path(json_t *paths, const json_t *path);
 
 /** {"paths": […each once], "complete"}; `paths` is taken over. */
