@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE            50 /* the host's default maximum */
+#define PAGE 50 /* the host's default maximum */
 
 /* ---- reading ------------------------------------------------------------- */
 
@@ -78,7 +78,8 @@ static int add_review(struct api *api, const char *reviews,
 
     if (api_get(api, path, &list, err) < 0)
         return -1;
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         CLEANUP(mem) char *comment = write_id(item, "id");
         const struct forge_comment made = {
             .id = comment,
@@ -111,9 +112,9 @@ int gitea_comments(struct api *api, const struct forge_target *target,
     if (rc == 0)
         rc = list_reviews(api, path, reviews, &out->is_partial, err);
     if (rc == 0)
-        json_array_foreach (reviews, i, review) {
-            const json_t *comments =
-                json_object_get(review, "comments_count");
+        json_array_foreach(reviews, i, review)
+        {
+            const json_t *comments = json_object_get(review, "comments_count");
 
             if (!write_is_by(review, login) ||
                 (comments && !json_integer_value(comments)))

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_TEXT        65535 /* characters of a summary */
-#define MAX_TITLE       255
-#define BATCH           50  /* annotations of one request */
-#define MAX_PAGES       10  /* of runs of one name and commit */
+#define MAX_TEXT  65535 /* characters of a summary */
+#define MAX_TITLE 255
+#define BATCH     50 /* annotations of one request */
+#define MAX_PAGES 10 /* of runs of one name and commit */
 
 /* ---- which run ----------------------------------------------------------- */
 
@@ -51,7 +51,8 @@ static int run_find(struct api *api, const struct forge_target *target,
         if (api_get(api, path, &answer, err) < 0)
             return -1;
         runs = json_object_get(answer, "check_runs");
-        json_array_foreach (runs, i, run) {
+        json_array_foreach(runs, i, run)
+        {
             if (is_ours(run, check, login)) {
                 *out = json_incref(run);
                 break;
@@ -106,9 +107,9 @@ static void set_stamp(json_t *body, const char *key, int64_t at_ms)
 static void add_action(json_t *actions, const char *identifier,
                        const char *label, const char *description)
 {
-    json_array_append_new(
-        actions, json_pack("{s:s, s:s, s:s}", "identifier", identifier, "label",
-                           label, "description", description));
+    json_array_append_new(actions, json_pack("{s:s, s:s, s:s}", "identifier",
+                                             identifier, "label", label,
+                                             "description", description));
 }
 
 static json_t *run_actions(const struct forge_check *check)
@@ -168,10 +169,10 @@ static json_t *annotation(const struct check_annotation *from)
     uint32_t line = from->line ? from->line : 1;
     uint32_t end = from->end_line > line ? from->end_line : line;
     CLEANUP(mem) char *title = write_cut(from->title, MAX_TITLE);
-    json_t *made = json_pack(
-        "{s:s, s:I, s:I, s:s, s:s}", "path", from->path, "start_line",
-        (json_int_t)line, "end_line", (json_int_t)end, "annotation_level",
-        levels[from->severity], "message", from->message);
+    json_t *made = json_pack("{s:s, s:I, s:I, s:s, s:s}", "path", from->path,
+                             "start_line", (json_int_t)line, "end_line",
+                             (json_int_t)end, "annotation_level",
+                             levels[from->severity], "message", from->message);
 
     if (*title)
         json_object_set_new(made, "title", json_string(title));
@@ -202,7 +203,8 @@ static void take_off(json_t *wanted, const json_t *there)
     const json_t *item;
     size_t i;
 
-    json_array_foreach (wanted, i, item) {
+    json_array_foreach(wanted, i, item)
+    {
         if (same_annotation(item, there)) {
             json_array_remove(wanted, i);
             return;
@@ -222,8 +224,8 @@ static int missing(struct api *api, const struct forge_target *target,
     const json_t *output = json_object_get(run, "output");
     CLEANUP(mem) char *id = write_id(run, "id");
     CLEANUP(mem)
-    char *path = write_path(
-        api, target, "/check-runs/%s/annotations?per_page=100", id);
+    char *path =
+        write_path(api, target, "/check-runs/%s/annotations?per_page=100", id);
     size_t i;
 
     for (i = 0; i < check->annotation_count; i++)
@@ -237,8 +239,7 @@ static int missing(struct api *api, const struct forge_target *target,
         *out = NULL;
         return -1;
     }
-    json_array_foreach (there, i, item)
-        take_off(wanted, item);
+    json_array_foreach(there, i, item) take_off(wanted, item);
     json_decref(there);
     return 0;
 }
@@ -296,8 +297,8 @@ static int run_create(struct api *api, const struct forge_target *target,
     CLEANUP(mem) char *one = NULL;
     json_t *made = NULL;
 
-    if (write_send(api, "POST", path,
-                   run_body(target, check, take_batch(rest)), &made, err) < 0)
+    if (write_send(api, "POST", path, run_body(target, check, take_batch(rest)),
+                   &made, err) < 0)
         return -1;
     id = write_id(made, "id");
     json_decref(made);
@@ -354,5 +355,6 @@ int github_check(struct api *api, const struct forge_target *target,
     list = write_path(api, target, "/commits/%s/statuses?per_page=100",
                       target->commit);
     post = write_path(api, target, "/statuses/%s", target->commit);
-    return status_put(api, check, list, post, forge_github.max_description, err);
+    return status_put(api, check, list, post, forge_github.max_description,
+                      err);
 }

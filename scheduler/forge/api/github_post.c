@@ -34,8 +34,8 @@ static int diff_by_files(struct api *api, const struct forge_target *target,
                          struct forge_diff *out, struct err *err)
 {
     CLEANUP(mem)
-    char *path = write_path(api, target, "/pulls/%" PRId64 "/files?per_page=100",
-                            target->change);
+    char *path = write_path(
+        api, target, "/pulls/%" PRId64 "/files?per_page=100", target->change);
     CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(DIFF_MAX_BYTES);
     json_t *files = NULL, *file;
     bool all = false;
@@ -43,8 +43,7 @@ static int diff_by_files(struct api *api, const struct forge_target *target,
 
     if (api_list(api, path, &files, &all, err) < 0)
         return -1;
-    json_array_foreach (files, i, file)
-        add_file(&text, file);
+    json_array_foreach(files, i, file) add_file(&text, file);
     json_decref(files);
     out->truncated = text.truncated || !all;
     out->len = text.len;
@@ -102,9 +101,9 @@ static json_t *threads_variables(const struct forge_target *target,
 {
     const char *slash = strchr(target->repo, '/');
     size_t len = slash ? (size_t)(slash - target->repo) : 0;
-    json_t *variables = json_pack("{s:s%, s:s, s:I}", "owner", target->repo,
-                                  len, "name", slash ? slash + 1 : "",
-                                  "number", (json_int_t)target->change);
+    json_t *variables =
+        json_pack("{s:s%, s:s, s:I}", "owner", target->repo, len, "name",
+                  slash ? slash + 1 : "", "number", (json_int_t)target->change);
 
     json_object_set_new(variables, "after",
                         *after ? json_string(after) : json_null());
@@ -130,9 +129,8 @@ static const json_t *thread_of(const json_t *threads, const json_t *comment)
     const json_t *thread;
     size_t i;
 
-    json_array_foreach (threads, i, thread)
-        if (is_first(thread, comment))
-            return thread;
+    json_array_foreach(threads, i,
+                       thread) if (is_first(thread, comment)) return thread;
     return NULL;
 }
 
@@ -231,8 +229,7 @@ int github_comments(struct api *api, const struct forge_target *target,
     if (has_ours(list, login))
         rc = threads_get(api, target, threads, err);
     if (rc == 0)
-        json_array_foreach (list, i, item)
-            add_comment(out, item, threads);
+        json_array_foreach(list, i, item) add_comment(out, item, threads);
     json_decref(threads);
     json_decref(list);
     return rc;
@@ -246,10 +243,9 @@ static json_t *review_comment(const struct forge_remark *remark)
     const char *side = place->side == DIFF_OLD ? "LEFT" : "RIGHT";
     uint32_t start = diff_line_number(place->start, place->side);
     uint32_t end = diff_line_number(place->end, place->side);
-    json_t *made =
-        json_pack("{s:s, s:s, s:I, s:s}", "path",
-                  diff_file_path(place->file, DIFF_NEW), "body", remark->body,
-                  "line", (json_int_t)end, "side", side);
+    json_t *made = json_pack(
+        "{s:s, s:s, s:I, s:s}", "path", diff_file_path(place->file, DIFF_NEW),
+        "body", remark->body, "line", (json_int_t)end, "side", side);
 
     if (start < end) {
         json_object_set_new(made, "start_line", json_integer(start));

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 static char *change_path(const struct api *api,
                          const struct forge_target *target, const char *rest)
 {
@@ -85,8 +84,7 @@ int gitlab_diff(struct api *api, const struct forge_target *target,
     json_decref(request);
     if (get_files(api, target, &files, &all, err) < 0)
         return -1;
-    json_array_foreach (files, i, file)
-        add_file(&text, file, &cut);
+    json_array_foreach(files, i, file) add_file(&text, file, &cut);
     json_decref(files);
     out->truncated = text.truncated || !all || cut;
     out->len = text.len;
@@ -121,7 +119,8 @@ static const json_t *status_find(const json_t *list, const char *name)
     json_int_t best = -1;
     size_t i;
 
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
         if (strcmp(write_text(item, "name"), name) != 0 || id <= best)
@@ -192,7 +191,8 @@ static int status_send(struct api *api, const struct forge_target *target,
 int gitlab_check(struct api *api, const struct forge_target *target,
                  const struct forge_check *check, struct err *err)
 {
-    CLEANUP(mem) char *description = write_cut(check->title, forge_gitlab.max_description);
+    CLEANUP(mem)
+    char *description = write_cut(check->title, forge_gitlab.max_description);
     CLEANUP(mem) char *name = api_encode(check->name);
     CLEANUP(mem)
     char *list = write_path(
@@ -225,8 +225,7 @@ int gitlab_check(struct api *api, const struct forge_target *target,
 static void add_discussion(struct forge_comments *out, const json_t *thread,
                            const char *login)
 {
-    const json_t *note =
-        json_array_get(json_object_get(thread, "notes"), 0);
+    const json_t *note = json_array_get(json_object_get(thread, "notes"), 0);
     CLEANUP(mem) char *id = write_id(note, "id");
     const struct forge_comment made = {
         .id = id,
@@ -252,8 +251,7 @@ int gitlab_comments(struct api *api, const struct forge_target *target,
         api_list(api, path, &list, &all, err) < 0)
         return -1;
     out->is_partial = !all;
-    json_array_foreach (list, i, thread)
-        add_discussion(out, thread, login);
+    json_array_foreach(list, i, thread) add_discussion(out, thread, login);
     json_decref(list);
     return 0;
 }
@@ -273,8 +271,8 @@ static json_t *range_end(const struct diff_place *place,
                          const struct diff_line *line)
 {
     char code[DIFF_LINE_CODE_SIZE];
-    json_t *end =
-        json_pack("{s:s}", "line_code", diff_line_code(place->file, line, code));
+    json_t *end = json_pack("{s:s}", "line_code",
+                            diff_line_code(place->file, line, code));
 
     if (line->kind != DIFF_CONTEXT)
         json_object_set_new(
@@ -295,10 +293,10 @@ json_t *gitlab_position(const struct forge_diff *diff,
 
     set_lines(position, place->end);
     if (place->start != place->end)
-        json_object_set_new(
-            position, "line_range",
-            json_pack("{s:o, s:o}", "start", range_end(place, place->start),
-                      "end", range_end(place, place->end)));
+        json_object_set_new(position, "line_range",
+                            json_pack("{s:o, s:o}", "start",
+                                      range_end(place, place->start), "end",
+                                      range_end(place, place->end)));
     return position;
 }
 

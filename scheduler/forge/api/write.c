@@ -180,9 +180,9 @@ int check_rank(enum check_state state)
 static const char *status_state(enum check_state state)
 {
     static const char *const words[] = {
-        [CHECK_QUEUED] = "pending",  [CHECK_RUNNING] = "pending",
-        [CHECK_PASSED] = "success",  [CHECK_FAILED] = "failure",
-        [CHECK_CANCELLED] = "error", [CHECK_SKIPPED] = "success",
+        [CHECK_QUEUED] = "pending",   [CHECK_RUNNING] = "pending",
+        [CHECK_PASSED] = "success",   [CHECK_FAILED] = "failure",
+        [CHECK_CANCELLED] = "error",  [CHECK_SKIPPED] = "success",
         [CHECK_TIMED_OUT] = "failure"};
 
     return words[state];
@@ -195,7 +195,8 @@ static const json_t *status_find(const json_t *list, const char *context)
     json_int_t best = -1;
     size_t i;
 
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
         if (strcasecmp(write_text(item, "context"), context) != 0 || id <= best)
@@ -239,9 +240,8 @@ int status_put(struct api *api, const struct forge_check *check,
     json_decref(statuses);
     if (stands)
         return 0;
-    body =
-        json_pack("{s:s, s:s, s:s}", "state", status_state(check->state),
-                  "context", check->name, "description", description);
+    body = json_pack("{s:s, s:s, s:s}", "state", status_state(check->state),
+                     "context", check->name, "description", description);
     if (*check->url)
         json_object_set_new(body, "target_url", json_string(check->url));
     return write_send(api, "POST", post, body, NULL, err);
@@ -265,7 +265,8 @@ static const json_t *sticky_find(const json_t *list, const char *login,
     json_int_t least = 0;
     size_t i;
 
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
         if (!is_sticky(item, login, key) || (found && id >= least))
@@ -302,7 +303,8 @@ int sticky_put(struct api *api, const struct sticky_spec *spec,
                                 json_pack("{s:s}", "body", spec->body), NULL,
                                 err)
                    : 0;
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (item != found && is_sticky(item, login, spec->key) &&
             sticky_send(api, spec, item, "DELETE", NULL, err) < 0)
             return -1;

@@ -6,7 +6,7 @@
 #include "pipelines/findings/fingerprint.h"
 #include "scheduler/forge/api/write.h"
 #include "scheduler/report/post/ask.h"
-#include "scheduler/report/post/plan.h"
+#include "scheduler/report/post/outline.h"
 #include "scheduler/report/post/words.h"
 
 #include <stdio.h>
@@ -21,13 +21,13 @@ struct report {
     struct report_ask ask;
     unsigned requests; /* before this op */
 
-    struct findings *findings; /* owned; NULL: none */
-    struct forge_diff text;    /* owned */
-    struct diff *diff;         /* owned; empty where there is none */
-    struct plan *plan;         /* owned; NULL without findings */
+    struct findings *findings;      /* owned; NULL: none */
+    struct forge_diff text;         /* owned */
+    struct diff *diff;              /* owned; empty where there is none */
+    struct outline *outline;        /* owned; NULL without findings */
     struct forge_comments comments; /* owned */
-    bool knows_diff;   /* so places are known */
-    bool may_comment;  /* on this commit, by this job */
+    bool knows_diff;                /* so places are known */
+    bool may_comment;               /* on this commit, by this job */
 
     json_t *posted, *notes; /* owned */
     size_t made, resolved;
@@ -111,7 +111,7 @@ static void read_diff(struct report *report)
     report->may_comment = rc == 0 || err.kind == ERR_USER;
 }
 
-static void make_plan(struct report *report)
+static void make_outline(struct report *report)
 {
     const char *text = report->may_comment ? report->text.text : NULL;
 
@@ -119,9 +119,9 @@ static void make_plan(struct report *report)
                               report->text.truncated);
     if (!report->findings)
         return;
-    findings_fingerprint(report->findings,
-                         text ? fingerprint_diff_line : NULL, report->diff);
-    report->plan = plan_new(report->findings, report->diff);
+    findings_fingerprint(report->findings, text ? fingerprint_diff_line : NULL,
+                         report->diff);
+    report->outline = outline_new(report->findings, report->diff);
 }
 
 /* ---- the check ----------------------------------------------------------- */
@@ -139,11 +139,11 @@ static void write_check(struct report *report)
 
     check.title = title;
     check.summary = summary;
-    if (report->plan && report->knows_diff && report->driver->can_annotate &&
+    if (report->outline && report->knows_diff && report->driver->can_annotate &&
         api_is_app(report->api)) {
-        check.annotations = words_annotations(arena, report->plan,
-                                              !report->may_comment,
-                                              &check.annotation_count, &left);
+        check.annotations =
+            words_annotations(arena, report->outline, !report->may_comment,
+                              &check.annotation_count, &left);
         if (left)
             note(report, "there are more annotations than a check can have");
     }
@@ -162,22 +162,22 @@ static void set_posted(struct report *report, const char *fingerprint,
 /* All new ones in one review, the worst first. */
 static void post_new(struct report *report)
 {
-    struct plan *plan = report->plan;
+    struct outline *outline = report->outline;
     CLEANUP(mem)
     struct forge_remark *remarks =
-        xcalloc(plan->count + 1, sizeof(*remarks));
+        xcalloc(outline->count + 1, sizeof(*remarks));
     CLEANUP(mem)
-    struct plan_item **items =
-        (struct plan_item **)xcalloc(plan->count + 1, sizeof(*items));
+    struct outline_item **items =
+        (struct outline_item **)xcalloc(outline->count + 1, sizeof(*items));
     bool errors = false;
     struct err err = {0};
     size_t count = 0;
     int rc;
 
-    for (size_t i = 0; i < plan->count; i++) {
-        struct plan_item *item = &plan->items[plan->order[i]];
+    for (size_t i = 0; i < outline->count; i++) {
+        struct outline_item *item = &outline->items[outline->order[i]];
 
-        if (item->kind != PLAN_POST)
+        if (item->kind != OUTLINE_POST)
             continue;
         errors |= item->remark.finding->severity == FINDING_ERROR;
         items[count] = item;
@@ -186,8 +186,8 @@ static void post_new(struct report *report)
     }
     if (!count)
         return;
-    rc = report->driver->review(report->api, &report->ask.target,
-                                &report->text, remarks, count,
+    rc = report->driver->review(report->api, &report->ask.target, &report->text,
+                                remarks, count,
                                 errors && report->ask.request_changes, &err);
     if (!settle_write(report, rc, &err)) {
         if (err.kind != ERR_USER)
@@ -197,7 +197,7 @@ static void post_new(struct report *report)
     }
     for (size_t i = 0; i < count; i++) {
         if (remarks[i].refused) {
-            items[i]->kind = PLAN_ROW;
+            items[i]->kind = OUTLINE_ROW;
             continue;
         }
         set_posted(report, items[i]->remark.finding->fingerprint, "open");
@@ -210,8 +210,8 @@ static void note_refused_rows(struct report *report, size_t before)
     size_t rows = 0;
     char text[96];
 
-    for (size_t i = 0; i < report->plan->count; i++)
-        rows += report->plan->items[i].kind == PLAN_ROW;
+    for (size_t i = 0; i < report->outline->count; i++)
+        rows += report->outline->items[i].kind == OUTLINE_ROW;
     if (rows <= before)
         return;
     snprintf(text, sizeof(text),
@@ -220,23 +220,23 @@ static void note_refused_rows(struct report *report, size_t before)
     note(report, text);
 }
 
-static size_t count_kind(const struct plan *plan, enum plan_kind kind)
+static size_t count_kind(const struct outline *outline, enum outline_kind kind)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < plan->count; i++)
-        count += plan->items[i].kind == kind;
+    for (size_t i = 0; i < outline->count; i++)
+        count += outline->items[i].kind == kind;
     return count;
 }
 
 static void edit_changed(struct report *report)
 {
-    for (size_t i = 0; i < report->plan->count && !report->paused; i++) {
-        const struct plan_item *item = &report->plan->items[i];
+    for (size_t i = 0; i < report->outline->count && !report->paused; i++) {
+        const struct outline_item *item = &report->outline->items[i];
         struct err err = {0};
         int rc;
 
-        if (item->kind != PLAN_EDIT)
+        if (item->kind != OUTLINE_EDIT)
             continue;
         rc = report->driver->edit(report->api, &report->ask.target,
                                   item->comment, item->body, &err);
@@ -271,8 +271,8 @@ static void close_one(struct report *report,
     if (rc < 0 && err.kind == ERR_USER) {
         if (write_same(comment->body, body))
             return;
-        rc = driver->edit(report->api, &report->ask.target, comment, body,
-                          &err);
+        rc =
+            driver->edit(report->api, &report->ask.target, comment, body, &err);
     }
     report->resolved += settle_write(report, rc, &err);
 }
@@ -280,18 +280,18 @@ static void close_one(struct report *report,
 /* Of two comments on one finding the other stays open. */
 static void close_stale(struct report *report)
 {
-    const struct plan *plan = report->plan;
+    const struct outline *outline = report->outline;
 
     if (!found_all(report))
         return;
-    for (size_t i = 0; i < plan->stale_count && !report->paused; i++) {
-        const struct forge_comment *comment = plan->stale[i];
+    for (size_t i = 0; i < outline->stale_count && !report->paused; i++) {
+        const struct forge_comment *comment = outline->stale[i];
         bool is_other = false;
 
         close_one(report, comment);
-        for (size_t k = 0; k < plan->count; k++)
-            is_other |= plan->items[k].comment &&
-                        strcmp(plan->items[k].comment->fingerprint,
+        for (size_t k = 0; k < outline->count; k++)
+            is_other |= outline->items[k].comment &&
+                        strcmp(outline->items[k].comment->fingerprint,
                                comment->fingerprint) == 0;
         if (!is_other)
             set_posted(report, comment->fingerprint, "resolved");
@@ -302,7 +302,7 @@ static void close_stale(struct report *report)
 static bool decide(struct report *report)
 {
     const struct forge_driver *driver = report->driver;
-    struct plan_spec spec = {
+    struct outline_spec spec = {
         .comments = &report->comments,
         .style = {(enum suggestion_style)driver->suggestion, driver->max_body},
         .max_comments = report->ask.max_comments};
@@ -314,13 +314,13 @@ static bool decide(struct report *report)
                                  &report->comments, &err),
                 &err))
         return err.kind == ERR_USER;
-    posted = plan_posted(report->posted, &report->comments);
+    posted = outline_posted(report->posted, &report->comments);
     json_decref(report->posted);
     report->posted = posted;
     spec.posted = posted;
     if (report->comments.is_partial)
         note(report, "the change has too many comments: no new ones");
-    plan_decide(report->plan, &spec);
+    outline_decide(report->outline, &spec);
     return true;
 }
 
@@ -330,7 +330,7 @@ static bool write_comments(struct report *report)
 
     if (!decide(report))
         return false;
-    rows = count_kind(report->plan, PLAN_ROW);
+    rows = count_kind(report->outline, OUTLINE_ROW);
     post_new(report);
     note_refused_rows(report, rows);
     if (!report->paused)
@@ -344,10 +344,10 @@ static bool write_comments(struct report *report)
 
 static void write_summary(struct report *report)
 {
-    const struct plan *plan = report->plan;
+    const struct outline *outline = report->outline;
     CLEANUP(mem)
-    char *body = words_summary(&report->ask, plan, report->driver->max_body);
-    bool has_news = count_kind(plan, PLAN_SILENT) < plan->count ||
+    char *body = words_summary(&report->ask, outline, report->driver->max_body);
+    bool has_news = count_kind(outline, OUTLINE_SILENT) < outline->count ||
                     report->findings->overflow;
     struct err err = {0};
 
@@ -362,7 +362,7 @@ static void write_summary(struct report *report)
 
 static void report_clear(struct report *report)
 {
-    plan_free(report->plan);
+    outline_free(report->outline);
     findings_free(report->findings);
     diff_free(report->diff);
     forge_diff_clear(&report->text);
@@ -409,7 +409,7 @@ int report_op(struct api *api, const struct forge_driver *driver,
     api_for_repo(api, report.ask.target.repo, report.ask.target.installation,
                  true);
     read_diff(&report);
-    make_plan(&report);
+    make_outline(&report);
     if (!report.paused)
         write_check(&report);
     /* What was not taken has its row. */

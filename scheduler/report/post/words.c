@@ -86,11 +86,11 @@ char *words_check(const struct report_ask *ask, const char *title,
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     CLEANUP(mem) char *table = NULL;
-    const struct summary_spec spec = {
-        .key = ask->key,
-        .title = *ask->title ? ask->title : ask->check.name,
-        .max_rows = ask->max_rows,
-        .max = MAX_CHECK - 16384};
+    const struct summary_spec spec = {.key = ask->key,
+                                      .title = *ask->title ? ask->title
+                                                           : ask->check.name,
+                                      .max_rows = ask->max_rows,
+                                      .max = MAX_CHECK - 16384};
 
     if (*ask->message) {
         markdown_text(&out, ask->message, 0);
@@ -114,12 +114,13 @@ char *words_check(const struct report_ask *ask, const char *title,
 
 static bool is_row(void *arg, const struct finding *finding)
 {
-    const struct plan *plan = arg;
+    const struct outline *outline = arg;
 
-    return plan->items[finding - plan->findings->items].kind == PLAN_ROW;
+    return outline->items[finding - outline->findings->items].kind ==
+           OUTLINE_ROW;
 }
 
-char *words_summary(const struct report_ask *ask, const struct plan *plan,
+char *words_summary(const struct report_ask *ask, const struct outline *outline,
                     size_t max)
 {
     CLEANUP(strbuf) struct strbuf foot = STRBUF_MAX(16384);
@@ -129,7 +130,7 @@ char *words_summary(const struct report_ask *ask, const struct plan *plan,
                                 .max_rows = ask->max_rows,
                                 .max = max,
                                 .listed = is_row,
-                                .arg = (void *)plan};
+                                .arg = (void *)outline};
     size_t used;
 
     add_foot(&foot, ask->note);
@@ -139,7 +140,7 @@ char *words_summary(const struct report_ask *ask, const struct plan *plan,
         used = 0;
     }
     spec.max = max - used;
-    table = summary_write(plan->findings, &spec);
+    table = summary_write(outline->findings, &spec);
     return xasprintf("%s%s", table, foot.data);
 }
 
@@ -163,7 +164,7 @@ static const char *join(struct arena *arena, const char *a, const char *sep,
     return arena_strndup(arena, text, strlen(text));
 }
 
-static bool is_annotated(const struct plan_item *item, bool all)
+static bool is_annotated(const struct outline_item *item, bool all)
 {
     const struct finding *finding = item->remark.finding;
 
@@ -172,16 +173,17 @@ static bool is_annotated(const struct plan_item *item, bool all)
 }
 
 struct check_annotation *words_annotations(struct arena *arena,
-                                           const struct plan *plan, bool all,
-                                           size_t *out_count, size_t *out_left)
+                                           const struct outline *outline,
+                                           bool all, size_t *out_count,
+                                           size_t *out_left)
 {
     struct check_annotation *made =
-        arena_alloc(arena, (plan->count + 1) * sizeof(*made));
+        arena_alloc(arena, (outline->count + 1) * sizeof(*made));
 
     *out_count = 0;
     *out_left = 0;
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct plan_item *item = &plan->items[plan->order[i]];
+    for (size_t i = 0; i < outline->count; i++) {
+        const struct outline_item *item = &outline->items[outline->order[i]];
         const struct finding *finding = item->remark.finding;
 
         if (!is_annotated(item, all))

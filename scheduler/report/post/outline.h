@@ -1,7 +1,7 @@
-/* scheduler/report/post/plan.h - which comments a change is to have. */
+/* scheduler/report/post/outline.h - which comments a change is to have. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SCHEDULER_REPORT_POST_PLAN_H
-#define SCHEDULER_REPORT_POST_PLAN_H
+#ifndef SCHEDULER_REPORT_POST_OUTLINE_H
+#define SCHEDULER_REPORT_POST_OUTLINE_H
 
 #include "pipelines/findings/comment.h"
 #include "scheduler/forge/api/driver.h"
@@ -11,27 +11,27 @@
  * before: made again after any part of it was done, it is the rest of it.
  */
 
-enum plan_kind {
-    PLAN_ROW,    /* has no comment: it is listed in the summary */
-    PLAN_POST,   /* is to get one */
-    PLAN_EDIT,   /* its comment says something else */
-    PLAN_KEEP,   /* its comment stands */
-    PLAN_SILENT, /* somebody resolved or removed its comment: never again; or
+enum outline_kind {
+    OUTLINE_ROW,    /* has no comment: it is listed in the summary */
+    OUTLINE_POST,   /* is to get one */
+    OUTLINE_EDIT,   /* its comment says something else */
+    OUTLINE_KEEP,   /* its comment stands */
+    OUTLINE_SILENT, /* somebody resolved or removed its comment: never again; or
                     another finding has its fingerprint */
 };
 
 /** One for each finding, in their order. */
-struct plan_item {
-    enum plan_kind kind;
+struct outline_item {
+    enum outline_kind kind;
     struct remark remark;
     const struct forge_comment *comment; /* of EDIT and KEEP */
     char *body;                          /* of POST and EDIT; owned */
 };
 
-struct plan {
-    struct arena *arena; /* owned */
+struct outline {
+    struct arena *arena;             /* owned */
     const struct findings *findings; /* borrowed */
-    struct plan_item *items;         /* owned */
+    struct outline_item *items;      /* owned */
     size_t count;
     size_t *order; /* owned; places in `items`, the worst first */
     const struct forge_comment **stale; /* owned; open, with no finding */
@@ -39,26 +39,26 @@ struct plan {
 };
 
 /** Place all findings: `items` has remarks then, and each is a row. */
-MUST_USE struct plan *plan_new(const struct findings *findings,
-                               const struct diff *diff);
+MUST_USE struct outline *outline_new(const struct findings *findings,
+                                     const struct diff *diff);
 
-struct plan_spec {
+struct outline_spec {
     const struct forge_comments *comments; /* ours, that are there */
     const json_t *posted; /* "open", "resolved", "gone" by fingerprint */
     struct comment_style style;
     size_t max_comments; /* open ones, those that are there among them */
 };
-/** Decide. What it points to must outlive the plan. */
-void plan_decide(struct plan *plan, const struct plan_spec *spec);
+/** Decide. What it points to must outlive the outline. */
+void outline_decide(struct outline *outline, const struct outline_spec *spec);
 
-void plan_free(struct plan *plan);
-OWNER(plan)
+void outline_free(struct outline *outline);
+OWNER(outline)
 
 /**
  * What is known of all fingerprints: `posted`, and what stands on the host. A
  * comment that was open and is not there any more is "gone". New.
  */
-MUST_USE json_t *plan_posted(const json_t *posted,
-                             const struct forge_comments *comments);
+MUST_USE json_t *outline_posted(const json_t *posted,
+                                const struct forge_comments *comments);
 
 #endif
