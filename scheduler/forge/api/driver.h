@@ -18,6 +18,7 @@ struct forge_target {
     int64_t installation;
     int64_t change;     /* 0: none */
     const char *commit; /* the one that is reported on */
+    const char *ref;    /* NULL, "": not known; a branch it was pushed to */
 };
 
 /** States of a check, in the order of its life. */

@@ -146,8 +146,8 @@ static bool status_stands(const json_t *there, const struct forge_check *check,
 }
 
 /*
- * The branch of a change of the same project: else GitLab looks for one that
- * has the commit, and takes any. Nothing is sent for forks.
+ * Without one GitLab looks for a branch that has the commit, and does not find
+ * that of a fork: there it is the ref that it keeps for the change.
  */
 static int set_ref(struct api *api, const struct forge_target *target,
                    json_t *body, struct err *err)
@@ -156,6 +156,8 @@ static int set_ref(struct api *api, const struct forge_target *target,
     json_t *request = NULL;
     const char *branch;
 
+    if (target->ref && *target->ref)
+        json_object_set_new(body, "ref", json_string(target->ref));
     if (!target->change)
         return 0;
     if (api_get(api, path, &request, err) < 0)
@@ -164,6 +166,10 @@ static int set_ref(struct api *api, const struct forge_target *target,
     if (*branch && json_equal(json_object_get(request, "source_project_id"),
                               json_object_get(request, "target_project_id")))
         json_object_set_new(body, "ref", json_string(branch));
+    else
+        json_object_set_new(body, "ref",
+                            json_sprintf("refs/merge-requests/%" PRId64 "/head",
+                                         target->change));
     json_decref(request);
     return 0;
 }

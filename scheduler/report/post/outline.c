@@ -118,7 +118,7 @@ static void find_stale(struct outline *outline,
         if (!comment->is_resolved &&
             (!json_object_get(seen, comment->fingerprint) ||
              find_comment(comments, index, comment->fingerprint) != comment))
-            outline->stale[outline->stale_count++] = comment;
+            outline->stale[outline->stale_count++].comment = comment;
     }
 }
 

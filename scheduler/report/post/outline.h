@@ -28,13 +28,18 @@ struct outline_item {
     char *body;                          /* of POST and EDIT; owned */
 };
 
+/** A comment that says what is not so any more, or what another one says. */
+struct outline_stale {
+    const struct forge_comment *comment; /* borrowed */
+};
+
 struct outline {
     struct arena *arena;             /* owned */
     const struct findings *findings; /* borrowed */
     struct outline_item *items;      /* owned */
     size_t count;
-    size_t *order; /* owned; places in `items`, the worst first */
-    const struct forge_comment **stale; /* owned; open, with no finding */
+    size_t *order;               /* owned; places in `items`, the worst first */
+    struct outline_stale *stale; /* owned; open, with no finding */
     size_t stale_count;
 };
 

@@ -167,8 +167,7 @@ static void post_new(struct report *report)
     struct forge_remark *remarks =
         xcalloc(outline->count + 1, sizeof(*remarks));
     CLEANUP(mem)
-    struct outline_item **items =
-        (struct outline_item **)xcalloc(outline->count + 1, sizeof(*items));
+    size_t *places = xcalloc(outline->count + 1, sizeof(*places));
     bool errors = false;
     struct err err = {0};
     size_t count = 0;
@@ -180,7 +179,7 @@ static void post_new(struct report *report)
         if (item->kind != OUTLINE_POST)
             continue;
         errors |= item->remark.finding->severity == FINDING_ERROR;
-        items[count] = item;
+        places[count] = outline->order[i];
         remarks[count++] = (struct forge_remark){.place = &item->remark.place,
                                                  .body = item->body};
     }
@@ -196,11 +195,13 @@ static void post_new(struct report *report)
             remarks[i].refused = true;
     }
     for (size_t i = 0; i < count; i++) {
+        struct outline_item *item = &outline->items[places[i]];
+
         if (remarks[i].refused) {
-            items[i]->kind = OUTLINE_ROW;
+            item->kind = OUTLINE_ROW;
             continue;
         }
-        set_posted(report, items[i]->remark.finding->fingerprint, "open");
+        set_posted(report, item->remark.finding->fingerprint, "open");
         report->made++;
     }
 }
@@ -285,7 +286,7 @@ static void close_stale(struct report *report)
     if (!found_all(report))
         return;
     for (size_t i = 0; i < outline->stale_count && !report->paused; i++) {
-        const struct forge_comment *comment = outline->stale[i];
+        const struct forge_comment *comment = outline->stale[i].comment;
         bool is_other = false;
 
         close_one(report, comment);

@@ -186,8 +186,9 @@ static void test_stale(void **state)
     add(&world, PRINT("a"), "twice", false);
     decides(&world, "eppr");
     assert_int_equal(world.outline->stale_count, 2);
-    assert_string_equal(world.outline->stale[0]->fingerprint, PRINT("e"));
-    assert_non_null(strstr(world.outline->stale[1]->body, "twice"));
+    assert_string_equal(world.outline->stale[0].comment->fingerprint,
+                        PRINT("e"));
+    assert_non_null(strstr(world.outline->stale[1].comment->body, "twice"));
 }
 
 /* Somebody opened it again, or a comment of the same was resolved. */
