@@ -407,7 +407,8 @@ int config_value_load(const struct config_key *key,
     }
     if (node->kind == NODE_NULL)
         return fail(&r, node, NULL, "there is no value");
-    if (node->kind != wanted[key->type].kind)
+    if (node->kind != wanted[key->type].kind &&
+        !(node->kind == NODE_INT && (key->flags & CONFIG_NUMERIC)))
         return fail_kind(&r, node, wanted[key->type].what);
     if (key->type == CONFIG_LIST)
         return load_list(key, node, field, &r);

@@ -6,6 +6,7 @@
 #include "base/notify.h"
 #include "base/proc.h"
 #include "cli/commands.h"
+#include "cli/hosts.h"
 #include "cli/mirror_uid.h"
 #include "cli/pool_at.h"
 #include "cli/webhooks.h"
@@ -60,6 +61,7 @@ struct daemon {
     struct queue *queue;
     struct scheduler *scheduler;
     struct webhooks *webhooks; /* owned */
+    struct hosts *hosts;       /* owned */
     char *name;                /* owned */
     bool stopping;
 };
@@ -195,6 +197,7 @@ static int open_all(struct daemon *d, struct err *err)
     if (settings_make_state_dir(d->at.settings, err) < 0 ||
         loop_new(&d->loop, err) < 0 ||
         notify_new(d->loop, &d->notify, err) < 0 ||
+        hosts_open(d->at.settings, d->loop, &d->hosts, err) < 0 ||
         queue_open(d->loop, &queue, &d->queue, err) < 0 ||
         webhooks_open(d->at.settings, d->loop, d->queue, &d->webhooks, err) < 0)
         return -1;
@@ -238,6 +241,7 @@ static void close_all(struct daemon *d)
     queue_free(d->queue);
     scheduler_free(d->scheduler);
     webhooks_free(d->webhooks);
+    hosts_free(d->hosts);
     notify_free(d->notify);
     loop_free(d->loop);
     clear_numbers(d);

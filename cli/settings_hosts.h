@@ -94,6 +94,7 @@
     HOST_ACCESS(gitea, "Gitea or Forgejo"),                                    \
     {.name = "github.app", .parts = SETTINGS_SCHEDULER,                        \
      .type = CONFIG_STRING, AT(github.app), .initial = "",                     \
+     .flags = CONFIG_NUMERIC,                                                  \
      .help = "The id of the GitHub App that we are, in place of a token."},    \
     {.name = "github.app_key", .parts = SETTINGS_SCHEDULER,                    \
      .type = CONFIG_STRING, AT(github.app_key), .initial = "",                 \

@@ -92,9 +92,10 @@ static int app_header(struct api *api, char **out_header, struct err *err)
     char *token = NULL;
 
     if (jwt_make(api->app, api->app_key, strlen(api->app_key),
-                 clock_wall_ms() / 1000, &token, err) < 0)
-        return api_fail(api, (struct api_failure){API_REFUSED, 0, 0}, err,
-                        "cannot sign as the App");
+                 clock_wall_ms() / 1000, &token, err) < 0) {
+        api->failed = (struct api_failure){API_REFUSED, 0, 0};
+        return -1;
+    }
     *out_header = xasprintf("Authorization: Bearer %s", token);
     api_wipe(&token);
     return 0;

@@ -92,7 +92,8 @@ static int exchange_once(struct api *api, const struct api_request *request,
                                 .body_len = body ? strlen(body) : 0,
                                 .ca_file = api->ca,
                                 .timeout_ms = api->timeout_ms,
-                                .max_bytes = API_MAX_ANSWER + 1,
+                                .max_bytes =
+                                    2 * API_MAX_ANSWER, /* on_data's is less */
                                 .on_data = on_data,
                                 .done = on_done,
                                 .arg = exchange};
