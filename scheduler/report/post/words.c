@@ -198,7 +198,7 @@ struct check_annotation *words_annotations(struct arena *arena,
             .end_line = finding->end_line,
             .column = finding->column,
             .end_column = finding->end_column,
-            .severity = finding->severity,
+            .severity = (int)finding->severity,
             .title = join(arena, finding->tool, ": ", finding->rule),
             .message = join(arena, finding->message, "\n\n", finding->why)};
     }

@@ -1,5 +1,4 @@
-/* tests/unit/scheduler/report/outline_test.c - what is to be written, and what
- * it says. */
+/* tests/unit/scheduler/report/outline_test.c - what is said, and how. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 #include "pipelines/findings/fingerprint.h"
