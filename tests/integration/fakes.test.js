@@ -14,7 +14,7 @@ const fs = require('fs');
 const http = require('http');
 const os = require('os');
 const path = require('path');
-const forge = require('../lib/forge');
+const forge = require('../lib/forge_host');
 const { ok, end } = require('../lib/tap');
 const gitlabTests = require('./fakes_gitlab');
 const giteaTests = require('./fakes_gitea');
@@ -564,7 +564,7 @@ async function testPrism() {
 
 async function testShell() {
   const dir = fs.mkdtempSync(path.join(tmp, 'shell-'));
-  const script = path.resolve(__dirname, '../lib/forge.js');
+  const script = path.resolve(__dirname, '../lib/forge_host.js');
   const child = spawn(process.execPath, [script, 'start', 'gitea', dir]);
   while (!fs.existsSync(path.join(dir, 'url')))
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,7 +4,7 @@
 // One server is one host: github.js, gitlab.js or gitea.js. It keeps state, says
 // no where the host says no, goes wrong on demand (faults.js), and remembers
 // every request. POST /_fake/NAME with JSON calls the function NAME of CONTROL
-// below: for tests in other languages. tests/lib/forge.js starts it.
+// below: for tests in other languages. tests/lib/forge_host.js starts it.
 'use strict';
 
 const { spawn } = require('child_process');
@@ -206,12 +206,13 @@ class Fake {
   }
 
   backend(req, res, repo, service, query) {
+    const protocol = req.headers['git-protocol'] || '';
     const cgi = spawn('git', ['http-backend'], { env: { ...GIT_ENV,
       GIT_PROJECT_ROOT: repo.dir, GIT_HTTP_EXPORT_ALL: '1',
       REQUEST_METHOD: req.method, PATH_INFO: `/${service}`, QUERY_STRING: query,
       CONTENT_TYPE: req.headers['content-type'] || '',
       HTTP_CONTENT_ENCODING: req.headers['content-encoding'] || '',
-      HTTP_GIT_PROTOCOL: req.headers['git-protocol'] || '',
+      HTTP_GIT_PROTOCOL: protocol, GIT_PROTOCOL: protocol,
       REMOTE_USER: 'fake', REMOTE_ADDR: '127.0.0.1' } });
     let head = Buffer.alloc(0);
     cgi.stdout.on('data', (chunk) => {

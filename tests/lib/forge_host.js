@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-// tests/lib/forge.js - a Git host for a test: tests/fakes/forge, started.
+// tests/lib/forge_host.js - a Git host for a test: tests/fakes/forge, started.
 // SPDX-License-Identifier: Apache-2.0
 //
 // In a test of node:
-//   const forge = await require('../lib/forge').start({ kind: 'github', tmp });
+//   const forge = await require('../lib/forge_host').start({ kind: 'github', tmp });
 //   forge.url, forge.api; await forge.call('addRepo', { name: 'o/r' });
 //   await forge.stop();
 // `validate: true` holds each request to GitHub against its own description
@@ -13,9 +13,9 @@
 // can be called: CONTROL in tests/fakes/forge/server.js.
 //
 // From a shell:
-//   node tests/lib/forge.js start KIND DIR [validate] [examples] [gap_ms=N] &
+//   node tests/lib/forge_host.js start KIND DIR [validate] [examples] [gap_ms=N] &
 //     until DIR/url is there; it ends by SIGTERM
-//   node tests/lib/forge.js call DIR NAME [JSON]     prints the answer
+//   node tests/lib/forge_host.js call DIR NAME [JSON]     prints the answer
 'use strict';
 
 const { spawn } = require('child_process');
@@ -100,7 +100,7 @@ async function main([command, ...words]) {
   }
   const [kind, dir, ...more] = words;
   if (command !== 'start' || !dir)
-    throw new Error('usage: forge.js start KIND DIR … | call DIR NAME [JSON]');
+    throw new Error('usage: forge_host.js start KIND DIR … | call DIR NAME [JSON]');
   const gap = more.find((w) => w.startsWith('gap_ms='));
   const fake = await startHere({ kind, dir, tmp: dir,
     validate: more.includes('validate'), examples: more.includes('examples'),
@@ -113,7 +113,7 @@ async function main([command, ...words]) {
 
 if (require.main === module)
   main(process.argv.slice(2)).catch((error) => {
-    console.error(`forge.js: ${error.message}`);
+    console.error(`forge_host.js: ${error.message}`);
     process.exit(1);
   });
 
