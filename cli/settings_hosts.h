@@ -1,5 +1,4 @@
-/* cli/settings_hosts.h - keys about Git hosts, and what tables of keys share.
- */
+/* cli/settings_hosts.h - keys about Git hosts; what tables of keys share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_SETTINGS_HOSTS_H
 #define CLI_SETTINGS_HOSTS_H

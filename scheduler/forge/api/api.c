@@ -66,7 +66,7 @@ static char *address(const char *text)
     for (size_t i = 0; i < len; i++)
         if (text[i] <= ' ' || text[i] > '~' || strchr("?#\\", text[i]))
             return NULL;
-    while (text[len - 1] == '/')
+    while (len && text[len - 1] == '/')
         len--;
     return xstrndup(text, len);
 }
