@@ -99,6 +99,31 @@ async function nothing(kind) {
   await world.stop();
 }
 
+// A renamed file whose names are odd, lines that are gone, and unchanged ones.
+async function places(kind) {
+  const world = await World.make(kind);
+  const named = MAIN.map((l, i) => `${l} of the file ${i * 7}`);
+  const name = 'dir/\u00fc "#1".js';
+  await world.call('commit', { repo: REPO, branch: 'main',
+    files: { 'old name.js': text(named) } });
+  await world.call('commit', { repo: REPO, branch: 'topic', from: 'main',
+    files: { 'old name.js': null, [name]: text(named.map((l, i) =>
+      i === 9 ? 'other' : l)), 'new.js': text(MAIN.map((l, i) => `n${i * i}`)),
+      'far.js': null } });
+  const answer = await world.report([
+    issue(10, 'new', { path: name }),
+    issue(10, 'old', { path: 'old name.js', side: 'old' }),
+    issue(9, 'same', { path: name, end_line: 10 }),
+    issue(4, 'added', { path: 'new.js', end_line: 6 }),
+    issue(4, 'deleted', { path: 'far.js', side: 'old', end_line: 6 })]);
+  ok(!answer.error && answer.comments === 5 && isWhole(world, 5) &&
+    world.isClean(), `${kind}: renamed, new, removed and unchanged lines`, answer,
+  shown(world));
+  const [summary] = world.summaries();
+  ok(!/\| Where/.test(summary.body), `${kind}: with nothing left for rows`, summary);
+  await world.stop();
+}
+
 // ---- limits -------------------------------------------------------------------------
 
 async function room(kind) {
@@ -169,7 +194,8 @@ async function sizes(kind, options) {
       reason: 'step_failed', message: 'ü'.repeat(3000) } });
   const [summary] = world.summaries();
   ok(!answer.error && world.threads().length === 1 &&
-    (kind === 'gitlab' || /more in the log/.test(summary?.body)) && /at the foot/.test(summary?.body) &&
+    (kind === 'gitlab' || /more in the log/.test(summary?.body)) &&
+    /at the foot/.test(summary?.body) &&
     world.isClean(), `${kind}: what is long is cut`, answer, shown(world));
   const failed = await world.report(null, { check: { state: 'failed',
     reason: 'step_failed', message: '😀'.repeat(200), external_id: 'job-9' } });
@@ -188,10 +214,9 @@ async function noRights() {
   ok(!answer.error && answer.resolved === 1 && world.threads().length === 2 &&
     world.threads(false).length === 3, 'without the right to resolve it says so',
   answer, shown(world));
-  const writes = world.fake.requests.filter((r) => r.method === 'PATCH').length;
+  const writes = world.writes();
   await world.report(THREE.slice(0, 2));
-  ok(world.fake.requests.filter((r) => r.method === 'PATCH').length === writes,
-    'and says so once', shown(world));
+  ok(world.writes() === writes, 'and says so once', shown(world));
   await world.report(THREE);
   ok(world.threads().length === 3, 'and it is back when it is found again',
     shown(world));
@@ -231,6 +256,7 @@ async function main() {
   await life('gitea');
   for (const kind of ['github', 'gitlab', 'gitea']) {
     await nothing(kind);
+    await places(kind);
     await room(kind);
     await oneBad(kind);
     await sizes(kind);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/report/post/ask.h"
 
+#include "pipelines/findings/mark.h"
+
 #include <string.h>
 
 #define MAX_COUNT 1000 /* comments or rows */
@@ -105,7 +107,9 @@ int report_ask_read(const json_t *document, struct report_ask *out,
     if (!*ask.target.repo || !is_commit(ask.target.commit) ||
         ask.target.change < 0)
         return err_set(err, ERR_BUG, "a report without repository or commit");
-    if (ask.target.change && (!*ask.key || !*ask.title))
+    /* A mark of half a key would not be found again. */
+    if (ask.target.change &&
+        (!*ask.key || !*ask.title || strlen(ask.key) > MARK_MAX_VALUE))
         return err_set(err, ERR_BUG, "a report on a change without its key");
     if (read_check(json_object_get(document, "check"), &ask, err) < 0)
         return -1;

@@ -260,21 +260,18 @@ static void close_one(struct report *report,
                       const struct forge_comment *comment)
 {
     const struct forge_driver *driver = report->driver;
-    struct err err = {0};
+    const struct forge_target *target = &report->ask.target;
     CLEANUP(mem) char *body = words_fixed(comment->fingerprint);
+    struct err err = {.kind = ERR_USER};
     int rc = -1;
 
+    if (write_same(comment->body, body))
+        return;
     if (driver->resolve && *comment->thread)
-        rc = driver->resolve(report->api, &report->ask.target, comment, &err);
-    else
-        err.kind = ERR_USER;
+        rc = driver->resolve(report->api, target, comment, &err);
     /* Without the right to resolve, too. */
-    if (rc < 0 && err.kind == ERR_USER) {
-        if (write_same(comment->body, body))
-            return;
-        rc =
-            driver->edit(report->api, &report->ask.target, comment, body, &err);
-    }
+    if (rc < 0 && err.kind == ERR_USER)
+        rc = driver->edit(report->api, target, comment, body, &err);
     report->resolved += settle_write(report, rc, &err);
 }
 
