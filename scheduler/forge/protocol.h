@@ -72,7 +72,8 @@ enum forge_frame {
 
 /*
  * report {
- *   "commit": sha, "change": N (0: none), "latest": bool: no younger job of
+ *   "commit": sha, "ref": the branch it was pushed to, or "" (of a change the
+ *     host knows it), "change": N (0: none), "latest": bool: no younger job of
  *     this change and pipeline is there, so its comments are ours to write,
  *   "check": {"name", "external_id": the job's id, "state": "queued|running|
  *     passed|failed|cancelled|skipped", "reason": "" or one of

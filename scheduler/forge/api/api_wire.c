@@ -91,6 +91,7 @@ static int exchange_once(struct api *api, const struct api_request *request,
                                 .body = body,
                                 .body_len = body ? strlen(body) : 0,
                                 .ca_file = api->ca,
+                                .once = request->is_write,
                                 .timeout_ms = api->timeout_ms,
                                 .max_bytes =
                                     2 * API_MAX_ANSWER, /* on_data's is less */

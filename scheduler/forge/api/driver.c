@@ -4,6 +4,7 @@
 
 #include "pipelines/findings/comment.h"
 #include "scheduler/forge/api/read.h"
+#include "scheduler/forge/api/write.h"
 
 const struct forge_driver forge_github = {
     .kind = FORGE_GITHUB,
@@ -18,6 +19,13 @@ const struct forge_driver forge_github = {
     .permission = pull_permission,
     .open_changes = pull_open_changes,
     .missed = github_missed,
+    .diff = github_diff,
+    .check = github_check,
+    .comments = github_comments,
+    .review = github_review,
+    .edit = github_edit,
+    .resolve = github_resolve,
+    .summary = github_summary,
 };
 
 const struct forge_driver forge_gitlab = {
@@ -31,6 +39,13 @@ const struct forge_driver forge_gitlab = {
     .paths = gitlab_paths,
     .permission = gitlab_permission,
     .open_changes = gitlab_open_changes,
+    .diff = gitlab_diff,
+    .check = gitlab_check,
+    .comments = gitlab_comments,
+    .review = gitlab_review,
+    .edit = gitlab_edit,
+    .resolve = gitlab_resolve,
+    .summary = gitlab_summary,
 };
 
 const struct forge_driver forge_gitea = {
@@ -43,6 +58,12 @@ const struct forge_driver forge_gitea = {
     .paths = pull_paths,
     .permission = pull_permission,
     .open_changes = pull_open_changes,
+    .diff = gitea_diff,
+    .check = gitea_check,
+    .comments = gitea_comments,
+    .review = gitea_review,
+    .edit = gitea_edit,
+    .summary = gitea_summary,
 };
 
 const struct forge_driver *forge_driver_of(enum forge_kind kind)
