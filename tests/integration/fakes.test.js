@@ -2,7 +2,7 @@
 // tests/integration/fakes.test.js - the fake Git hosts refuse what hosts refuse.
 // SPDX-License-Identifier: Apache-2.0
 // timeout 240
-// long 40
+// long 70
 //
 // What other tests rely on: that tests/fakes/forge can fail. Each rule is broken
 // once, each fault happens, each webhook's signature fits.
