@@ -571,8 +571,8 @@ async function testShell() {
   const call = (...words) => execFileSync(process.execPath,
     [script, 'call', dir, ...words]).toString();
   call('addRepo', '{"name": "o/r"}');
-  ok(JSON.parse(call('repo', '{"repo": "o/r"}')).name === 'o/r',
-    'a shell can use one');
+  ok(JSON.parse(call('repo', '{"repo": "o/r"}')).name === 'o/r' &&
+    /^\w+\n$/.test(call('addToken', '{"login": "u"}')), 'a shell can use one');
   child.kill();
   await new Promise((resolve) => child.on('exit', resolve));
 }
