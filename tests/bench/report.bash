@@ -2,9 +2,9 @@
 # tests/bench/report.bash - webhooks to jobs, and findings to a Git host.
 # SPDX-License-Identifier: Apache-2.0
 #
-# BENCH_DELIVERIES (1000), BENCH_ROUNDS (3: of each figure the best),
-# BENCH_RATE (10 a second, of those that are timed one by one),
-# BENCH_FINDINGS (500), BENCH_FILES (200). The Git host is tests/fakes/forge.
+# BENCH_DELIVERIES (1000), BENCH_RATE (4 a second, of those that are timed one by
+# one), BENCH_FINDINGS (500), BENCH_FILES (200). The Git host is
+# tests/fakes/forge.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tmp=$(mktemp -d)

@@ -10,15 +10,14 @@ const fs = require('fs');
 const http = require('http');
 const path = require('path');
 const { Redis } = require('../lib/redis');
-const { ForgeProgram } = require('../lib/forge_program');
+const { Forge } = require('../lib/forge');
 const hosts = require('../lib/forge_host');
 
 const [tmp] = process.argv.slice(2);
 const top = path.resolve(__dirname, '../..');
 const number = (name, initial) => Number(process.env[name] || initial);
 const DELIVERIES = number('BENCH_DELIVERIES', 1000);
-const ROUNDS = number('BENCH_ROUNDS', 3);
-const RATE = number('BENCH_RATE', 10);
+const RATE = number('BENCH_RATE', 4);
 const FINDINGS = number('BENCH_FINDINGS', 500);
 const FILES = number('BENCH_FILES', 200);
 const AT_ONCE = 16;
@@ -26,7 +25,7 @@ const TIMED = 150;
 const POOL = 'bench';
 const SECRET = 'a secret of the benchmark';
 const WAIT_MS = 600000;
-const PEER = 'octokit-webhooks';
+const PEER = 'octokit-webhooks-and-git';
 
 const redis = new Redis(path.join(tmp, 'redis.sock'));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -71,6 +70,8 @@ async function makeChanges(host, count) {
       `M 100644 inline a.txt\ndata ${String(i).length}\n${i}\n`);
   execFileSync('git', ['-C', dir, 'fast-import', '--quiet'],
     { input: parts.join('') });
+  // As a host has them.
+  execFileSync('git', ['-C', dir, 'pack-refs', '--all']);
   const shas = execFileSync('git', ['-C', dir, 'for-each-ref',
     '--format=%(refname) %(objectname)', 'refs/pull']).toString();
   const found = new Map(shas.trim().split('\n').map((line) => {
@@ -184,60 +185,62 @@ async function queued(list) {
   }));
 }
 
-// The peer's own clock, when it had the delivery in its list.
+// The peer's own clock, when it had the pipeline in its list.
 async function listed(list) {
-  const items = await redis.call('LRANGE', 'peer:jobs', 0, -1);
-  const at = new Map(items.map((text) => {
-    const item = JSON.parse(text);
-    return [item.id, item.at];
-  }));
+  const wanted = new Set(list.map((d) => d.headers['x-github-delivery']));
+  const at = new Map();
+  await until("the peer's jobs", async () => {
+    for (const text of await redis.call('LRANGE', 'peer:jobs', 0, list.length)) {
+      const item = JSON.parse(text);
+      if (wanted.has(item.id)) at.set(item.id, item.at);
+    }
+    return at.size === list.length;
+  });
   return list.map((d) => at.get(d.headers['x-github-delivery']) - d.sent_ms);
+}
+
+async function startPeer() {
+  const child = start(process.execPath, [process.env.BENCH_PEER,
+    path.join(tmp, 'redis.sock'), SECRET, path.join(top, 'tests/lib/redis.js'),
+    path.join(tmp, 'peer.git')]);
+  return portOf(child, /^(\d+)$/m);
+}
+
+// All at once, and when the last is a job.
+async function many(port, list, jobs) {
+  const began = performance.now();
+  const { rate, times } = await burst(port, list);
+  await jobs(list);
+  return { rate, times,
+    jobs: list.length / (performance.now() - began) * 1000 };
 }
 
 async function webhooks() {
   const host = await hosts.start({ kind: 'github', tmp, separate: true,
     examples: true });
   host.token = await host.call('addToken', { login: 'acme' });
-  const total = DELIVERIES * ROUNDS + TIMED;
-  const list = await makeDeliveries(host, await makeChanges(host, total));
+  const list = await makeDeliveries(host,
+    await makeChanges(host, DELIVERIES + TIMED));
   const ours = await portOf(startScheduler(host), /on port (\d+)/);
-  const theirs = await portOf(start(process.execPath, [process.env.BENCH_PEER,
-    path.join(tmp, 'redis.sock'), SECRET, path.join(top, 'tests/lib/redis.js')]),
-  /^(\d+)$/m);
-  const best = { ours: { rate: 0 }, theirs: { rate: 0 }, jobs: 0 };
-  for (let i = 0; i < ROUNDS; i++) {
-    const part = list.slice(i * DELIVERIES, (i + 1) * DELIVERIES);
-    const peer = await burst(theirs, part);
-    if (peer.rate > best.theirs.rate) best.theirs = peer;
-    const began = performance.now();
-    const mine = await burst(ours, part);
-    if (mine.rate > best.ours.rate) best.ours = mine;
-    await queued(part);
-    best.jobs = Math.max(best.jobs,
-      DELIVERIES / (performance.now() - began) * 1000);
-  }
-  const last = list.slice(-TIMED);
+  const theirs = await startPeer();
+  const [first, last] = [list.slice(0, DELIVERIES), list.slice(DELIVERIES)];
   console.log(`# ${DELIVERIES} deliveries of ${Math.round(list[0].body.length /
-    1024)} KiB, ${AT_ONCE} at a time; ${TIMED} more at ${RATE}/s`);
-  console.log('# the peer puts them into a list; of ours, a pipeline is read ' +
-    'from the commit by then');
-  figure('webhook-taken', best.ours.rate, 'deliveries/s', PEER,
-    best.theirs.rate, true);
-  for (const [name, share] of [['p50', 0.5], ['p99', 0.99]])
-    figure(`webhook-202-busy-${name}`, rank(best.ours.times, share), 'ms', PEER,
-      rank(best.theirs.times, share));
-  console.log(`bench webhook-to-jobs ${best.jobs.toFixed(1)} jobs/s of as many ` +
-    'changes, each with a commit that is fetched');
-  const peerAnswers = await paced(theirs, last);
-  const peerListed = await listed(last);
-  const answers = await paced(ours, last);
-  const inQueue = await queued(last);
-  for (const [name, share] of [['p50', 0.5], ['p99', 0.99]]) {
-    figure(`webhook-202-${name}`, rank(answers, share), 'ms', PEER,
-      rank(peerAnswers, share));
-    figure(`webhook-queued-${name}`, rank(inQueue, share), 'ms', PEER,
-      Math.max(rank(peerListed, share), rank(peerAnswers, share)));
-  }
+    1024)} KiB, ${AT_ONCE} at a time; ${TIMED} more at ${RATE}/s; each of a ` +
+    'change of its own, whose pipeline is read from its commit');
+  const peer = await many(theirs, first, listed);
+  const mine = await many(ours, first, queued);
+  figure('webhook-taken', mine.rate, 'deliveries/s', PEER, peer.rate, true);
+  figure('webhook-jobs', mine.jobs, 'jobs/s', PEER, peer.jobs, true);
+  const ranks = [['p50', 0.5], ['p99', 0.99]];
+  for (const [name, share] of ranks)
+    figure(`webhook-202-busy-${name}`, rank(mine.times, share), 'ms', PEER,
+      rank(peer.times, share));
+  const peerTimes = [await paced(theirs, last), await listed(last)];
+  const times = [await paced(ours, last), await queued(last)];
+  for (const [i, what] of ['202', 'queued'].entries())
+    for (const [name, share] of ranks)
+      figure(`webhook-${what}-${name}`, rank(times[i], share), 'ms', PEER,
+        rank(peerTimes[i], share));
   await host.stop();
 }
 
@@ -270,7 +273,7 @@ const peakMib = (pid) => Number(/VmHWM:\s+(\d+)/.exec(
   fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
 async function ours(host, app, installation, { head, list }) {
-  const forge = new ForgeProgram({ forge: 'github', api_url: host.api,
+  const forge = new Forge({ forge: 'github', api_url: host.api,
     base_url: host.url, ca: '', app: app.id, app_key: app.private_key, token: '',
     gap_ms: 0, timeout_ms: 60000 });
   const began = performance.now();
