@@ -256,3 +256,11 @@ bench-install: ## install: npm against npm ci; BENCH_PACKAGES= BENCH_ROUNDS=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/install.bash
+
+.PHONY: bench-report
+bench-report: ## webhooks to jobs, findings to a host; BENCH_DELIVERIES=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/report.bash

@@ -2,7 +2,7 @@
 // tests/integration/fakes.test.js - the fake Git hosts refuse what hosts refuse.
 // SPDX-License-Identifier: Apache-2.0
 // timeout 240
-// long 40
+// long 70
 //
 // What other tests rely on: that tests/fakes/forge can fail. Each rule is broken
 // once, each fault happens, each webhook's signature fits.
@@ -571,8 +571,8 @@ async function testShell() {
   const call = (...words) => execFileSync(process.execPath,
     [script, 'call', dir, ...words]).toString();
   call('addRepo', '{"name": "o/r"}');
-  ok(JSON.parse(call('repo', '{"repo": "o/r"}')).name === 'o/r',
-    'a shell can use one');
+  ok(JSON.parse(call('repo', '{"repo": "o/r"}')).name === 'o/r' &&
+    /^\w+\n$/.test(call('addToken', '{"login": "u"}')), 'a shell can use one');
   child.kill();
   await new Promise((resolve) => child.on('exit', resolve));
 }

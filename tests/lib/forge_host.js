@@ -56,8 +56,7 @@ function ask(url, name, args = {}) {
       res.on('data', (chunk) => { text += chunk; });
       res.on('end', () => {
         if (res.statusCode !== 200) return reject(new Error(text));
-        return resolve(name === 'render' || name === 'url' ? text
-          : JSON.parse(text));
+        return resolve(JSON.parse(text));
       });
     });
     request.on('error', reject);

@@ -243,7 +243,7 @@ class Fake {
     let text;
     try {
       const answer = await this.call(name, raw.length ? JSON.parse(raw) : {});
-      text = typeof answer === 'string' ? answer : JSON.stringify(answer ?? null);
+      text = JSON.stringify(answer ?? null);
     } catch (error) {
       [status, text] = [400, error.message];
     }
