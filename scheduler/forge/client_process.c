@@ -168,7 +168,6 @@ static void list_environment(struct strv *out)
         "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",   "https_proxy",
         "HTTPS_PROXY",   "all_proxy",    "ALL_PROXY",    "no_proxy",
         "NO_PROXY",      "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS",
-        "LD_PRELOAD",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -171,18 +171,18 @@ async function testLimits() {
   const left = (headers) => ({ 'x-ratelimit-remaining': '0',
     'x-ratelimit-reset': String(reset), ...headers });
   for (const [name, kind, answer, from, to] of [
-    ['429 with Retry-After', 'github', { status: 429, headers: { 'retry-after': '7' } },
-      7000, 7000],
-    ['403 with Retry-After', 'github', { status: 403, headers: { 'retry-after': '9' } },
-      9000, 9000],
-    ['a budget that is spent', 'github', { status: 403, headers: left() }, 95000, 102000],
+    ['429 with Retry-After', 'github', { status: 429, headers: { 'retry-after': '30' } },
+      30000, 30000],
+    ['403 with Retry-After', 'github', { status: 403, headers: { 'retry-after': '40' } },
+      40000, 40000],
+    ['a budget that is spent', 'github', { status: 403, headers: left() }, 60000, 102000],
     ['a secondary limit without a time', 'github',
       { status: 403, json: { message: 'You have exceeded a secondary rate limit.' } },
       60000, 60000],
-    ['GitLab\'s plain text', 'gitlab', { status: 429, headers: { 'retry-after': '5' },
-      text: 'Retry later\n' }, 5000, 5000],
-    ['503 with Retry-After', 'gitea', { status: 503, headers: { 'retry-after': '4' } },
-      4000, 4000],
+    ['GitLab\'s plain text', 'gitlab', { status: 429, headers: { 'retry-after': '20' },
+      text: 'Retry later\n' }, 20000, 20000],
+    ['503 with Retry-After', 'gitea', { status: 503, headers: { 'retry-after': '25' } },
+      25000, 25000],
   ]) {
     const got = await outcome(kind, answer);
     ok(got.error === 'paused' && got.after_ms >= from && got.after_ms <= to &&
