@@ -54,6 +54,7 @@ const struct command command_scheduler = {
 struct daemon {
     const struct scheduler_command *command; /* borrowed */
     struct pool_at at;
+    struct forge *forges[3];         /* borrowed; NULL: none of the kind */
     struct queue_number *numbers[3]; /* owned; of the pool_conf */
     struct strv tenants;
     struct loop *loop; /* owned, as the next three */
@@ -62,8 +63,7 @@ struct daemon {
     struct scheduler *scheduler;
     struct webhooks *webhooks;   /* owned */
     struct hosts *hosts;         /* owned */
-    struct forge *forges[3];     /* borrowed from it */
-    struct event_host events[3]; /* the same, as deliveries need them */
+    struct event_host events[3]; /* those that are there */
     size_t host_count;
     char *name; /* owned */
     bool stopping;
@@ -109,7 +109,7 @@ static struct reporter_options report_options_of(const struct daemon *d)
 
     return (struct reporter_options){
         .forges = d->forges,
-        .count = d->host_count,
+        .count = ARRAY_LEN(d->forges),
         .style = {.max_comments = (unsigned)s->report.max_comments,
                   .max_rows = (unsigned)s->report.max_rows,
                   .request_changes = s->report.request_changes,
@@ -225,7 +225,7 @@ static void find_hosts(struct daemon *d)
 
         if (!forge)
             continue;
-        d->forges[d->host_count] = forge;
+        d->forges[i] = forge;
         d->events[d->host_count++] = (struct event_host){
             .kind = kinds[i],
             .base_url = forge_base_url(forge),

@@ -399,6 +399,8 @@ static bool is_name(const struct yaml_node *value)
 
 static bool is_number(const struct yaml_node *value)
 {
+    if (value->kind == NODE_INT) /* which may be written as 0x2a */
+        return value->number >= 0 && value->number < 1e15;
     return value->len && value->len <= 15 &&
            strspn(value->text, "0123456789") == value->len;
 }

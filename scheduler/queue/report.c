@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/report.h"
 
-#include "base/utf8.h"
 #include "scheduler/queue/impl.h"
 
 #include <stdio.h>

@@ -7,7 +7,6 @@
 #include "base/state.h"
 #include "base/strbuf.h"
 #include "scheduler/forge/protocol.h"
-#include "scheduler/queue/inspect.h"
 #include "scheduler/report/gather.h"
 
 #include <inttypes.h>
