@@ -246,6 +246,8 @@ static enum event_next stage_begin(struct event_work *w)
                               &w->event, &err);
     else
         rc = event_read(&source, &w->event, &err);
+    /* It may be large, and what follows may take long. */
+    free(STEAL(w->body));
     if (rc < 0)
         return event_work_end(w, EVENT_NOTHING, "%s", err.msg);
     return want(w);

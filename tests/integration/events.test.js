@@ -116,12 +116,13 @@ const comment = (number, text, who) => event('issue_comment', {
   sender: who });
 
 function send(s, e) {
-  const headers = { 'X-GitHub-Event': e.name, 'X-GitHub-Delivery': 'd',
+  const headers = e.headers || { 'X-GitHub-Event': e.name, 'X-GitHub-Delivery': 'd',
     'X-Hub-Signature-256': 'sha256=' +
       crypto.createHmac('sha256', SECRET).update(e.text).digest('hex') };
   return new Promise((done, fail) => {
     const request = http.request({ port: s.port, host: '127.0.0.1',
-      method: 'POST', path: '/webhooks/github', headers, agent: false },
+      method: 'POST', path: e.path || '/webhooks/github', headers,
+      agent: false },
     (response) => {
       let text = '';
       response.on('data', (d) => { text += d; });
@@ -336,6 +337,40 @@ async function pushes(s) {
     'nobody says when: the defaults', r);
 }
 
+// Gitea's: the same document in another envelope, and what a real one sent.
+async function gitea() {
+  const s = await startScheduler('gitea', `webhooks.gitea_url=${world.base}`,
+    'webhooks.gitea_secrets=env:HOOK_SECRET');
+  const e = pullEvent('opened', pull(1, commits.one));
+  const mac = (text, secret) => crypto.createHmac('sha256', secret)
+    .update(text).digest('hex');
+  const keyed = (text) => crypto.createHash('sha256').update('gitea\0')
+    .update(text).digest('hex');
+  const r = await deal(s, { ...e, path: '/webhooks/gitea', key: keyed(e.text),
+    headers: { 'X-Gitea-Event': 'pull_request', 'X-Gitea-Delivery': 'd',
+      'X-Gitea-Signature': mac(e.text, SECRET) } });
+  ok(r.jobs.length === 1 && r.jobs[0].report.forge === 'gitea' &&
+    r.jobs[0].parsed.ref === 'refs/pull/1/head' &&
+    r.jobs[0].payload.includes('of-one'), 'a change of Gitea\'s', r);
+  const dir = path.join(top, 'tests/fixtures/gitea');
+  const answers = [];
+  for (const name of fs.readdirSync(dir).filter((f) => f.endsWith('.body'))) {
+    const text = fs.readFileSync(path.join(dir, name)).toString()
+      .replaceAll('http://127.0.0.1:4820', world.base);
+    const headers = Object.fromEntries(fs.readFileSync(path.join(dir,
+      name.replace('.body', '.headers'))).toString().trim().split('\n')
+      .map((l) => [l.split(': ')[0], l.split(': ').slice(1).join(': ')])
+      .filter(([n]) => /^x-gitea-event|^x-gitea-delivery/i.test(n)));
+    answers.push(await send(s, { text, path: '/webhooks/gitea',
+      headers: { ...headers, 'X-Gitea-Signature': mac(text, SECRET) } }));
+  }
+  ok(answers.length > 3 && answers.every((a) => [200, 202].includes(a.status)),
+    'what a real Gitea sent is taken', answers);
+  await until('all to be settled', () =>
+    redis('ZCARD', keyOf(s, 'deliveries:waiting')) === '0');
+  return s;
+}
+
 // A GitHub App: it has tokens of one repository, and checks of its own.
 async function app() {
   const key = path.join(tmp, 'key.pem');
@@ -500,7 +535,7 @@ async function main() {
   await replays(s);
   await away(s);
   s = await killed(s);
-  const all = [s, ...await several(s), await app(), await missed(),
+  const all = [s, ...await several(s), await app(), await gitea(), await missed(),
     await everything()];
   for (const child of all) {
     child.kill('SIGTERM');
