@@ -27,6 +27,7 @@ const SECRET = 'a secret of the benchmark';
 const WAIT_MS = 600000;
 const PEER = 'octokit-webhooks-and-git';
 
+const children = [];
 const redis = new Redis(path.join(tmp, 'redis.sock'));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -49,6 +50,13 @@ function figure(name, ours, unit, peer, theirs, most = false) {
   const show = (n) => (n >= 100 ? n.toFixed(0) : n.toFixed(2));
   console.log(`bench ${name} ${show(ours)} ${unit} vs ${peer} ${show(theirs)} ` +
     `ratio ${ratio.toFixed(2)}`);
+}
+
+// The host; ended with us, whatever happens.
+async function startHost(more) {
+  const host = await hosts.start({ kind: 'github', tmp, separate: true, ...more });
+  children.push(host.child);
+  return host;
 }
 
 // ---- deliveries -------------------------------------------------------------
@@ -142,8 +150,6 @@ async function paced(port, list) {
 
 // ---- who takes them ---------------------------------------------------------
 
-const children = [];
-
 function start(command, args, more = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'],
     ...more });
@@ -216,8 +222,7 @@ async function many(port, list, jobs) {
 }
 
 async function webhooks() {
-  const host = await hosts.start({ kind: 'github', tmp, separate: true,
-    examples: true });
+  const host = await startHost({ examples: true });
   host.token = await host.call('addToken', { login: 'acme' });
   const list = await makeDeliveries(host,
     await makeChanges(host, DELIVERIES + TIMED));
@@ -307,8 +312,7 @@ async function theirs(host, { head, list }, token) {
 }
 
 async function review() {
-  const host = await hosts.start({ kind: 'github', tmp, separate: true,
-    gap_ms: 0 });
+  const host = await startHost({ gap_ms: 0 });
   const app = await host.call('setApp', {});
   const { id } = await host.call('install', { repos: ['acme/app'] });
   const made = await makeReview(host);
@@ -341,7 +345,7 @@ main().catch((error) => {
 }).finally(async () => {
   redis.close();
   await Promise.all(children.map((child) => new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
+    if (child.exitCode !== null || child.signalCode) return resolve();
     child.on('exit', resolve);
     return child.kill();
   })));
