@@ -25,10 +25,10 @@ struct models;
 
 /** What a step can know of its model; all borrowed, of job_start. */
 struct model_info {
-    const char *name;    /* of the worker's configuration */
-    const char *url;     /* for clients: http://127.0.0.1:809/v1 */
-    const char *dialect; /* "openai" or "anthropic" */
-    const char *id;      /* what to ask for by "model" */
+    const char *name;         /* of the worker's configuration */
+    const char *url;          /* for clients: http://127.0.0.1:809/v1 */
+    const char *dialect;      /* "openai" or "anthropic" */
+    const char *id;           /* what to ask for by "model" */
     uint64_t context, output; /* tokens; 0: not known */
 };
 
@@ -40,8 +40,7 @@ MUST_USE int model_info(const struct job_start *start, size_t index,
                         struct model_info *out_info, struct err *err);
 /** Whether each step that asks for a model can have it: ERR_USER if not. */
 MUST_USE int models_check(const struct job_start *start,
-                          const struct sandbox_driver *driver,
-                          struct err *err);
+                          const struct sandbox_driver *driver, struct err *err);
 /**
  * Add BERTH_MODEL_URL, BERTH_MODEL, BERTH_MODEL_CONTEXT, BERTH_MODEL_OUTPUT,
  * BERTH_MODEL_DIALECT, and what clients of its dialect look for
