@@ -171,12 +171,15 @@ async function stream(response, kind, step, text, body) {
     if (response.destroyed) return;
     if (!response.write(event))
       await new Promise((done) => {
-        response.once('drain', done);
-        response.once('close', done);
+        const go = () => {
+          response.off('drain', go).off('close', go);
+          done();
+        };
+        response.on('drain', go).on('close', go);
       });
     if (step.delay_ms) await wait(step.delay_ms);
   }
-  if (step.mode === 'cut') response.destroy();
+  if (step.mode === 'cut') setTimeout(() => response.destroy(), 20);
   else if (step.mode !== 'stall') response.end();
 }
 

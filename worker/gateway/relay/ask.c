@@ -4,7 +4,6 @@
 #include "worker/gateway/relay/ask.h"
 
 #include "base/clock.h"
-#include "base/units.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,12 +110,11 @@ static void on_silence(void *arg)
     struct ask *ask = arg;
     int64_t limit_ms = ask->received ? ask->spec.setup->stall_ms
                                      : ask->spec.setup->first_byte_ms;
-    char text[DURATION_TEXT_SIZE];
 
     ask->timer = NULL;
     http_cancel(STEAL(ask->call));
-    (void)snprintf(ask->message, sizeof(ask->message), "no byte for %s",
-                   duration_format(limit_ms, text));
+    (void)snprintf(ask->message, sizeof(ask->message), "no byte for %g s",
+                   (double)limit_ms / 1000);
     if (ask->streaming)
         end(ask, ASK_FAILED, 0);
     else

@@ -3,6 +3,7 @@
 #ifndef WORKER_GATEWAY_RELAY_DIALECT_H
 #define WORKER_GATEWAY_RELAY_DIALECT_H
 
+#include "base/strbuf.h"
 #include "worker/gateway/relay/setup.h"
 
 enum route {
