@@ -381,3 +381,56 @@ const struct model_config *model_list_find(const struct model_list *list,
             return &list->items[i];
     return NULL;
 }
+
+/* ---- as JSON ---------------------------------------------------------------
+ */
+
+static json_t *budget_json(const struct model_budget *budget)
+{
+    return json_pack(
+        "{s:I, s:I, s:I, s:I}", "requests", (json_int_t)budget->requests,
+        "tokens", (json_int_t)budget->tokens, "micro_usd",
+        (json_int_t)budget->micro_usd, "time_ms", (json_int_t)budget->time_ms);
+}
+
+static void set_optional(json_t *object, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new(object, key, json_string(text));
+}
+
+static json_t *model_json(const struct model_config *model)
+{
+    json_t *allow = json_array();
+    json_t *object;
+
+    for (size_t i = 0; i < model->allow.count; i++)
+        json_array_append_new(allow, json_string(model->allow.items[i]));
+    object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:{s:I, s:I, s:I}}",
+                       "name", model->name, "url", model->url, "dialect",
+                       model->dialect, "model", model->id, "allow", allow,
+                       "context", (json_int_t)model->context, "output",
+                       (json_int_t)model->output, "price", "input",
+                       (json_int_t)model->price.input, "output",
+                       (json_int_t)model->price.output, "cached",
+                       (json_int_t)model->price.cached);
+    set_optional(object, "key", model->key);
+    set_optional(object, "fallback", model->fallback);
+    set_optional(object, "ca", model->ca);
+    json_object_set_new(object, "budget", budget_json(&model->budget));
+    json_object_set_new(object, "fork_budget",
+                        budget_json(&model->fork_budget));
+    json_object_set_new(object, "repository_budget",
+                        budget_json(&model->repository_budget));
+    json_object_set_new(object, "day_budget", budget_json(&model->day_budget));
+    return object;
+}
+
+json_t *model_list_to_json(const struct model_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, model_json(&list->items[i]));
+    return array;
+}

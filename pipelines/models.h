@@ -47,6 +47,13 @@ MUST_USE int model_list_load(const struct yaml_tree *tree,
 void model_list_free(struct model_list *list);
 OWNER(model_list)
 
+/**
+ * As a list for the supervisor (worker/supervisor/models.h): each as
+ * worker/gateway/relay/protocol.h has it, "key" being where it is, and with all
+ * four budgets. The caller's (json_decref).
+ */
+MUST_USE json_t *model_list_to_json(const struct model_list *list);
+
 /** The one of that name ("": the first), or NULL. */
 const struct model_config *model_list_find(const struct model_list *list,
                                            const char *name);

@@ -430,6 +430,16 @@ static void on_connection(void *arg, const struct gateway_event *event)
                         (json_int_t)event->ms, "verdict", event->verdict));
 }
 
+/* The document's fault, or else for that reason. */
+static void fail_to_begin(struct job *job, enum reason reason,
+                          const struct err *err)
+{
+    job_result_fail(job->result,
+                    err->kind == ERR_USER ? REASON_PIPELINE_INVALID : reason,
+                    "%s", err->msg);
+    finish(job);
+}
+
 static void begin(struct job *job)
 {
     const struct machine_events events = {on_lost, on_note, on_connection, job};
@@ -441,13 +451,12 @@ static void begin(struct job *job)
         job->loop, clock_mono_ms() + job->start->pipeline->timeout_ms,
         on_job_timeout, job);
     if (warm_give(STEAL(job->warm), job->loop, job->start, &events,
-                  &job->machine, &err) < 0 ||
-        models_check(job->start, machine_driver(job->machine), &err) < 0) {
-        job_result_fail(job->result,
-                        err.kind == ERR_USER ? REASON_PIPELINE_INVALID
-                                             : REASON_SANDBOX_FAILED,
-                        "%s", err.msg);
-        finish(job);
+                  &job->machine, &err) < 0) {
+        fail_to_begin(job, REASON_SANDBOX_FAILED, &err);
+        return;
+    }
+    if (models_check(job->start, machine_driver(job->machine), &err) < 0) {
+        fail_to_begin(job, REASON_MODEL_FAILED, &err);
         return;
     }
     if (job->start->secret_count || job->start->models)

@@ -95,12 +95,17 @@ int models_check(const struct job_start *start,
 {
     for (size_t i = 0; i < start->pipeline->step_count; i++) {
         struct model_info info;
+        const char *problem;
 
         if (!start->pipeline->steps[i].model.name)
             continue;
         if (model_info(start, i, &info, err) < 0)
             return err_wrap(err, "step '%.100s'",
                             start->pipeline->steps[i].name);
+        problem = text_of(find(start, info.name), "unusable");
+        if (*problem)
+            return err_set(err, ERR_TRANSIENT, "the model '%.60s': %.400s",
+                           info.name, problem);
         if (!egress_can_listen(start, driver))
             return err_set(err, ERR_USER,
                            "sandboxes by '%s' and this runtime cannot be "

@@ -21,7 +21,10 @@ struct model_info {
  */
 MUST_USE int model_info(const struct job_start *start, size_t index,
                         struct model_info *out_info, struct err *err);
-/** Whether each step that asks for a model can have it: ERR_USER if not. */
+/**
+ * Whether each step that asks for a model can have it: ERR_USER if not,
+ * ERR_TRANSIENT when it is the worker that lacks its key.
+ */
 MUST_USE int models_check(const struct job_start *start,
                           const struct sandbox_driver *driver, struct err *err);
 /**
