@@ -28,7 +28,7 @@
 #define LOAD_MAX_CACHE_KEY    200 /* characters, before expansion */
 #define LOAD_MAX_CACHE_PATHS  16
 #define LOAD_MAX_RESTORE_KEYS 10
-#define LOAD_MAX_RESULTS      8 /* reports of a step */
+#define LOAD_MAX_RESULTS      8   /* reports of a step */
 #define MODEL_MAX_NAME        40  /* characters */
 #define MODEL_MAX_ID          200 /* the same */
 #define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
