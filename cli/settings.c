@@ -59,6 +59,7 @@ void settings_free(struct settings *settings)
         return;
     schedule_list_free(settings->schedules);
     trigger_list_free(settings->triggers);
+    model_list_free(settings->models);
     config_free(settings->config);
     free(settings);
 }
@@ -152,6 +153,9 @@ static int load_lists(struct settings *settings, struct settings_errors *errors)
 
     if (trigger_list_load(tree, settings->triggers_node, on_item_error, errors,
                           &settings->triggers) < 0)
+        rc = -1;
+    if (model_list_load(tree, settings->models_node, on_item_error, errors,
+                        &settings->models) < 0)
         rc = -1;
     return rc;
 }

@@ -51,6 +51,8 @@ enum queue_script {
     SCRIPT_REPORT_AGAIN,
     SCRIPT_UNREPORTED,
     SCRIPT_CHANGE,
+    SCRIPT_RESERVE,
+    SCRIPT_SPENT,
     SCRIPT_COUNT
 };
 

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "scheduler/queue/job_args.h"
 #include "scheduler/queue/log.h"
+#include "scheduler/queue/spend.h"
 #include "tests/unit/scheduler/queue/pool.h"
 
 #include <fnmatch.h>
@@ -351,6 +352,30 @@ static void do_deliveries(struct pool *p)
     look(p);
 }
 
+static void on_reserved(void *arg, const char *date, const char *refused,
+                        const struct err *err)
+{
+    assert_null(err);
+    assert_null(refused);
+    assert_non_null(date);
+    *(bool *)arg = true;
+}
+
+static void do_spending(struct pool *p)
+{
+    const struct spend_wish wish = {.job_id = "j",
+                                    .epoch = 1,
+                                    .model = "default",
+                                    .repository = "h/a/b",
+                                    .most = {1, 2, 3}};
+    bool done = false;
+
+    spend_reserve(p->queue, &wish, on_reserved, &done);
+    while (!done)
+        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
+    look(p);
+}
+
 static void do_waiting(struct pool *p)
 {
     struct strv labels = {NULL, 0};
@@ -510,6 +535,8 @@ static void test_keys(void **state)
     do_config(p);
     do_workers(p);
     do_documents(p);
+    do_spending(p);
+    do_spending(p);
     do_deliveries(p);
     do_waiting(p);
     do_running(p);
