@@ -38,7 +38,7 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines pipelines/diff pipelines/findings \
+ROOMS := base pipelines pipelines/diff pipelines/findings pipelines/review \
          scheduler/queue scheduler/forge scheduler/forge/api scheduler/intake \
          scheduler/report scheduler/report/post scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
