@@ -186,9 +186,8 @@ const char *review_ask(struct review *r)
     /* Verdicts are asked for again as they were: the answer says little. */
     if (r->phase == VERIFYING)
         ask_verify(r, &out);
-    else if (r->is_repair)
-        prompt_repair(&out, &r->options, r->last ? r->last : "", r->last_len,
-                      r->wrong.msg);
+    else if (r->is_repair && r->last)
+        prompt_repair(&out, &r->options, r->last, r->last_len, r->wrong.msg);
     else
         ask_find(r, &out);
     r->question = strbuf_take(&out);

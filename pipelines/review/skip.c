@@ -18,6 +18,7 @@ static const char lock[] = "a lock file";
 static const char vendored[] = "vendored";
 static const char generated[] = "generated";
 static const char data[] = "data";
+static const char secret[] = "it may hold secrets";
 
 static const struct rule names[] = {
     {"package-lock.json", lock},
@@ -52,6 +53,14 @@ static const struct rule names[] = {
     {"*.tsv", data},
     {"*.ipynb", data},
     {"*.geojson", data},
+    {".env", secret},
+    {".env.*", secret},
+    {".envrc", secret},
+    {".npmrc", secret},
+    {"*.pem", secret},
+    {"*.key", secret},
+    {"*.p12", secret},
+    {"id_rsa*", secret},
 };
 
 static const struct rule directories[] = {
@@ -104,6 +113,12 @@ static bool is_generated(const struct diff_file *file)
     return false;
 }
 
+/* Its text is a path, of a symbolic link or a commit of a submodule. */
+static bool is_link(unsigned mode)
+{
+    return (mode & 0170000) == 0120000 || (mode & 0170000) == 0160000;
+}
+
 bool skip_wanted(const struct strv *patterns, const char *path)
 {
     bool wanted = true;
@@ -130,6 +145,8 @@ const char *skip_why(const struct diff_file *file, const struct strv *paths)
         return "not among the paths";
     if (file->binary)
         return "binary";
+    if (is_link(file->new_mode) || is_link(file->old_mode))
+        return "a link";
     if (file->status == DIFF_DELETED)
         return "deleted";
     if (!file->hunk_count)
