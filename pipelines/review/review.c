@@ -47,7 +47,8 @@ static const char no_room[] = "no room: the change is too large";
 static void choose(struct review *r)
 {
     const struct diff *diff = r->diff;
-    const struct diff_file **files = xcalloc(diff->count + 1, sizeof(*files));
+    const struct diff_file **files =
+        xreallocarray(NULL, diff->count + 1, sizeof(const void *));
     CLEANUP(mem) size_t *index = xcalloc(diff->count + 1, sizeof(*index));
     CLEANUP(mem) bool *written = xcalloc(diff->count + 1, sizeof(*written));
     size_t overhead = prompt_overhead(&r->options);

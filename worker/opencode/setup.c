@@ -17,8 +17,6 @@
 #define TIMEOUT_MS 600000 /* the relay has the last word */
 #define CHUNK_MS   180000
 
-extern char **environ;
-
 /* ---- which program ------------------------------------------------------- */
 
 static bool is_us(const struct stat *other)

@@ -39,7 +39,7 @@ static const char *value_of(int argc, const char *const *argv, int *at,
         return word + len + 1;
     if (strcmp(word, a) != 0 && strcmp(word, b) != 0)
         return NULL;
-    if (*at + 1 >= argc)
+    if (*at + 1 >= argc || !argv[*at + 1])
         return "";
     return argv[++*at];
 }
