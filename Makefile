@@ -44,7 +44,8 @@ ROOMS := base pipelines pipelines/diff pipelines/findings pipelines/review \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
          worker/secrets worker/supervisor worker/job \
          worker/checkout worker/cache worker/cache/far worker/findings \
-         worker/gateway worker/opencode worker/sandbox worker/sandbox/launch \
+         worker/gateway worker/gateway/relay worker/opencode \
+         worker/sandbox worker/sandbox/launch \
          worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
@@ -55,7 +56,7 @@ LIBS := $(foreach r,$(ROOMS),$(if $(call room_src,$(r)),$(call room_lib,$(r))))
 REDIS_PKGS := hiredis $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 
 # Which rooms and libraries a program is linked with: no more than it uses.
-PROGRAMS := berth run-job checkout cache gateway launch log-store \
+PROGRAMS := berth run-job checkout cache gateway relay launch log-store \
             log-store-s3 artifact-store cache-store \
             docker-client image-fetch findings-read forge
 MAIN_berth := cli
@@ -66,7 +67,8 @@ ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/report \
 PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohttpd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
-                 worker/gateway worker/sandbox pipelines base
+                 worker/gateway/relay worker/gateway worker/sandbox \
+                 pipelines base
 PKGS_run-job := yaml-0.1 jansson
 MAIN_checkout := worker/checkout
 ROOMS_checkout := worker/checkout base
@@ -80,6 +82,9 @@ PKGS_cache-store := jansson libzstd libcurl expat
 MAIN_gateway := worker/gateway
 ROOMS_gateway := worker/gateway base
 PKGS_gateway := jansson libcares openssl libseccomp
+MAIN_relay := worker/gateway/relay
+ROOMS_relay := worker/gateway/relay pipelines base
+PKGS_relay := jansson libcurl libseccomp
 MAIN_launch := worker/sandbox/launch
 ROOMS_launch := worker/sandbox/launch base
 PKGS_launch :=

@@ -57,9 +57,15 @@ static char *shown(const struct settings *settings, size_t index)
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     const struct schedule_list *list = settings->schedules;
+    const struct model_list *models = settings->models;
 
     if (settings_table.keys[index].type != CONFIG_TREE)
         return config_shown(settings->config, index);
+    if (!strcmp(settings_table.keys[index].name, "models")) {
+        for (size_t i = 0; i < models->count; i++)
+            strbuf_addf(&out, "%s%s", i ? "," : "", models->items[i].name);
+        return strbuf_take(&out);
+    }
     for (size_t i = 0; i < list->count; i++)
         strbuf_addf(&out, "%s%s", i ? "," : "", list->items[i].name);
     return strbuf_take(&out);

@@ -309,18 +309,28 @@ static int check_options(struct run_options *opts, struct err *err)
     return opts->redis ? redis_url_parse(opts->redis, &url, err) : 0;
 }
 
-/* Of the configuration a run takes what its gateway may do, if it has one. */
-static int load_gateway(const struct run_options *opts,
-                        const struct pipeline *pipeline, json_t **out_gateway,
-                        struct err *err)
+static bool has_model(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->step_count; i++)
+        if (pipeline->steps[i].model.name)
+            return true;
+    return false;
+}
+
+/* Of the configuration a run takes what its gateway may do, and models, if it
+ * has such. */
+static int load_limits(const struct run_options *opts,
+                       const struct pipeline *pipeline, json_t **out_gateway,
+                       json_t **out_models, struct err *err)
 {
     CLEANUP(settings) struct settings *settings = NULL;
 
-    if (pipeline->network != NETWORK_HOSTS)
+    if (pipeline->network != NETWORK_HOSTS && !has_model(pipeline))
         return 0;
     if (settings_get(&opts->settings, NULL, &settings, err) < 0)
         return -1;
     *out_gateway = settings_gateway(settings);
+    *out_models = model_list_to_json(settings->models);
     return 0;
 }
 
@@ -333,7 +343,7 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     CLEANUP(mem) char *payload = NULL;
     CLEANUP(mem) char *heading = NULL;
     struct run_request request = {.json = opts->json};
-    json_t *secrets = NULL, *gateway = NULL;
+    json_t *secrets = NULL, *gateway = NULL, *models = NULL;
     int rc;
     char id[] = "run-xxxxxxxxxxxxxxxx";
     char pool[] = "local-xxxxxxxxxxxxxxxx";
@@ -350,7 +360,7 @@ static int run(struct run_options *opts, const char *name, int *out_status,
         make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
             0 ||
         check_size(payload, secrets, err) < 0 ||
-        load_gateway(opts, pipeline, &gateway, err) < 0) {
+        load_limits(opts, pipeline, &gateway, &models, err) < 0) {
         secret_options_wipe(secrets);
         json_decref(secrets);
         return -1;
@@ -365,12 +375,14 @@ static int run(struct run_options *opts, const char *name, int *out_status,
     request.payload = payload;
     request.secrets = secrets;
     request.gateway = gateway;
+    request.models = models;
     request.heading = heading;
     *out_status = EXIT_INFRASTRUCTURE;
     rc = run_job(&request, out_status, err);
     secret_options_wipe(secrets);
     json_decref(secrets);
     json_decref(gateway);
+    json_decref(models);
     return rc;
 }
 

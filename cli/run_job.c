@@ -206,7 +206,9 @@ static int start(struct run *run, struct err *err)
     CLEANUP(mem) char *worker = NULL;
     char host[256] = "";
     struct supervisor_options options = {
-        .limits = {.capacity = 1, .gateway = run->request->gateway},
+        .limits = {.capacity = 1,
+                   .gateway = run->request->gateway,
+                   .models = run->request->models},
         .one_shot = true,
         .secrets = run->request->secrets};
     struct supervisor_events events = {.on_started = on_started,

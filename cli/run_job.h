@@ -13,6 +13,7 @@ struct run_request {
     const char *payload;   /* JOB_FRAME_START without job_id and epoch, JSON */
     const json_t *secrets; /* supervisor_options.secrets */
     json_t *gateway;       /* supervisor_limits.gateway */
+    json_t *models;        /* the same */
     const char *heading;   /* the first line that is shown */
     struct display_options display;
     bool json; /* the result on standard output, all else on the display */

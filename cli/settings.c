@@ -58,6 +58,7 @@ void settings_free(struct settings *settings)
     if (!settings)
         return;
     schedule_list_free(settings->schedules);
+    model_list_free(settings->models);
     config_free(settings->config);
     free(settings);
 }
@@ -134,8 +135,8 @@ static int check_relations(const struct settings *settings,
     return check_store(settings, errors) < 0 ? -1 : rc;
 }
 
-static void on_schedule_error(void *arg, struct yaml_pos pos,
-                              const char *message, const char *hint)
+static void on_list_error(void *arg, struct yaml_pos pos, const char *message,
+                          const char *hint)
 {
     struct settings_errors *errors = arg;
 
@@ -146,8 +147,15 @@ static int load_schedules(struct settings *settings,
                           struct settings_errors *errors)
 {
     return schedule_load(config_tree(settings->config),
-                         settings->schedules_node, on_schedule_error, errors,
+                         settings->schedules_node, on_list_error, errors,
                          &settings->schedules);
+}
+
+static int load_models(struct settings *settings,
+                       struct settings_errors *errors)
+{
+    return model_list_load(config_tree(settings->config), settings->models_node,
+                           on_list_error, errors, &settings->models);
 }
 
 /* ---- loading ------------------------------------------------------------ */
@@ -176,7 +184,9 @@ static int load(const struct config_sources *sources,
     /* Between defaults in place of what is wrong, relations mean nothing. */
     if (rc == 0)
         rc = check_relations(settings, errors);
-    if (load_schedules(settings, errors) < 0 || rc < 0)
+    if (load_schedules(settings, errors) < 0)
+        rc = -1;
+    if (load_models(settings, errors) < 0 || rc < 0)
         return -1;
     *out_settings = STEAL(settings);
     return 0;

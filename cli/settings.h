@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "cli/options.h"
 #include "pipelines/diag.h"
+#include "pipelines/models.h"
 #include "pipelines/schedule.h"
 
 /*
@@ -91,7 +92,10 @@ struct settings {
     char *state_dir; /* "": there is none to be had; it need not exist */
     const struct yaml_node *schedules_node; /* as written; or NULL */
 
+    const struct yaml_node *models_node; /* the same */
+
     struct schedule_list *schedules; /* owned */
+    struct model_list *models;       /* owned */
     struct config *config;           /* owned: where each value is from */
 };
 

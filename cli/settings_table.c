@@ -494,6 +494,12 @@ static const struct config_key keys[] = {
      .initial = "1MiB",
      RANGE(1024, MIB),
      .help = "The largest document that is taken from the inbox."},
+    {.name = "models",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_TREE,
+     AT(models_node),
+     LIVE,
+     .help = "Models that steps may ask; docs/models.md describes one."},
     HOST_KEYS{
         .name = "schedules",
         .parts = SETTINGS_SCHEDULER,

@@ -93,9 +93,10 @@ static char *join_labels(const struct strv *labels)
     return strbuf_take(&out);
 }
 
-/* Labels and gateway are borrowed. */
+/* All are borrowed. */
 static struct supervisor_limits limits_of(const struct settings *settings,
-                                          const char *labels, json_t *gateway)
+                                          const char *labels, json_t *gateway,
+                                          json_t *models)
 {
     return (struct supervisor_limits){
         .capacity = (unsigned)settings->worker.capacity,
@@ -109,6 +110,7 @@ static struct supervisor_limits limits_of(const struct settings *settings,
                 ? &settings->worker.warm_pool
                 : NULL,
         .gateway = gateway,
+        .models = models,
     };
 }
 
@@ -128,7 +130,7 @@ static void reload(struct worker *worker)
     CLEANUP(mem) char *labels = NULL;
     struct settings *settings = NULL;
     struct supervisor_limits limits;
-    json_t *gateway;
+    json_t *gateway, *models;
     struct err err = {0};
 
     notify_reloading(worker->notify);
@@ -139,10 +141,12 @@ static void reload(struct worker *worker)
         take_names(worker);
         labels = join_labels(&settings->worker.labels);
         gateway = settings_gateway(settings);
-        limits = limits_of(settings, labels, gateway);
+        models = model_list_to_json(settings->models);
+        limits = limits_of(settings, labels, gateway, models);
         if (supervisor_set_limits(worker->supervisor, &limits, &err) < 0)
             log_warn("%s", err.msg);
         json_decref(gateway);
+        json_decref(models);
         log_info("the configuration was read again");
     } else {
         log_warn("the configuration stays as it was");
@@ -304,10 +308,11 @@ static int make_supervisor(struct worker *worker, struct err *err)
     const struct settings *s = worker->at.settings;
     CLEANUP(mem) char *labels = join_labels(&s->worker.labels);
     json_t *gateway = settings_gateway(s);
+    json_t *models = model_list_to_json(s->models);
     const struct supervisor_options supervisor = {
         .worker = worker->name,
         .state_dir = s->state_dir,
-        .limits = limits_of(s, labels, gateway),
+        .limits = limits_of(s, labels, gateway, models),
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
         .secret_store = worker->secrets,
@@ -327,6 +332,7 @@ static int make_supervisor(struct worker *worker, struct err *err)
                         &worker->supervisor, err);
 
     json_decref(gateway);
+    json_decref(models);
     return rc;
 }
 

@@ -29,6 +29,8 @@
 #define LOAD_MAX_CACHE_PATHS  16
 #define LOAD_MAX_RESTORE_KEYS 10
 #define LOAD_MAX_RESULTS      8 /* reports of a step */
+#define MODEL_MAX_NAME        40  /* characters */
+#define MODEL_MAX_ID          200 /* the same */
 #define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
 #define LOAD_MAX_RETENTION_MS ((int64_t)366 * 24 * 3600 * 1000)
 #define LOAD_WAIT_MS          ((int64_t)60 * 1000)
@@ -157,10 +159,19 @@ load_fn load_background;
 load_fn load_wait_for;
 load_fn load_results;
 load_fn load_step_secrets;
+load_fn load_model;
 /* `secrets` of all steps, into the pipeline, over inherited ones. */
 load_fn load_job_secrets;
 /* Give each step those of the job at `node`, and check them all. */
 void load_finish_secrets(struct loader *l, const struct yaml_node *node);
+/* The target is a struct model_budget. */
+load_fn load_model_budget;
+/* What a worker calls a model, in place of `*out`. False: reported. */
+bool load_model_name(struct loader *l, const struct yaml_node *value,
+                     char **out);
+/* False, having reported: not a number from 0 to `max`. */
+bool load_amount(struct loader *l, const struct yaml_node *value, double max,
+                 double *out);
 /* A path below the workspace, without `..`. False: reported. */
 bool load_is_path(struct loader *l, const struct yaml_node *value,
                   const char *what);
@@ -188,6 +199,7 @@ MUST_USE struct pipeline *pipeline_new(void);
 void pipeline_inherit(struct pipeline *p, const struct pipeline *from);
 /* "host", or an absolute path without `.` and `..`; else what is wrong. */
 MUST_USE const char *image_problem(const char *image);
+json_t *step_model_to_json(const struct step_model *model);
 json_t *concurrency_to_json(const struct concurrency *c);
 /* A label without ${{ }}. */
 bool label_ok(const char *label);

@@ -338,6 +338,7 @@ static const struct key_rule step_keys[] = {
     {"background", load_background, false, RUN},
     {"wait_for", load_wait_for, false, RUN},
     {"results", load_results, false, RUN},
+    {"model", load_model, false, RUN},
 };
 
 static const struct foreign_word step_foreign[] = {
@@ -503,6 +504,9 @@ static void check_background(struct loader *l, const struct yaml_node *node,
         load_fail(l, yaml_node_get(node, "results"), NULL,
                   "a step in the background has no results: it does not end "
                   "before the job does");
+    if (step->model.name && step->background)
+        load_fail(l, yaml_node_get(node, "model"), NULL,
+                  "a step in the background has no model");
     for (size_t i = 0; i < p->step_count; i++)
         count += p->steps[i].background;
     if (step->background && count > LOAD_MAX_BACKGROUND)

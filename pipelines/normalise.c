@@ -149,6 +149,8 @@ static void set_run(json_t *object, const struct step *step)
         json_object_set_new(object, "wait_for", wait_json(&step->wait_for));
     if (step->report_count)
         json_object_set_new(object, "results", reports_json(step));
+    if (step->model.name)
+        json_object_set_new(object, "model", step_model_to_json(&step->model));
 }
 
 static json_t *write_file_json(const struct step *step)

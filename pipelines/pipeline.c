@@ -52,6 +52,8 @@ static void step_clear(struct step *step)
     strv_clear(&step->cache.files);
     strv_clear(&step->cache.paths);
     strv_clear(&step->cache.restore_keys);
+    free(step->model.name);
+    free(step->model.id);
     env_list_clear(&step->env);
     secret_list_clear(&step->secrets);
 }

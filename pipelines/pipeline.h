@@ -87,6 +87,22 @@ struct secret_list {
     size_t count;
 };
 
+/** What may be asked of a model; 0: that is not limited. */
+struct model_budget {
+    uint64_t requests;
+    uint64_t tokens;    /* in and out */
+    uint64_t micro_usd; /* millionths of a dollar */
+    int64_t time_ms;    /* while steps with a model run */
+};
+
+/** `model: NAME | true | {name, id, budget}`. */
+struct step_model {
+    char *name; /* owned; of the worker's configuration; "": its first; NULL:
+                   the step has none */
+    char *id;   /* owned; what the provider calls it; NULL: its usual one */
+    struct model_budget budget; /* besides that of the job */
+};
+
 /** Where the files are inside. */
 #define PIPELINE_SECRETS_DIR "/run/berth/secrets"
 
@@ -118,6 +134,7 @@ struct step {
     int64_t retention_ms;    /* the same */
     unsigned port;           /* STEP_EXPOSE_PORT */
     struct step_cache cache; /* STEP_CACHE */
+    struct step_model model; /* STEP_RUN, not in the background */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOSTS, NETWORK_FULL };

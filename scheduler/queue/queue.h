@@ -26,6 +26,7 @@
  *   inspect.h  what there is, and why         command line
  *   keeper.h   what must be done by the clock scheduler
  *   run.h      runs of several jobs           scheduler
+ *   spend.h    what jobs spend on models      worker
  *
  * There are two ways to use a queue. What says "blocks" waits for the answer,
  * some seconds at most, on a connection of its own, made at the first such

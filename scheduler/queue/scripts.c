@@ -46,6 +46,8 @@ EMBED_FILES(queue_lua_forget, POOL LUA("forget"));
 EMBED_FILES(queue_lua_pass, READY LUA("pass"));
 EMBED_FILES(queue_lua_deliver, DELIVERIES LUA("deliver"));
 EMBED_FILES(queue_lua_settle, DELIVERIES LUA("settle"));
+EMBED_FILES(queue_lua_reserve, POOL LUA("reserve"));
+EMBED_FILES(queue_lua_spent, POOL LUA("spent"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -77,4 +79,6 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_PASS] = {"pass", queue_lua_pass},
     [SCRIPT_DELIVER] = {"deliver", queue_lua_deliver},
     [SCRIPT_SETTLE] = {"settle", queue_lua_settle},
+    [SCRIPT_RESERVE] = {"reserve", queue_lua_reserve},
+    [SCRIPT_SPENT] = {"spent", queue_lua_spent},
 };

@@ -36,6 +36,8 @@ enum queue_script {
     SCRIPT_PASS,
     SCRIPT_DELIVER,
     SCRIPT_SETTLE,
+    SCRIPT_RESERVE,
+    SCRIPT_SPENT,
     SCRIPT_COUNT
 };
 

@@ -30,6 +30,7 @@ struct attempt {
     struct loop_source *finish; /* the end, to be told from the loop */
     bool finishing;             /* the end is known */
     bool opened;                /* it was granted secrets */
+    bool asking;                /* it may use a model */
     bool executing;             /* a command runs inside */
     bool waiting;               /* one in the background is not ready */
     uint32_t command;           /* while executing */
@@ -44,12 +45,33 @@ static const struct step *step_of(const struct attempt *attempt)
     return &attempt->spec.start->pipeline->steps[attempt->spec.index];
 }
 
+/* A client may take what the relay refuses for an end like another. */
+static void on_model_end(void *arg, const struct models_end *end)
+{
+    struct attempt *attempt = arg;
+    struct step_result *r = &attempt->spec.result->steps[attempt->spec.index];
+
+    attempt->asking = false;
+    model_usage_add(&r->model, &end->usage);
+    if (end->reason != REASON_NONE &&
+        (attempt->end.reason == REASON_NONE ||
+         attempt->end.reason == REASON_STEP_FAILED)) {
+        attempt->end.reason = end->reason;
+        (void)snprintf(attempt->end.message, sizeof(attempt->end.message),
+                       "%.250s", end->message);
+    }
+    attempt->spec.on_end(attempt->spec.arg, &attempt->end);
+}
+
 static void tell_end(void *arg)
 {
     struct attempt *attempt = arg;
 
     attempt->finish = NULL;
-    attempt->spec.on_end(attempt->spec.arg, &attempt->end);
+    if (attempt->asking)
+        models_end(attempt->spec.models, on_model_end, attempt);
+    else
+        attempt->spec.on_end(attempt->spec.arg, &attempt->end);
 }
 
 static void on_closed(void *arg, const struct err *err)
@@ -318,6 +340,31 @@ static void begin(struct attempt *attempt)
         execute(attempt);
 }
 
+static void on_model_ready(void *arg, const struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    if (attempt->finishing)
+        return;
+    if (err)
+        finish_with(attempt, REASON_MODEL_FAILED, err->msg);
+    else if (attempt->stopped != REASON_NONE)
+        finish_with(attempt, attempt->stopped, "");
+    else
+        begin(attempt);
+}
+
+static void open_model(struct attempt *attempt)
+{
+    if (!step_of(attempt)->model.name || !attempt->spec.models) {
+        begin(attempt);
+        return;
+    }
+    attempt->asking = true;
+    models_begin(attempt->spec.models, attempt->spec.index, on_model_ready,
+                 attempt);
+}
+
 static void on_opened(void *arg, const struct err *err)
 {
     struct attempt *attempt = arg;
@@ -332,7 +379,7 @@ static void on_opened(void *arg, const struct err *err)
     else if (attempt->stopped != REASON_NONE)
         finish_with(attempt, attempt->stopped, "");
     else
-        begin(attempt);
+        open_model(attempt);
 }
 
 static void open_grants(struct attempt *attempt)
@@ -340,7 +387,7 @@ static void open_grants(struct attempt *attempt)
     struct grants *grants = attempt->spec.grants;
 
     if (!grants_wanted(grants, attempt->spec.index)) {
-        begin(attempt);
+        open_model(attempt);
         return;
     }
     attempt->opened = true;
@@ -495,6 +542,8 @@ void attempt_free(struct attempt *attempt)
     loop_remove(attempt->finish);
     if (attempt->opened)
         grants_forget(attempt->spec.grants);
+    if (attempt->asking)
+        models_forget(attempt->spec.models);
     fetch_free(attempt->fetch);
     operation_free(attempt->operation);
     install_free(attempt->install);

@@ -5,6 +5,7 @@
 
 #include "worker/job/background.h"
 #include "worker/job/grants.h"
+#include "worker/job/model.h"
 #include "worker/job/result.h"
 
 struct attempt;
@@ -22,9 +23,11 @@ struct attempt_spec {
     struct backgrounds *backgrounds;
     struct caches *caches;
     struct grants *grants;
+    struct models *models; /* NULL: no step has one */
     const struct job_start *start;
     struct job_result *result; /* checkout writes commit, branch, subject;
-                                  artifacts, what was kept */
+                                  artifacts, what was kept; each, what it
+                                  asked of a model */
     size_t index;              /* of the step */
     const struct strv *env;
     const char *cwd;     /* absolute, inside; "" for the workspace */

@@ -70,6 +70,13 @@ static bool shares_stack(const char *runtime)
            strncmp(name, "runc", 4) == 0;
 }
 
+bool egress_can_listen(const struct job_start *start,
+                       const struct sandbox_driver *driver)
+{
+    return driver->listen &&
+           shares_stack(driver_runtime(driver, start->runtime));
+}
+
 int egress_check(const struct job_start *start,
                  const struct sandbox_driver *driver, struct err *err)
 {

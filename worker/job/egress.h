@@ -29,6 +29,10 @@ struct egress_spec {
 /** What sandbox.h calls the network of this pipeline. */
 enum sandbox_network egress_network(const struct pipeline *pipeline);
 
+/** Whether a listener can be made in a sandbox by this driver and runtime. */
+bool egress_can_listen(const struct job_start *start,
+                       const struct sandbox_driver *driver);
+
 /**
  * Whether the job may have the network that it asks for, from this worker and
  * by this driver: ERR_USER if not.

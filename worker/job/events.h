@@ -55,6 +55,9 @@ enum job_frame {
  *   "secrets": {"NAME": "value"}: what steps name of the worker's store, for
  *              trust member only; "secrets_missing": {"NAME": "why"}; never
  *              stored
+ *   "models": [worker/gateway/relay/protocol.h, with "context" and "output"]:
+ *             those that steps ask for, the first being the usual one, and
+ *             their fallbacks, with keys; never stored
  *   "log_stream": "berth:{pool}:log:…", "keep": false }
  */
 

@@ -82,41 +82,7 @@ static void refuse_step(struct job *job, const struct err *err)
     end_step(job, OUTCOME_FAILED);
 }
 
-static bool may_retry(const struct job *job, const struct attempt_end *end)
-{
-    const struct step_retry *retry =
-        &job->start->pipeline->steps[job->index].retry;
-    const struct step_result *r = &job->result->steps[job->index];
-
-    if (job->over || job->lost || r->attempts > retry->max ||
-        !(retry->when & 1u << end->reason))
-        return false;
-    if (!retry->exit_code_count)
-        return true;
-    for (size_t i = 0; i < retry->exit_code_count; i++)
-        if (retry->exit_codes[i] == end->exit_code)
-            return true;
-    return false;
-}
-
 static void begin_attempt(struct job *job);
-
-static void note_end(struct job *job, const struct attempt_end *end)
-{
-    struct step_result *r = current(job);
-
-    r->reason = end->reason;
-    (void)snprintf(r->message, sizeof(r->message), "%s", end->message);
-    r->exit_code = end->exit_code;
-    r->signal = end->signal;
-    if (end->cpu_ms >= 0)
-        r->cpu_ms = (r->cpu_ms > 0 ? r->cpu_ms : 0) + end->cpu_ms;
-    if (end->peak_bytes > r->peak_bytes)
-        r->peak_bytes = end->peak_bytes;
-    r->duration_ms = clock_mono_ms() - job->step_started_mono_ms;
-    output_end(job->output);
-    r->output_bytes = output_step_bytes(job->output);
-}
 
 static void on_attempt_end(void *arg, const struct attempt_end *ended)
 {
@@ -125,13 +91,13 @@ static void on_attempt_end(void *arg, const struct attempt_end *ended)
     struct step_result *r = current(job);
     struct attempt_end end = *ended;
 
-    note_end(job, &end);
+    job_note_end(job, &end);
     attempt_free(STEAL(job->attempt));
     if (end.reason == REASON_NONE) {
         end_step(job, OUTCOME_PASSED);
         return;
     }
-    if (may_retry(job, &end)) {
+    if (job_may_retry(job, &end)) {
         output_note(job->output, "%s; trying again (%u of %u)", end.message,
                     r->attempts, step->retry.max);
         begin_attempt(job);
@@ -156,6 +122,7 @@ static void begin_attempt(struct job *job)
         .backgrounds = job->backgrounds,
         .caches = job->caches,
         .grants = job->grants,
+        .models = job->models,
         .start = job->start,
         .result = job->result,
         .index = job->index,
@@ -276,6 +243,12 @@ static bool may_pass(const struct job *job)
            job->index < job->result->step_count;
 }
 
+static void begin_prepared(struct job *job)
+{
+    models_env(job->start, job->index, &job->step.env);
+    begin_attempt(job);
+}
+
 static void next_step(void *arg)
 {
     struct job *job = arg;
@@ -314,7 +287,7 @@ static void next_step(void *arg)
         grants_env(job->start, job->index, &job->step.env, &err) < 0)
         refuse_step(job, &err);
     else
-        begin_attempt(job);
+        begin_prepared(job);
 }
 
 static void kill_all(struct job *job)
@@ -409,6 +382,14 @@ static void take_cancel(struct job *job, const struct frame *frame)
     job->cancelled = true;
 }
 
+static void on_model_over(void *arg, enum reason reason, const char *message)
+{
+    struct job *job = arg;
+
+    if (job->attempt)
+        attempt_stop(job->attempt, reason, message);
+}
+
 static void prepare_running(struct job *job)
 {
     struct backgrounds_spec spec = {
@@ -421,12 +402,15 @@ static void prepare_running(struct job *job)
     };
     const struct caches_spec caches = {job->loop, job->machine, job->output,
                                        job->up};
+    const struct models_spec models = {job->loop, job->start, job->machine,
+                                       on_model_over, job};
 
     job->throttle = throttle_new(job->loop, job->machine, job->output);
     spec.throttle = job->throttle;
     job->backgrounds = backgrounds_new(&spec);
     job->caches = caches_new(&caches);
     job->grants = grants_new(job->loop, job->machine, job->start);
+    job->models = models_new(&models);
 }
 
 static void on_note(void *arg, const char *text)
@@ -446,6 +430,16 @@ static void on_connection(void *arg, const struct gateway_event *event)
                         (json_int_t)event->ms, "verdict", event->verdict));
 }
 
+/* The document's fault, or else for that reason. */
+static void fail_to_begin(struct job *job, enum reason reason,
+                          const struct err *err)
+{
+    job_result_fail(job->result,
+                    err->kind == ERR_USER ? REASON_PIPELINE_INVALID : reason,
+                    "%s", err->msg);
+    finish(job);
+}
+
 static void begin(struct job *job)
 {
     const struct machine_events events = {on_lost, on_note, on_connection, job};
@@ -458,14 +452,14 @@ static void begin(struct job *job)
         on_job_timeout, job);
     if (warm_give(STEAL(job->warm), job->loop, job->start, &events,
                   &job->machine, &err) < 0) {
-        job_result_fail(job->result,
-                        err.kind == ERR_USER ? REASON_PIPELINE_INVALID
-                                             : REASON_SANDBOX_FAILED,
-                        "%s", err.msg);
-        finish(job);
+        fail_to_begin(job, REASON_SANDBOX_FAILED, &err);
         return;
     }
-    if (job->start->secret_count)
+    if (models_check(job->start, machine_driver(job->machine), &err) < 0) {
+        fail_to_begin(job, REASON_MODEL_FAILED, &err);
+        return;
+    }
+    if (job->start->secret_count || job->start->models)
         proc_hide();
     prepare_running(job);
     job->result->unenforced =

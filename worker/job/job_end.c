@@ -1,6 +1,44 @@
-/* worker/job/job_end.c - what is done with a job's parts when it is over. */
+/* worker/job/job_end.c - the end of a step, and of a job's parts. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/job_impl.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+bool job_may_retry(const struct job *job, const struct attempt_end *end)
+{
+    const struct step_retry *retry =
+        &job->start->pipeline->steps[job->index].retry;
+    const struct step_result *r = &job->result->steps[job->index];
+
+    if (job->over || job->lost || r->attempts > retry->max ||
+        !(retry->when & 1u << end->reason))
+        return false;
+    if (!retry->exit_code_count)
+        return true;
+    for (size_t i = 0; i < retry->exit_code_count; i++)
+        if (retry->exit_codes[i] == end->exit_code)
+            return true;
+    return false;
+}
+
+void job_note_end(struct job *job, const struct attempt_end *end)
+{
+    struct step_result *r = &job->result->steps[job->index];
+
+    r->reason = end->reason;
+    (void)snprintf(r->message, sizeof(r->message), "%s", end->message);
+    r->exit_code = end->exit_code;
+    r->signal = end->signal;
+    if (end->cpu_ms >= 0)
+        r->cpu_ms = (r->cpu_ms > 0 ? r->cpu_ms : 0) + end->cpu_ms;
+    if (end->peak_bytes > r->peak_bytes)
+        r->peak_bytes = end->peak_bytes;
+    r->duration_ms = clock_mono_ms() - job->step_started_mono_ms;
+    output_end(job->output);
+    r->output_bytes = output_step_bytes(job->output);
+}
 
 static void keep_workspace(struct job *job)
 {
@@ -30,6 +68,7 @@ int job_tear_down(struct job *job, struct err *err)
     throttle_free(STEAL(job->throttle));
     caches_free(STEAL(job->caches));
     grants_free(STEAL(job->grants));
+    models_free(STEAL(job->models));
     if (!job->machine)
         return warm_end(STEAL(job->warm), err);
     machine_usage(job->machine, &job->result->usage);

@@ -21,6 +21,7 @@ struct job {
     struct backgrounds *backgrounds;
     struct caches *caches;
     struct grants *grants;
+    struct models *models;
     struct attempt *attempt;
     struct err why_lost;
     struct expanded step; /* of the step that runs */
@@ -39,6 +40,10 @@ struct job {
     struct loop_source *last_grace;
 };
 
+/* Whether the step may be tried again, having ended so. */
+bool job_may_retry(const struct job *job, const struct attempt_end *end);
+/* What the result is to say of the step that has ended. */
+void job_note_end(struct job *job, const struct attempt_end *end);
 /* Destroys all but the result and the output; -1 says what is left. */
 int job_tear_down(struct job *job, struct err *err);
 /* Why no job came: 0 if whoever would have brought one is gone. */

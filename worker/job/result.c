@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "worker/job/model_env.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +221,41 @@ static json_t *optional(bool known, int64_t value)
     return known ? json_integer(value) : json_null();
 }
 
+static void set_usage(json_t *doc, const struct model_usage *usage)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } fields[] = {
+        {"requests", usage->requests},
+        {"input_tokens", usage->input_tokens},
+        {"output_tokens", usage->output_tokens},
+        {"cached_tokens", usage->cached_tokens},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        json_object_set_new(doc, fields[i].name,
+                            json_integer((json_int_t)fields[i].value));
+    json_object_set_new(doc, "usd", json_real((double)usage->micro_usd / 1e6));
+    json_object_set_new(doc, "estimated", json_boolean(usage->estimated));
+}
+
+/* NULL: the step has none. */
+static json_t *step_model_json(const struct step_result *r,
+                               const struct job_start *start, size_t index)
+{
+    struct model_info info;
+    json_t *doc;
+
+    if (model_info(start, index, &info, NULL) < 0)
+        return NULL;
+    doc = json_object();
+    json_object_set_new(doc, "name", json_string(info.name));
+    json_object_set_new(doc, "model", text_json(info.id));
+    set_usage(doc, &r->model);
+    return doc;
+}
+
 json_t *step_result_json(const struct job_result *result,
                          const struct job_start *start, size_t index)
 {
@@ -248,6 +284,26 @@ json_t *step_result_json(const struct job_result *result,
                         optional(r->peak_bytes > 0, (json_int_t)r->peak_bytes));
     json_object_set_new(doc, "output_bytes",
                         json_integer((json_int_t)r->output_bytes));
+    (void)json_object_set_new(doc, "model", step_model_json(r, start, index));
+    return doc;
+}
+
+/* NULL: no step has one. */
+static json_t *job_model_json(const struct job_result *result,
+                              const struct job_start *start)
+{
+    struct model_usage sum = {0};
+    bool any = false;
+    json_t *doc;
+
+    for (size_t i = 0; i < result->step_count; i++) {
+        any = any || start->pipeline->steps[i].model.name;
+        model_usage_add(&sum, &result->steps[i].model);
+    }
+    if (!any)
+        return NULL;
+    doc = json_object();
+    set_usage(doc, &sum);
     return doc;
 }
 
@@ -267,7 +323,8 @@ static json_t *job_json(const struct job_result *result,
     return doc;
 }
 
-static json_t *usage_json(const struct job_result *result)
+static json_t *usage_json(const struct job_result *result,
+                          const struct job_start *start)
 {
     const struct sandbox_usage *usage = &result->usage;
     json_t *doc = json_object();
@@ -280,6 +337,7 @@ static json_t *usage_json(const struct job_result *result)
         doc, "cpu_ms",
         optional(result->has_usage && usage->cpu_ms >= 0, usage->cpu_ms));
     json_object_set_new(doc, "oom_kills", json_integer(usage->oom_kills));
+    (void)json_object_set_new(doc, "model", job_model_json(result, start));
     return doc;
 }
 
@@ -392,7 +450,7 @@ json_t *job_result_json(const struct job_result *result,
         doc, "duration_ms",
         json_integer(clock_mono_ms() - result->started_mono_ms));
     json_object_set_new(doc, "steps", steps);
-    json_object_set_new(doc, "usage", usage_json(result));
+    json_object_set_new(doc, "usage", usage_json(result, start));
     json_object_set_new(doc, "sandbox", sandbox_json(result, start, driver));
     json_object_set_new(doc, "log", log_json(result, start));
     if (result->artifact_count)

@@ -4,6 +4,7 @@
 #define WORKER_JOB_RESULT_H
 
 #include "pipelines/reason.h"
+#include "worker/gateway/relay/client.h"
 #include "worker/job/start.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -29,6 +30,7 @@ struct step_result {
     int64_t cpu_ms;        /* -1: not known */
     uint64_t peak_bytes;   /* 0: not known */
     uint64_t output_bytes;
+    struct model_usage model; /* of a step with a model, over all attempts */
     json_t *findings; /* owned: schemas/findings.schema.json; NULL: none */
 };
 

@@ -187,6 +187,32 @@ static int take_gateway(struct job_start *start, const json_t *doc,
     return 0;
 }
 
+static int take_models(struct job_start *start, const json_t *doc,
+                       struct err *err)
+{
+    json_t *models = json_object_get(doc, "models");
+
+    if (models && !json_is_array(models))
+        return err_set(err, ERR_USER, "'models' must be a list");
+    start->models = json_incref(models);
+    return 0;
+}
+
+static void wipe_models(json_t *models)
+{
+    const json_t *model;
+    size_t i;
+
+    json_array_foreach(models, i, model)
+    {
+        const json_t *key = json_object_get(model, "key");
+
+        mem_wipe((char *)(uintptr_t)json_string_value(key),
+                 json_string_length(key));
+    }
+    json_decref(models);
+}
+
 int job_start_parse(const void *data, size_t len, struct job_start **out_start,
                     struct err *err)
 {
@@ -217,6 +243,8 @@ int job_start_parse(const void *data, size_t len, struct job_start **out_start,
         if (!rc)
             rc = take_gateway(start, doc, err);
         if (!rc)
+            rc = take_models(start, doc, err);
+        if (!rc)
             rc = pipeline_from_json(json_object_get(doc, "pipeline"),
                                     &start->pipeline, err);
     }
@@ -244,6 +272,7 @@ void job_start_free(struct job_start *start)
     json_decref(start->inputs);
     json_decref(start->matrix);
     json_decref(start->inject);
+    wipe_models(start->models);
     json_decref(start->gateway);
     pipeline_free(start->pipeline);
     free(start);

@@ -34,6 +34,8 @@ struct job_start {
     size_t secret_count;
     json_t *missing; /* owned, or NULL: why a secret is not there */
     json_t *inject;  /* owned, or NULL: a list, as the gateway takes it */
+    json_t *models;  /* owned, or NULL: a list, as the relay takes it (with
+                        keys, wiped), and "context" and "output" */
     json_t *gateway; /* owned; an object: what the worker lets out (events.h) */
     struct pipeline *pipeline; /* owned */
 };

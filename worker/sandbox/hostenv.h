@@ -10,6 +10,8 @@
 #define SANDBOX_WORKSPACE "/workspace"
 /* Of the gateway, inside: below 1024, where no command can listen. */
 #define SANDBOX_PROXY_PORT 808
+/* Of the relay to models, the same way. */
+#define SANDBOX_MODEL_PORT 809
 
 /** Start zeroed. `sources[i]` of the host has to be at `targets[i]` inside. */
 struct hostenv {

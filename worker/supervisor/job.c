@@ -4,16 +4,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "worker/job/events.h"
 #include "worker/supervisor/cache_store.h"
 #include "worker/supervisor/connections.h"
-#include "worker/supervisor/held.h"
 #include "worker/supervisor/job_log.h"
+#include "worker/supervisor/models.h"
 #include "worker/supervisor/runner.h"
 #include "worker/supervisor/secrets.h"
+#include "worker/supervisor/spending.h"
+#include "worker/supervisor/trace.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,13 +30,16 @@
  */
 struct job {
     struct job_spec spec;
-    struct lease *lease;          /* owned */
-    struct job_log *log;          /* owned; NULL: there is no run-job */
-    json_t *secrets;              /* owned; of secrets_gather() */
-    struct mask *mask;            /* owned; NULL: nothing is secret */
-    struct runner *runner;        /* owned; NULL: none runs */
+    struct lease *lease;       /* owned */
+    struct job_log *log;       /* owned; NULL: there is no run-job */
+    json_t *secrets;           /* owned; of secrets_gather(), and the models */
+    struct spending *spending; /* owned; NULL: nothing is reserved */
+    struct mask *mask;         /* owned; NULL: nothing is secret */
+    struct runner *runner;     /* owned; NULL: none runs */
     struct loop_source *deadline; /* borrowed */
     struct loop_source *retry;    /* borrowed */
+    bool reserving;               /* before there is a runner */
+    const char *cancelled;        /* static; meanwhile, and why */
     bool storing;
     bool sending;       /* artifacts, before the log is finished */
     bool executing;     /* options->execute has it */
@@ -65,41 +68,13 @@ struct lease *job_lease(const struct job *job)
 
 /* ---- the end of the job here -------------------------------------------- */
 
-/* What a successor needs, until it is not needed any more. */
-struct trace {
-    char *state_dir, *job_id; /* owned */
-    uint64_t epoch;
-};
-
-static void remove_trace(void *arg, const char *name UNUSED,
-                         const struct err *err)
-{
-    struct trace *trace = arg;
-
-    if (err)
-        log_warn("job %s: its log is not in the log store: %s", trace->job_id,
-                 err->msg);
-    held_remove(trace->state_dir, trace->job_id, trace->epoch);
-    free(trace->state_dir);
-    free(trace->job_id);
-    free(trace);
-}
-
 /* Its log may be on its way to the store for longer than the job is ours. */
 static void put_away(struct job *job)
 {
-    struct trace *trace;
-
-    if (!job->held) {
+    if (job->held)
+        trace_put_away(job->log, job->lease, job->spec.options->state_dir);
+    else
         (void)job_log_put_away(job->log, NULL, NULL);
-        return;
-    }
-    trace = xcalloc(1, sizeof(*trace));
-    trace->state_dir = xstrdup(job->spec.options->state_dir);
-    trace->job_id = xstrdup(id_of(job));
-    trace->epoch = lease_epoch(job->lease);
-    if (!job_log_put_away(job->log, remove_trace, trace))
-        remove_trace(trace, NULL, NULL);
 }
 
 /* Last thing done with a job: on_over frees it. */
@@ -124,6 +99,7 @@ static void give_up(struct job *job, const struct err *why, struct lease *next)
     job->why = *why;
     loop_remove(job->deadline);
     job->deadline = NULL;
+    /* Who reserves finds out by himself. */
     if (job->storing)
         over(job, next);
     else if (job->runner)
@@ -176,6 +152,8 @@ void job_take_news(struct job *job, const struct lease_news *news)
 
 void job_cancel(struct job *job, const char *reason)
 {
+    if (job->reserving)
+        job->cancelled = reason_name((enum reason)reason_find(reason));
     if (job->runner)
         runner_cancel(job->runner, reason);
 }
@@ -285,6 +263,8 @@ static bool left_artifacts(const struct job *job)
 static void begin_store(struct job *job)
 {
     job->storing = true;
+    if (job->spending && job->verdict)
+        spending_end(job->spending, job->verdict->document);
     job->sending = !job->gave_up && job->spec.sender && left_artifacts(job);
     if (job->gave_up)
         over(job, NULL);
@@ -420,24 +400,11 @@ static void begin_store_later(void *arg)
 /* What a successor needs in order to give the lease back. */
 static void hold(struct job *job)
 {
-    struct held held = {.epoch = lease_epoch(job->lease),
-                        .pid = runner_pid(job->runner),
-                        .started_at_ms = clock_wall_ms()};
-    struct err err;
+    const struct supervisor_options *options = job->spec.options;
 
-    if (job->spec.options->one_shot)
-        return;
-    held.began = proc_began(held.pid);
-    (void)snprintf(held.pool, sizeof(held.pool), "%s",
-                   queue_pool(job->spec.queue));
-    (void)snprintf(held.worker, sizeof(held.worker), "%s",
-                   job->spec.options->worker);
-    (void)snprintf(held.job_id, sizeof(held.job_id), "%s", id_of(job));
-    (void)snprintf(held.nonce, sizeof(held.nonce), "%s",
-                   lease_nonce(job->lease));
-    if (held_write(job->spec.options->state_dir, &held, &err) < 0)
-        log_warn("job %s: %s", id_of(job), err.msg);
-    else
+    if (!options->one_shot &&
+        trace_write(job->lease, queue_pool(job->spec.queue), options->worker,
+                    options->state_dir, runner_pid(job->runner)))
         job->held = true;
 }
 
@@ -446,13 +413,14 @@ static void on_restarted(void *arg)
     hold(arg);
 }
 
-static void start_runner(struct job *job)
+static void launch_runner(struct job *job, const char *refused)
 {
     const struct supervisor_options *options = job->spec.options;
     struct runner_spec spec = {.loop = job->spec.loop,
                                .lease = job->lease,
                                .state_dir = options->state_dir,
                                .gateway = options->limits.gateway,
+                               .secrets = job->secrets,
                                .warm = job->spec.warm,
                                .events = {.on_frame = on_frame,
                                           .on_restarted = on_restarted,
@@ -464,17 +432,15 @@ static void start_runner(struct job *job)
                                .archiver = job->spec.archiver,
                                .budget_bytes =
                                    &options->limits.log_budget_bytes,
+                               .mask = job->mask,
                                .on_text = on_text,
                                .arg = job};
     const struct supervisor_events *events = job->spec.events;
 
-    job->secrets = secrets_gather(id_of(job), lease_payload(job->lease),
-                                  options->secrets, options->secret_store);
-    spec.secrets = job->secrets;
-    job->mask =
-        secrets_mask(id_of(job), lease_payload(job->lease), job->secrets);
-    log.mask = job->mask;
-    runner_start(&spec, &job->runner, &job->verdict);
+    if (refused)
+        job->verdict = spending_refusal(job->lease, refused);
+    else
+        runner_start(&spec, &job->runner, &job->verdict);
     /* No file in the spool without one by which a successor finds it. */
     if (job->runner)
         hold(job);
@@ -485,6 +451,58 @@ static void start_runner(struct job *job)
     }
     if (events->on_started)
         events->on_started(events->arg, id_of(job));
+}
+
+static void reserve(void *arg);
+
+static void on_reserved(void *arg, const char *refused, const struct err *err)
+{
+    struct job *job = arg;
+
+    if (err && !job->gave_up) {
+        job->retry = loop_add_timer(
+            job->spec.loop, clock_mono_ms() + COMPLETE_RETRY_MS, reserve, job);
+        return;
+    }
+    job->reserving = false;
+    if (job->gave_up) {
+        job->storing = true;
+        over(job, NULL);
+        return;
+    }
+    launch_runner(job, refused);
+    arm_deadline(job);
+    if (job->cancelled)
+        job_cancel(job, job->cancelled);
+}
+
+static void reserve(void *arg)
+{
+    struct job *job = arg;
+
+    job->retry = NULL;
+    spending_begin(job->spending, on_reserved, job);
+}
+
+static void start_runner(struct job *job)
+{
+    const struct supervisor_options *options = job->spec.options;
+    const char *payload = lease_payload(job->lease);
+    json_t *models = models_gather(payload, options->limits.models);
+    const struct spending_spec spending = {job->spec.queue, job->lease,
+                                           options->limits.models, models};
+
+    job->secrets = secrets_gather(id_of(job), payload, options->secrets,
+                                  options->secret_store);
+    if (models)
+        json_object_set_new(job->secrets, "models", models);
+    job->mask = secrets_mask(id_of(job), payload, job->secrets);
+    job->spending = spending_new(&spending);
+    job->reserving = job->spending;
+    if (job->reserving)
+        reserve(job);
+    else
+        launch_runner(job, NULL);
 }
 
 /* ---- what is done by somebody else --------------------------------------- */
@@ -560,6 +578,7 @@ void job_free(struct job *job)
     loop_remove(job->retry);
     job_log_free(job->log);
     mask_free(job->mask);
+    spending_free(job->spending);
     secrets_free(job->secrets);
     lease_free(job->lease);
     job_verdict_free(job->verdict);

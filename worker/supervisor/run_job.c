@@ -16,7 +16,8 @@
 static char *write_message(json_t *start, const json_t *gateway,
                            const json_t *secrets)
 {
-    static const char *const ours[] = {"inject", "secrets", "secrets_missing"};
+    static const char *const ours[] = {"inject", "secrets", "secrets_missing",
+                                       "models"};
     json_t *message = json_copy(start);
     char *json;
 

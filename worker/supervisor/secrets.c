@@ -3,6 +3,7 @@
 #include "worker/supervisor/secrets.h"
 
 #include "base/log.h"
+#include "worker/supervisor/models.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -80,11 +81,28 @@ static void add_named(const struct gathering *g, const json_t *named)
     }
 }
 
+/* No sandbox ever has them: this is for mistakes of ours. */
+static void add_keys(const struct gathering *g, const json_t *models)
+{
+    const json_t *model;
+    size_t i;
+
+    json_array_foreach(models, i, model)
+    {
+        const json_t *key = json_object_get(model, "key");
+
+        if (json_string_length(key))
+            (void)!needles_add(g->needles, json_string_value(key),
+                               json_string_length(key));
+    }
+}
+
 static void add_object(const struct gathering *g, const json_t *object)
 {
     add_credential(g, object);
     add_env(g, json_object_get(object, "env"));
     add_named(g, json_object_get(object, "secrets"));
+    add_keys(g, json_object_get(object, "models"));
 }
 
 static void add_pipeline(const struct gathering *g, const json_t *pipeline)
@@ -197,6 +215,7 @@ void secrets_free(json_t *secrets)
         mem_wipe((char *)(uintptr_t)json_string_value(value),
                  json_string_length(value));
     }
+    models_wipe(json_incref(json_object_get(secrets, "models")));
     json_decref(secrets);
 }
 

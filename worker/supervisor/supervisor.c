@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "worker/supervisor/impl.h"
 #include "worker/supervisor/job_log.h"
+#include "worker/supervisor/models.h"
 #include "worker/supervisor/run_job.h"
 
 #include <stdlib.h>
@@ -33,6 +34,9 @@ static void take_limits(struct supervisor *s,
     free(s->labels);
     json_incref(limits->gateway);
     json_decref(s->options.limits.gateway);
+    json_incref(limits->models);
+    json_decref(s->options.limits.models);
+    models_take_keys(limits->models);
     s->options.limits = *limits;
     s->options.limits.labels = s->labels = labels;
     if (!s->options.limits.poll_ms)
@@ -66,7 +70,8 @@ int supervisor_new(struct loop *loop, struct queue *queue,
     s->loop = loop;
     s->queue = queue;
     s->options = *options;
-    s->options.limits.gateway = NULL; /* take_limits() sets it */
+    s->options.limits.gateway = NULL; /* take_limits() sets both */
+    s->options.limits.models = NULL;
     s->options.worker = s->worker = xstrdup(options->worker);
     s->options.state_dir = s->state_dir = xstrdup(options->state_dir);
     if (options->log_store) {
@@ -405,5 +410,6 @@ void supervisor_free(struct supervisor *s)
     free(s->state_dir);
     free(s->labels);
     json_decref(s->options.limits.gateway);
+    json_decref(s->options.limits.models);
     free(s);
 }

@@ -61,6 +61,12 @@ struct supervisor_limits {
      * worker, or NULL: an object, "gateway" of worker/job/events.h, whatever a
      * payload says. A reference is taken. */
     json_t *gateway;
+    /*
+     * The models that steps may ask for, or NULL: model_list_to_json() of
+     * pipelines/models.h. Keys that are variables are taken out of this
+     * process' environment. A reference is taken.
+     */
+    json_t *models;
 };
 
 #define SUPERVISOR_MAX_CAPACITY 1000

@@ -1,0 +1,507 @@
+/* worker/gateway/relay/desk.c - who may ask a model, and for how long. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/gateway/relay/desk.h"
+
+#include "base/clock.h"
+#include "worker/gateway/relay/ask.h"
+#include "worker/gateway/relay/guest.h"
+#include "worker/gateway/relay/protocol.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#define JSON_TYPE "application/json"
+
+struct visit {
+    LIST_ENTRY(visit) link;
+    struct desk *desk;   /* borrowed */
+    struct guest *guest; /* owned */
+    struct ask *ask;     /* owned; NULL: none is under way */
+};
+
+struct desk {
+    struct loop *loop; /* these borrowed */
+    struct relay_setup *setup;
+    int listener;
+    struct channel *up;
+    struct http *http; /* owned */
+    struct loop_source *source;
+    LIST_HEAD(, visit) visits;
+    size_t visit_count, asking;
+    bool busy; /* a step is under way */
+    struct relay_step step;
+    int64_t begun_ms;
+    struct loop_source *time_up;
+    uint64_t empty;   /* answers in a row without content */
+    uint64_t broken;  /* answers in a row that were not whole */
+    enum reason over; /* why the step may not ask any more; REASON_NONE */
+    char why[600];
+};
+
+/* ---- upwards --------------------------------------------------------------
+ */
+
+static void send_json(struct desk *desk, uint8_t type, json_t *doc)
+{
+    char *text = json_dumps(doc, JSON_COMPACT);
+
+    if (text)
+        channel_send(desk->up, type, 0, text, strlen(text));
+    free(text);
+    json_decref(doc);
+}
+
+static void send_usage(struct desk *desk, uint8_t type)
+{
+    const struct tally *spent = &desk->step.spent;
+
+    send_json(desk, type,
+              json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "requests",
+                        (json_int_t)spent->requests, "input_tokens",
+                        (json_int_t)spent->input_tokens, "output_tokens",
+                        (json_int_t)spent->output_tokens, "cached_tokens",
+                        (json_int_t)spent->cached_tokens, "micro_usd",
+                        (json_int_t)tally_micro_usd(spent), "estimated",
+                        (int)spent->estimated));
+}
+
+/* ---- accounts -------------------------------------------------------------
+ */
+
+static void count(struct desk *desk, const struct token_count *tokens,
+                  const struct model_price *price)
+{
+    tally_add(&desk->step.spent, tokens, price);
+    tally_add(&desk->step.model->spent, tokens, price);
+    send_usage(desk, RELAY_FRAME_USAGE);
+}
+
+/* A provider has read what it was sent, whether or not we waited. */
+static void count_answer(struct desk *desk, const struct ask *ask,
+                         const struct answer *answer)
+{
+    struct answer none;
+    struct token_count tokens;
+
+    answer_init(&none, 0);
+    tokens = answer_tokens(answer ? answer : &none, ask_sent(ask));
+    count(desk, &tokens, &ask_model(ask)->price);
+}
+
+static void stop_asking(struct visit *visit)
+{
+    if (!visit->ask)
+        return;
+    if (ask_sent(visit->ask))
+        count_answer(visit->desk, visit->ask, ask_answer(visit->ask));
+    ask_free(STEAL(visit->ask));
+    visit->desk->asking--;
+}
+
+static void visit_free(struct visit *visit)
+{
+    LIST_REMOVE(visit, link);
+    if (visit->desk->visit_count-- == DESK_MAX_GUESTS)
+        loop_set_events(visit->desk->source, EPOLLIN);
+    stop_asking(visit);
+    guest_free(visit->guest);
+    free(visit);
+}
+
+/* ---- what a client is told ------------------------------------------------
+ */
+
+static enum dialect dialect_of(const struct desk *desk)
+{
+    return desk->busy ? desk->step.model->dialect
+                      : desk->setup->models[0].dialect;
+}
+
+static void refuse(struct visit *visit, int status, const char *code,
+                   const char *message)
+{
+    CLEANUP(mem)
+    char *text = dialect_error(dialect_of(visit->desk), code, message);
+
+    if (guest_has_begun(visit->guest))
+        guest_cut(visit->guest);
+    else
+        guest_answer(visit->guest, status, JSON_TYPE, text, strlen(text));
+}
+
+/* 400, as that is what clients do not try again. */
+static void refuse_over(struct visit *visit)
+{
+    const struct desk *desk = visit->desk;
+
+    refuse(visit, 400, reason_name(desk->over), desk->why);
+}
+
+/* What is under way ends: nothing of it is wanted any more. */
+static void stop_all(struct desk *desk)
+{
+    struct visit *visit;
+
+    LIST_FOREACH(visit, &desk->visits, link)
+    {
+        if (!visit->ask)
+            continue;
+        stop_asking(visit);
+        if (desk->over != REASON_NONE)
+            refuse_over(visit);
+        else
+            refuse(visit, 403, "no_step", "the step has ended");
+    }
+}
+
+/* The step hears of it first, so that it knows why its client fails. */
+static void be_over(struct desk *desk, enum reason reason, const char *message)
+{
+    if (desk->over != REASON_NONE)
+        return;
+    desk->over = reason;
+    (void)snprintf(desk->why, sizeof(desk->why), "%s", message);
+    send_json(desk, RELAY_FRAME_OVER,
+              json_pack("{s:s, s:s}", "reason", reason_name(reason), "message",
+                        desk->why));
+    stop_all(desk);
+}
+
+/* No step of this job will have it. */
+static void give_up_model(struct desk *desk, const char *what)
+{
+    struct relay_model *model = desk->step.model;
+
+    (void)snprintf(model->why, sizeof(model->why), "the model '%.60s': %.400s",
+                   model->name, what);
+    model->over = REASON_MODEL_FAILED;
+    be_over(desk, REASON_MODEL_FAILED, model->why);
+}
+
+/* ---- budgets --------------------------------------------------------------
+ */
+
+static void take_time(struct desk *desk)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    desk->step.spent.time_ms += now_ms - desk->begun_ms;
+    desk->step.model->spent.time_ms += now_ms - desk->begun_ms;
+    desk->begun_ms = now_ms;
+}
+
+/* Whether one request more is allowed; else it is over. */
+static bool may_ask(struct desk *desk)
+{
+    struct relay_model *model = desk->step.model;
+    char what[160], message[320];
+    const char *whose = "job";
+
+    if (desk->over != REASON_NONE)
+        return false;
+    if (model->over != REASON_NONE) {
+        be_over(desk, model->over, model->why);
+        return false;
+    }
+    take_time(desk);
+    if (tally_allows(&model->spent, &model->budget, what, sizeof(what))) {
+        whose = "step";
+        if (tally_allows(&desk->step.spent, &desk->step.budget, what,
+                         sizeof(what)))
+            return true;
+    }
+    (void)snprintf(message, sizeof(message),
+                   "%s (budget of the %s, model '%.60s')", what, whose,
+                   model->name);
+    be_over(desk, REASON_BUDGET_EXCEEDED, message);
+    return false;
+}
+
+static void on_time_up(void *arg)
+{
+    struct desk *desk = arg;
+
+    desk->time_up = NULL;
+    (void)may_ask(desk);
+}
+
+static void arm_time(struct desk *desk)
+{
+    const struct relay_step *step = &desk->step;
+    int64_t job = step->model->budget.time_ms - step->model->spent.time_ms;
+    int64_t left = step->budget.time_ms;
+
+    if (step->model->budget.time_ms && (!left || job < left))
+        left = job > 0 ? job : 1;
+    if (left)
+        desk->time_up = loop_add_timer(desk->loop, clock_mono_ms() + left,
+                                       on_time_up, desk);
+}
+
+/* ---- answers --------------------------------------------------------------
+ */
+
+static void on_data(void *arg, const char *type, const void *data, size_t len)
+{
+    struct visit *visit = arg;
+
+    if (type)
+        guest_begin(visit->guest, 200, type);
+    guest_add(visit->guest, data, len);
+}
+
+static void judge_whole(struct visit *visit, const struct ask_end *end)
+{
+    struct desk *desk = visit->desk;
+    char message[128];
+
+    desk->broken = 0;
+    if (end->answer && end->answer->content_bytes) {
+        desk->empty = 0;
+        guest_end(visit->guest);
+        return;
+    }
+    if (++desk->empty <= desk->setup->max_empty) {
+        guest_end(visit->guest);
+        return;
+    }
+    (void)snprintf(message, sizeof(message),
+                   "%llu answers in a row without content",
+                   (unsigned long long)desk->empty);
+    give_up_model(desk, message);
+    guest_end(visit->guest);
+}
+
+static void judge_broken(struct visit *visit, const struct ask_end *end)
+{
+    struct desk *desk = visit->desk;
+    char message[512];
+
+    guest_cut(visit->guest);
+    if (++desk->broken <= desk->setup->max_empty)
+        return;
+    (void)snprintf(message, sizeof(message),
+                   "%llu answers in a row that end in the middle: %.400s",
+                   (unsigned long long)desk->broken, end->message);
+    give_up_model(desk, message);
+}
+
+static void on_end(void *arg, const struct ask_end *end)
+{
+    struct visit *visit = arg;
+    struct desk *desk = visit->desk;
+    struct ask *ask = STEAL(visit->ask); /* what it ends may end all others */
+
+    desk->asking--;
+    /* A provider that refuses what it gets takes nothing for it. */
+    if (end->outcome == ASK_DONE || end->outcome == ASK_BROKEN || end->answer)
+        count_answer(desk, ask, end->answer);
+    else
+        send_usage(desk, RELAY_FRAME_USAGE);
+    switch (end->outcome) {
+    case ASK_DONE:
+        judge_whole(visit, end);
+        break;
+    case ASK_REFUSED:
+        guest_answer(visit->guest, end->status, JSON_TYPE, end->body, end->len);
+        break;
+    case ASK_BROKEN:
+        judge_broken(visit, end);
+        break;
+    case ASK_FAILED:
+        give_up_model(desk, end->message);
+        refuse_over(visit);
+        break;
+    }
+    ask_free(ask);
+}
+
+/* ---- requests -------------------------------------------------------------
+ */
+
+static void begin_ask(struct visit *visit, enum route route,
+                      const char *version, const json_t *request)
+{
+    struct desk *desk = visit->desk;
+    const struct ask_spec spec = {
+        .loop = desk->loop,
+        .http = desk->http,
+        .setup = desk->setup,
+        .model = desk->step.model,
+        .route = route,
+        .request = request,
+        .version = version,
+        .on_data = on_data,
+        .on_end = on_end,
+        .arg = visit,
+    };
+    const char *id = json_string_value(json_object_get(request, "model"));
+
+    if (!relay_step_allows(&desk->step, id)) {
+        CLEANUP(mem)
+        char *message =
+            xasprintf("the model '%.100s' is not allowed here; the usual one "
+                      "is '%.100s'",
+                      id, desk->step.model->id);
+
+        refuse(visit, 403, "model_not_allowed", message);
+        return;
+    }
+    if (!may_ask(desk)) {
+        refuse_over(visit);
+        return;
+    }
+    if (desk->asking == DESK_MAX_REQUESTS) {
+        refuse(visit, 429, "too_many_requests",
+               "too many requests at the same time");
+        return;
+    }
+    desk->asking++;
+    desk->step.spent.requests++;
+    desk->step.model->spent.requests++;
+    visit->ask = ask_start(&spec);
+}
+
+static void take_request(struct visit *visit, enum route route,
+                         struct wire *wire)
+{
+    struct err err = {0};
+    json_t *request = dialect_parse(wire->body.data, wire->body.len, &err);
+
+    strbuf_clear(&wire->body); /* it may be large */
+    if (request)
+        begin_ask(visit, route, wire->version, request);
+    else
+        refuse(visit, 400, "bad_request", err.msg);
+    json_decref(request);
+}
+
+static void on_request(void *arg, struct guest *guest, struct wire *wire)
+{
+    struct visit *visit = arg;
+    struct desk *desk = visit->desk;
+    enum route route;
+
+    if (!desk->busy) {
+        refuse(visit, 403, "no_step",
+               "no step that may use a model is running");
+        return;
+    }
+    route = dialect_route(desk->step.model->dialect, wire->method, wire->path);
+    if (route == ROUTE_MODELS) {
+        CLEANUP(mem) char *text = dialect_models(desk->step.model);
+
+        guest_answer(guest, 200, JSON_TYPE, text, strlen(text));
+    } else if (route != ROUTE_NONE) {
+        take_request(visit, route, wire);
+    } else {
+        CLEANUP(mem)
+        char *message =
+            xasprintf("there is no %s %s here: this model speaks %s",
+                      wire->method, wire->path,
+                      desk->step.model->dialect == DIALECT_ANTHROPIC
+                          ? "POST /v1/messages"
+                          : "POST /v1/chat/completions and /v1/responses");
+
+        refuse(visit, 404, "not_found", message);
+    }
+}
+
+static void on_refused(void *arg, struct guest *guest UNUSED, int status,
+                       const char *message)
+{
+    refuse(arg, status, "bad_request", message);
+}
+
+static void on_gone(void *arg, struct guest *guest UNUSED)
+{
+    visit_free(arg);
+}
+
+static void on_listener(void *arg, uint32_t events UNUSED)
+{
+    struct desk *desk = arg;
+    struct visit *visit;
+    struct guest_spec spec = {.loop = desk->loop,
+                              .on_request = on_request,
+                              .on_refused = on_refused,
+                              .on_gone = on_gone};
+    struct err ignored;
+    int fd = accept4(desk->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    visit = xcalloc(1, sizeof(*visit));
+    visit->desk = desk;
+    spec.arg = visit;
+    if (guest_new(&spec, fd, &visit->guest, &ignored) < 0) {
+        free(visit);
+        return;
+    }
+    LIST_INSERT_HEAD(&desk->visits, visit, link);
+    if (++desk->visit_count == DESK_MAX_GUESTS)
+        loop_set_events(desk->source, 0);
+}
+
+/* ---- the whole ------------------------------------------------------------
+ */
+
+int desk_new(struct loop *loop, struct relay_setup *setup, int listener,
+             struct channel *up, struct desk **out_desk, struct err *err)
+{
+    CLEANUP(desk) struct desk *desk = xcalloc(1, sizeof(*desk));
+
+    desk->loop = loop;
+    desk->setup = setup;
+    desk->listener = listener;
+    desk->up = up;
+    LIST_INIT(&desk->visits);
+    if (http_new(loop, &desk->http, err) < 0 ||
+        loop_add_fd(loop, listener, EPOLLIN, on_listener, desk, &desk->source,
+                    err) < 0)
+        return -1;
+    *out_desk = STEAL(desk);
+    return 0;
+}
+
+int desk_begin(struct desk *desk, const void *data, size_t len, struct err *err)
+{
+    if (desk->busy)
+        return err_set(err, ERR_BUG, "a step is under way already");
+    if (relay_step_parse(desk->setup, data, len, &desk->step, err) < 0)
+        return -1;
+    desk->busy = true;
+    desk->begun_ms = clock_mono_ms();
+    desk->over = REASON_NONE;
+    desk->empty = desk->broken = 0;
+    arm_time(desk);
+    send_json(desk, RELAY_FRAME_BEGUN, json_object());
+    return 0;
+}
+
+void desk_end(struct desk *desk)
+{
+    if (!desk->busy)
+        return;
+    stop_all(desk);
+    take_time(desk);
+    loop_remove(desk->time_up);
+    desk->time_up = NULL;
+    send_usage(desk, RELAY_FRAME_ENDED);
+    desk->busy = false;
+}
+
+void desk_free(struct desk *desk)
+{
+    if (!desk)
+        return;
+    while (!LIST_EMPTY(&desk->visits))
+        visit_free(LIST_FIRST(&desk->visits));
+    loop_remove(desk->source);
+    loop_remove(desk->time_up);
+    http_free(desk->http);
+    free(desk);
+}

@@ -1,0 +1,51 @@
+/* worker/gateway/relay/protocol.h - what relay and its client tell each other.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WORKER_GATEWAY_RELAY_PROTOCOL_H
+#define WORKER_GATEWAY_RELAY_PROTOCOL_H
+
+/*
+ * `relay UID` is started with a socket to its client as descriptor 3, and the
+ * listener in the sandbox's network namespace as descriptor 4. It becomes UID,
+ * unless that is 0. Frames (base/frame.h) of JSON; end of file from above: it
+ * ends at once.
+ */
+#define RELAY_CLIENT_FD   3
+#define RELAY_LISTENER_FD 4
+
+enum relay_frame {
+    /*
+     * Down, once:
+     * {"models": [{"name", "url", "dialect": "openai" | "anthropic",
+     *              "key": "" for none, "model": "its usual id",
+     *              "allow": ["ids, besides that"],
+     *              "context", "output": tokens,
+     *              "price": {"input", "output", "cached": millionths of a
+     *                        dollar for a million tokens},
+     *              "fallback": "name" of another, "ca": "path",
+     *              "budget": of the whole job}],
+     *  "first_byte_ms", "stall_ms", "retry_ms", "backoff_ms",
+     *  "max_answer", "max_empty", "max_hollow": N, see setup.h}
+     * A budget: {"requests", "tokens", "micro_usd", "time_ms": N}. What is left
+     * out is not limited, or as setup.h has it.
+     */
+    RELAY_FRAME_SETUP = 1,
+    /* Down, none being under way: {"model": "name", "budget": of the step} */
+    RELAY_FRAME_BEGIN,
+    RELAY_FRAME_END, /* down, after BEGIN: {} */
+
+    RELAY_FRAME_READY = 16, /* up: it listens; {} */
+    RELAY_FRAME_FAILED,     /* up: text; it ends behind it */
+    RELAY_FRAME_BEGUN,      /* up, one for each BEGIN; {} */
+    /*
+     * Up, after each request, of the step so far: {"requests", "input_tokens",
+     * "output_tokens", "cached_tokens", "micro_usd", "estimated"}
+     */
+    RELAY_FRAME_USAGE,
+    /* Up, once a step, before the request that met it is answered: {"reason":
+     * "budget_exceeded" | "model_failed", "message"}. */
+    RELAY_FRAME_OVER,
+    RELAY_FRAME_ENDED, /* up, one for each END: as USAGE */
+};
+
+#endif
