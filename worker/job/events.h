@@ -45,6 +45,8 @@ enum job_frame {
  *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
  *   "branch": "", "matrix": {"k": "v"},
  *   "base": "", "change": "", "trust": "member",
+ *   "title": "", "description": "" of the change, "previous": {"commit",
+ *             "findings"} of the last review: for reviewers alone
  *   "username": "", "password": "", for an http(s) repo; never stored,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
  *   "gateway": {"allow_addresses": ["10.0.0.0/8"], "fork_hosts": ["npm"],
