@@ -1,5 +1,6 @@
 /* pipelines/job_load_change.c - what a job document tells of its change. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/yaml_value.h"
 #include "pipelines/job_load.h"
 
 #include <stdlib.h>

@@ -282,6 +282,10 @@ void load_opencode(struct loader *l, const struct yaml_node *value,
     else if (value->kind != NODE_NULL)
         load_map(l, value, &opencode_rules, 0, step);
     check(l, value, step);
+    if (o->output == OPENCODE_FINDINGS) {
+        step->reports = xcalloc(1, sizeof(*step->reports));
+        step->reports[step->report_count++].format = "findings";
+    }
     /* It has one, whatever `model` says. */
     if (!step->model.name)
         step->model.name = xstrdup("");

@@ -156,7 +156,8 @@ struct step {
     char *install;   /* owned; STEP_INSTALL: "npm" */
     bool background; /* STEP_RUN: later steps run beside it */
     struct step_wait wait_for;
-    struct step_report *reports; /* owned; STEP_RUN, not in the background */
+    struct step_report *reports; /* owned; STEP_RUN, not in the background; of
+                                    OPENCODE_FINDINGS it is "findings" */
     size_t report_count;
     char *path;    /* owned; STEP_WRITE_FILE, STEP_READ_FILE, OPENCODE_FILE:
                       relative to the workspace; may hold ${{ }} */

@@ -176,6 +176,35 @@ int change_read(const struct change_spec *spec, struct change *out,
     return 0;
 }
 
+int change_file(const char *dir, const char *base, const char *path,
+                struct strbuf *out, struct err *err)
+{
+    const struct change_spec spec = {.dir = dir, .base = base};
+    CLEANUP(mem) char *commit = base_of(&spec);
+    CLEANUP(mem) char *file = NULL;
+    struct strbuf text = STRBUF_MAX(MAX_RULES);
+    int rc = -1;
+
+    if (!commit) {
+        (void)err_set(err, ERR_USER, "there is no commit '%.200s'",
+                      *base ? base : "HEAD^");
+    } else {
+        file = xasprintf("%s:%s", commit, path);
+        rc = git(dir, (const char *const[]){"cat-file", "blob", file, NULL},
+                 &text, err);
+        if (rc > 0)
+            rc = err_set(err, ERR_USER, "there is no file '%.200s' in %.12s",
+                         path, commit);
+        else if (rc == 0 && text.truncated)
+            rc = err_set(err, ERR_USER, "'%.200s' has more than %zu bytes",
+                         path, MAX_RULES);
+    }
+    if (rc == 0)
+        strbuf_add(out, text.data, text.len);
+    strbuf_clear(&text);
+    return rc;
+}
+
 void change_clear(struct change *c)
 {
     free(c->from);

@@ -32,6 +32,12 @@ struct change {
  */
 MUST_USE int change_read(const struct change_spec *spec, struct change *out,
                          struct err *err);
+/**
+ * A file as the commit `base` (as in struct change_spec, "HEAD" too) has it:
+ * not as the change does. At most 64 KiB. ERR_USER: there is none.
+ */
+MUST_USE int change_file(const char *dir, const char *base, const char *path,
+                         struct strbuf *out, struct err *err);
 void change_clear(struct change *change);
 UNUSED static inline void change_freep(struct change *change)
 {

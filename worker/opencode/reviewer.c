@@ -37,6 +37,7 @@ struct reviewer {
     json_t *spec; /* owned */
     struct strv paths;
     struct change change;
+    struct strbuf task; /* of a file */
     struct diff *diff;
     struct findings *earlier;
     struct setup setup;
@@ -127,9 +128,10 @@ static enum finding_severity severity_of(const char *word)
 static void start_review(struct reviewer *r)
 {
     const char *rules = text_of(r, "rules");
+    const char *task = text_of(r, "task");
     const json_t *verify = json_object_get(r->spec, "verify");
     const struct review_options options = {
-        .task = text_of(r, "task"),
+        .task = *task ? task : r->task.data,
         .rules = *rules ? rules : r->change.rules.data,
         .title = text_of(r, "title"),
         .description = text_of(r, "description"),
@@ -162,9 +164,16 @@ static int make_nonce(struct reviewer *r, struct err *err)
     return 0;
 }
 
+/* All files without a base are those of nobody's change. */
+static const char *whole_base(const struct change_spec *change)
+{
+    return change->whole && !*change->base ? "HEAD" : change->base;
+}
+
 static int prepare(struct reviewer *r, struct err *err)
 {
     const char *tools = text_of(r, "tools");
+    const char *file = text_of(r, "prompt_file");
     const struct change_spec change = {
         .dir = WORKSPACE,
         .base = text_of(r, "base"),
@@ -172,7 +181,9 @@ static int prepare(struct reviewer *r, struct err *err)
         .whole = json_is_true(json_object_get(r->spec, "whole"))};
     struct tree_counts counts;
 
-    if (make_nonce(r, err) < 0 || change_read(&change, &r->change, err) < 0)
+    if (make_nonce(r, err) < 0 || change_read(&change, &r->change, err) < 0 ||
+        (*file &&
+         change_file(WORKSPACE, whole_base(&change), file, &r->task, err) < 0))
         return -1;
     start_review(r);
     if (!review_ask(r->review))
@@ -330,6 +341,7 @@ static void clear(struct reviewer *r)
     diff_free(r->diff);
     findings_free(r->earlier);
     change_clear(&r->change);
+    strbuf_clear(&r->task);
     strv_clear(&r->paths);
     json_decref(r->spec);
 }
@@ -342,7 +354,7 @@ int reviewer_main(void)
     int64_t time_ms;
     int status = EXIT_NOTHING;
 
-    r.change.diff = r.change.commits = r.change.rules =
+    r.change.diff = r.change.commits = r.change.rules = r.task =
         (struct strbuf)STRBUF_INIT;
     if (read_input(&r, &err) < 0 || prepare(&r, &err) < 0) {
         (void)fprintf(stderr, "review: %s\n", err.msg);

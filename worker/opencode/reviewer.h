@@ -6,7 +6,8 @@
 /*
  * `berth-review` reads one JSON object from its standard input:
  *
- * { "task": "what to look for", "paths": ["*.c"], "min_severity":
+ * { "task": "what to look for", or "prompt_file": "a file of the base branch
+ *   that says it", "paths": ["*.c"], "min_severity":
  *   "warning", "min_confidence": 0.5, "max_findings": 10, "verify": true,
  *   "whole": false, "base": "main", "since": "" or a commit, "title": "",
  *   "description": "", "earlier": findings or null, "tools": "read grep glob",

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "worker/opencode/change.h"
 #include "worker/opencode/run.h"
 #include "worker/opencode/tree.h"
 
@@ -50,6 +51,17 @@ static int read_input(struct shim_call *call, struct err *err)
         return err_set(err, ERR_USER, "the prompt has more than %zu bytes",
                        SHIM_MAX_PROMPT);
     return 0;
+}
+
+/* What the step says, of a branch that the change at hand did not write. */
+static int read_file_of_base(struct shim_call *call, struct err *err)
+{
+    const char *file = getenv("BERTH_OPENCODE_PROMPT_FILE");
+    const char *base = getenv("BERTH_OPENCODE_BASE");
+
+    if (!file || !*file)
+        return 0;
+    return change_file(".", base ? base : "HEAD", file, &call->prompt, err);
 }
 
 /* ---- asking -------------------------------------------------------------- */
@@ -121,7 +133,8 @@ static int ask_legacy(const struct setup *setup, const struct shim_call *call,
     return 0;
 }
 
-static int ask(struct shim_call *call, struct err *err)
+/* `*out_began`: it is the model's fault, or the program's, from here on. */
+static int ask(struct shim_call *call, bool *out_began, struct err *err)
 {
     CLEANUP(setup) struct setup setup = {0};
     CLEANUP(mem) char *copy = NULL;
@@ -139,6 +152,7 @@ static int ask(struct shim_call *call, struct err *err)
 
     if (setup_make(&setup, list, NULL, err) < 0)
         return -1;
+    *out_began = true;
     if (setup.is_legacy)
         return ask_legacy(&setup, call, err);
     if (only_reads(list)) {
@@ -187,6 +201,7 @@ int shim_main(int argc, char **argv)
 {
     struct shim_call call;
     struct err err = {0};
+    bool began = false;
     int rc;
 
     if (shim_parse(argc - 1, (const char *const *)argv + 1, &call, &err) < 0) {
@@ -194,6 +209,13 @@ int shim_main(int argc, char **argv)
         return EXIT_WRONG;
     }
     rc = call.kind == SHIM_ASK ? read_input(&call, &err) : 0;
+    if (rc == 0 && call.kind == SHIM_ASK)
+        rc = read_file_of_base(&call, &err);
+    if (rc < 0) {
+        (void)fprintf(stderr, "opencode: %s\n", err.msg);
+        shim_call_clear(&call);
+        return EXIT_WRONG;
+    }
     if (rc == 0 && (call.kind == SHIM_INTERACTIVE ||
                     (call.kind == SHIM_ASK && !call.prompt.len))) {
         (void)fprintf(stderr, "opencode: there is nobody to talk to in a "
@@ -204,9 +226,12 @@ int shim_main(int argc, char **argv)
         return EXIT_WRONG;
     }
     if (rc == 0)
-        rc = call.kind == SHIM_PASS ? pass(argv, &err) : ask(&call, &err);
+        rc = call.kind == SHIM_PASS ? pass(argv, &err)
+                                    : ask(&call, &began, &err);
     if (rc < 0)
         (void)fprintf(stderr, "opencode: %s\n", err.msg);
     shim_call_clear(&call);
-    return rc < 0 ? EXIT_FAILED : 0;
+    if (rc == 0)
+        return 0;
+    return began || call.kind == SHIM_PASS ? EXIT_FAILED : EXIT_WRONG;
 }

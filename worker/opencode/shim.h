@@ -16,7 +16,8 @@
  *   … | opencode                                      a prompt
  * The prompt goes to its standard input, so that it can be of any length; what
  * would wait for a person is refused; all else is passed through. It exits with
- * 0 only where the model finished, and said something.
+ * 0 only where the model finished, and said something; with 1 where it did not;
+ * with 2 where it was not asked.
  */
 
 #define SHIM_MAX_PROMPT ((size_t)16 << 20)
