@@ -150,6 +150,26 @@ static void add_table(const struct report_options *o, const json_t *steps,
     json_array_foreach(steps, i, step) add_row(o, step, columns, out);
 }
 
+static void add_model(const struct report_options *o, const json_t *usage,
+                      struct strbuf *out)
+{
+    const json_t *model = json_object_get(usage, "model");
+    const char *dot = o->style.ascii ? " - " : " · ";
+
+    if (!model || !integer_of(model, "requests"))
+        return;
+    strbuf_addf(out,
+                "model: %lld request%s%s%lld tokens in%s%lld out%s%s%.4f "
+                "USD\n",
+                (long long)integer_of(model, "requests"),
+                integer_of(model, "requests") == 1 ? "" : "s", dot,
+                (long long)integer_of(model, "input_tokens"), dot,
+                (long long)integer_of(model, "output_tokens"), dot,
+                json_is_true(json_object_get(model, "estimated")) ? "about "
+                                                                  : "",
+                json_number_value(json_object_get(model, "usd")));
+}
+
 static void add_totals(const struct report_options *o, const json_t *result,
                        struct strbuf *out)
 {
@@ -170,6 +190,7 @@ static void add_totals(const struct report_options *o, const json_t *result,
         strbuf_addf(out, "%scpu %s", dot,
                     format_duration(json_integer_value(cpu), text));
     strbuf_addc(out, '\n');
+    add_model(o, usage, out);
 }
 
 static void add_failure(const struct report_options *o, const json_t *step,

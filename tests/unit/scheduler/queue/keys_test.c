@@ -4,11 +4,12 @@
 #include "base/strbuf.h"
 #include "scheduler/queue/job_args.h"
 #include "scheduler/queue/log.h"
+#include "scheduler/queue/spend.h"
 #include "tests/unit/scheduler/queue/pool.h"
 
 #include <fnmatch.h>
 
-#define MAX_ROWS 56
+#define MAX_ROWS 64
 
 enum lifetime { ALWAYS, NEVER, ENDED, SETTLED };
 
@@ -345,6 +346,30 @@ static void do_deliveries(struct pool *p)
     look(p);
 }
 
+static void on_reserved(void *arg, const char *date, const char *refused,
+                        const struct err *err)
+{
+    assert_null(err);
+    assert_null(refused);
+    assert_non_null(date);
+    *(bool *)arg = true;
+}
+
+static void do_spending(struct pool *p)
+{
+    const struct spend_wish wish = {.job_id = "j",
+                                    .epoch = 1,
+                                    .model = "default",
+                                    .repository = "h/a/b",
+                                    .most = {1, 2, 3}};
+    bool done = false;
+
+    spend_reserve(p->queue, &wish, on_reserved, &done);
+    while (!done)
+        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
+    look(p);
+}
+
 static void do_waiting(struct pool *p)
 {
     struct strv labels = {NULL, 0};
@@ -442,6 +467,8 @@ static void test_keys(void **state)
     do_config(p);
     do_workers(p);
     do_documents(p);
+    do_spending(p);
+    do_spending(p);
     do_deliveries(p);
     do_waiting(p);
     do_running(p);
