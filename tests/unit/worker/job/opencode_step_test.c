@@ -1,6 +1,6 @@
-/* tests/unit/worker/job/opencode_step_test.c - what a reviewer is told, says.
- */
+/* tests/unit/worker/job/opencode_step_test.c - what a reviewer is told. */
 /* SPDX-License-Identifier: Apache-2.0 */
+
 #include "tests/lib/unit.h"
 
 #include "worker/job/opencode_step.h"
