@@ -38,13 +38,14 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- rooms -----------------------------------------------------------------
-ROOMS := base pipelines pipelines/diff pipelines/findings \
+ROOMS := base pipelines pipelines/diff pipelines/findings pipelines/review \
          scheduler/queue scheduler/forge scheduler/forge/api scheduler/intake \
          scheduler/report scheduler/report/post scheduler/daemon \
          worker/logs worker/logs/s3 worker/artifacts worker/artifacts/store \
          worker/secrets worker/supervisor worker/job \
          worker/checkout worker/cache worker/cache/far worker/findings \
-         worker/gateway worker/gateway/relay worker/sandbox worker/sandbox/launch \
+         worker/gateway worker/gateway/relay worker/opencode \
+         worker/sandbox worker/sandbox/launch \
          worker/sandbox/docker worker/sandbox/fetch cli
 room_src = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_lib = $(BUILD)/lib/$(subst /,-,$(1)).a
@@ -116,6 +117,7 @@ BERTH := $(BUILD)/bin/berth
 LIBEXEC := $(foreach p,$(filter-out berth,$(PROGRAMS)),$(if $(wildcard $(MAIN_$(p))/main.c),$(BUILD)/libexec/berth/$(p)))
 ifneq ($(wildcard worker/sandbox/agent/main.c),)
 AGENT := $(BUILD)/libexec/berth/agent
+OPENCODE := $(BUILD)/libexec/berth/opencode
 endif
 
 .PHONY: all help run install install-data clean deps programs
@@ -123,7 +125,7 @@ endif
 .SECONDARY:
 
 all: programs
-programs: $(if $(wildcard cli/main.c),$(BERTH)) $(LIBEXEC) $(AGENT)
+programs: $(if $(wildcard cli/main.c),$(BERTH)) $(LIBEXEC) $(AGENT) $(OPENCODE)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' Makefile tests/*.mk | sort
@@ -174,6 +176,18 @@ $(BUILD)/libexec/berth/agent: $(AGENT_OBJ)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LINK  $@ (static)")
 	$(Q)$(CC) -static -Wl,--gc-sections -Wl,-z,relro,-z,noexecstack $(STATIC_OPT) -o $@ $^
+
+
+# Inside as well: `opencode` and `berth-review`.
+OPENCODE_SRC := $(wildcard worker/opencode/*.c pipelines/review/*.c \
+                  pipelines/findings/*.c pipelines/diff/*.c) \
+                $(patsubst %,base/%.c,arena clock err fd glob mem proc \
+                  sha1 sha256 strbuf utf8 xml)
+OPENCODE_OBJ := $(patsubst %.c,$(BUILD)/static/%.o,$(OPENCODE_SRC))
+$(BUILD)/libexec/berth/opencode: $(OPENCODE_OBJ)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@ (static)")
+	$(Q)$(CC) -static -Wl,--gc-sections -Wl,-z,relro,-z,noexecstack $(STATIC_OPT) -o $@ $^ $(shell $(PKG_CONFIG) --static --libs jansson expat) -lm
 
 -include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/obj/*/*/*/*/*.d $(BUILD)/static/*/*.d $(BUILD)/static/*/*/*/*.d)
 

@@ -35,6 +35,9 @@ static void request_clear(struct job_request *r)
     free(r->branch);
     free(r->base);
     free(r->change);
+    free(r->title);
+    free(r->description);
+    json_decref(r->previous);
     env_list_clear(&r->inputs);
     env_list_clear(&r->env);
     free(r->dedupe_key);
@@ -155,6 +158,9 @@ static const struct key_rule request_keys[] = {
     {"branch", job_load_branch, false, 0},
     {"base", job_load_base, false, 0},
     {"change", job_load_change, false, 0},
+    {"title", job_load_title, false, 0},
+    {"description", job_load_description, false, 0},
+    {"previous", job_load_previous, false, 0},
     {"trust", load_trust, false, 0},
     {"inputs", job_load_inputs, false, 0},
     {"env", job_load_env, false, 0},
@@ -410,6 +416,10 @@ json_t *job_to_json(const struct job_request *r)
     set_text(object, "branch", r->branch);
     set_text(object, "base", r->base);
     set_text(object, "change", r->change);
+    set_text(object, "title", r->title);
+    set_text(object, "description", r->description);
+    if (r->previous)
+        json_object_set_new(object, "previous", json_deep_copy(r->previous));
     set_text(object, "trust", r->fork ? "fork" : "member");
     set_values(object, "inputs", &r->inputs);
     set_values(object, "env", &r->env);

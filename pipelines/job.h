@@ -10,13 +10,16 @@
  * or a list of them, which is admitted as a whole or not at all.
  */
 
-#define JOB_MAX_BATCH        1000
-#define JOB_MAX_ID           32 /* bytes; what a matrix makes has a suffix */
-#define JOB_MAX_INPUTS       64
-#define JOB_MAX_RETRIES      10
-#define JOB_MAX_REPORT_BYTES ((size_t)16 << 10)
-#define JOB_MAX_WAIT_MS      ((int64_t)365 * 24 * 3600 * 1000)
-#define JOB_DEDUPE_MS        ((int64_t)3600 * 1000) /* unless said otherwise */
+#define JOB_MAX_BATCH             1000
+#define JOB_MAX_ID                32 /* bytes; what a matrix makes has a suffix */
+#define JOB_MAX_INPUTS            64
+#define JOB_MAX_RETRIES           10
+#define JOB_MAX_REPORT_BYTES      ((size_t)16 << 10)
+#define JOB_MAX_TITLE_BYTES       ((size_t)1 << 10)
+#define JOB_MAX_DESCRIPTION_BYTES ((size_t)8 << 10)
+#define JOB_MAX_PREVIOUS_BYTES    ((size_t)256 << 10)
+#define JOB_MAX_WAIT_MS           ((int64_t)365 * 24 * 3600 * 1000)
+#define JOB_DEDUPE_MS             ((int64_t)3600 * 1000) /* unless said otherwise */
 
 enum job_priority { JOB_URGENT, JOB_HIGH, JOB_NORMAL, JOB_LOW };
 
@@ -47,8 +50,13 @@ struct job_request {
     char *branch;
     char *base;
     char *change; /* the number of a pull request, as text */
-    bool fork;    /* trust: a stranger's; also when there is a change, or ref
-                     is one of a change, and nothing is said about trust */
+    char *title;  /* of the change; a stranger's, for reviewers alone: in no
+                     variable and no expression; as the next */
+    char *description;
+    json_t *previous; /* owned, or NULL: the last review: {"commit", "findings":
+                         findings.schema.json, or none} */
+    bool fork; /* trust: a stranger's; also when there is a change, or ref
+                  is one of a change, and nothing is said about trust */
     struct env_list inputs, env; /* plain text, no ${{ }} in it */
     enum job_priority priority;
     char *dedupe_key; /* owned; or NULL */

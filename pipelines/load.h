@@ -28,9 +28,11 @@
 #define LOAD_MAX_CACHE_KEY    200 /* characters, before expansion */
 #define LOAD_MAX_CACHE_PATHS  16
 #define LOAD_MAX_RESTORE_KEYS 10
-#define LOAD_MAX_RESULTS      8   /* reports of a step */
-#define MODEL_MAX_NAME        40  /* characters */
-#define MODEL_MAX_ID          200 /* the same */
+#define LOAD_MAX_RESULTS      8     /* reports of a step */
+#define LOAD_MAX_PROMPT       32000 /* characters */
+#define LOAD_MAX_FINDINGS     100   /* of a review */
+#define MODEL_MAX_NAME        40    /* characters */
+#define MODEL_MAX_ID          200   /* the same */
 #define LOAD_RETENTION_MS     ((int64_t)30 * 24 * 3600 * 1000)
 #define LOAD_MAX_RETENTION_MS ((int64_t)366 * 24 * 3600 * 1000)
 #define LOAD_WAIT_MS          ((int64_t)60 * 1000)
@@ -155,6 +157,7 @@ load_fn load_read_file;
 load_fn load_artifacts;
 load_fn load_expose_port;
 load_fn load_cache;
+load_fn load_opencode;
 load_fn load_background;
 load_fn load_wait_for;
 load_fn load_results;
@@ -206,6 +209,7 @@ void pipeline_inherit(struct pipeline *p, const struct pipeline *from);
 /* "host", or an absolute path without `.` and `..`; else what is wrong. */
 MUST_USE const char *image_problem(const char *image);
 json_t *step_model_to_json(const struct step_model *model);
+json_t *step_opencode_to_json(const struct step *step);
 json_t *concurrency_to_json(const struct concurrency *c);
 /* A label without ${{ }}. */
 bool label_ok(const char *label);

@@ -326,6 +326,7 @@ static const struct key_rule step_keys[] = {
     {"artifacts", load_artifacts, false, 0},
     {"expose_port", load_expose_port, false, 0},
     {"cache", load_cache, false, 0},
+    {"opencode", load_opencode, false, 0},
     {"name", load_step_name, false, 0},
     {"if", load_if, false, 0},
     {"timeout", load_step_timeout, false, 0},
@@ -408,7 +409,7 @@ static unsigned step_kind_of(struct loader *l, const struct yaml_node *node)
     if (!kind)
         load_fail(l, node, NULL,
                   "a step needs one of: checkout, install, run, write_file, "
-                  "read_file, artifacts, expose_port, cache");
+                  "read_file, artifacts, expose_port, cache, opencode");
     return kind;
 }
 
@@ -470,6 +471,9 @@ static char *automatic_name(const struct step *step)
         return xasprintf("expose port %u", step->port);
     case STEP_CACHE:
         return xasprintf("cache %s", step->cache.key ? step->cache.key : "");
+    case STEP_OPENCODE:
+        return xstrdup(step->opencode.output == OPENCODE_FINDINGS ? "review"
+                                                                  : "opencode");
     default:
         return xstrdup("checkout");
     }

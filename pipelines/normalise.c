@@ -222,6 +222,9 @@ static void set_kind(json_t *object, const struct step *step)
         return;
     case STEP_CACHE:
         json_object_set_new(object, key, cache_json(&step->cache));
+        return;
+    case STEP_OPENCODE:
+        json_object_set_new(object, key, step_opencode_to_json(step));
     }
 }
 

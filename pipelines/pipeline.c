@@ -26,6 +26,7 @@ const char *step_kind_name(enum step_kind kind)
         [STEP_ARTIFACTS] = "artifacts",
         [STEP_EXPOSE_PORT] = "expose_port",
         [STEP_CACHE] = "cache",
+        [STEP_OPENCODE] = "opencode",
     };
 
     return names[kind];
@@ -54,6 +55,8 @@ static void step_clear(struct step *step)
     strv_clear(&step->cache.restore_keys);
     free(step->model.name);
     free(step->model.id);
+    free(step->opencode.prompt_file);
+    strv_clear(&step->opencode.paths);
     env_list_clear(&step->env);
     secret_list_clear(&step->secrets);
 }

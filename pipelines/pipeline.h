@@ -19,12 +19,13 @@ enum step_kind {
     STEP_READ_FILE,
     STEP_ARTIFACTS,
     STEP_EXPOSE_PORT,
-    STEP_CACHE
+    STEP_CACHE,
+    STEP_OPENCODE
 };
 
-#define STEP_KINDS (STEP_CACHE + 1)
+#define STEP_KINDS (STEP_OPENCODE + 1)
 
-/** "checkout" … "cache": the key, and the word in results. Static. */
+/** "checkout" … "opencode": the key, and the word in results. Static. */
 const char *step_kind_name(enum step_kind kind);
 
 /** `retry: {max, when, exit_codes}`; max 0: never again. */
@@ -103,6 +104,37 @@ struct step_model {
     struct model_budget budget; /* besides that of the job */
 };
 
+/** Where an answer goes: a review into findings; else the log, or a file. */
+enum opencode_output { OPENCODE_FINDINGS, OPENCODE_TEXT, OPENCODE_FILE };
+
+/** Bits of `tools`, in the order of opencode_tools. */
+#define OPENCODE_TOOLS     7
+#define OPENCODE_READ_ONLY 7u /* read, grep, glob */
+
+/**
+ * `opencode: PROMPT | {…}`. The prompt is the step's `content`, the file that
+ * is written its `path`, both expanded; which model, and its budget, its
+ * `model`, which always has a name, or "".
+ */
+struct step_opencode {
+    enum opencode_output output;
+    char *prompt_file;   /* owned; in the repository, of the base of a change;
+                            or NULL: the step's content, or the usual review */
+    const char *agent;   /* static; "build", "plan"; or NULL; no review */
+    const char *dialect; /* static; "auto", "run", "legacy" */
+    unsigned tools;      /* what the model may use */
+    struct strv paths;   /* OPENCODE_FINDINGS, as the following; glob.h */
+    unsigned max_findings;
+    const char *min_severity; /* static */
+    double min_confidence;
+    bool verify;      /* ask about each finding once more */
+    bool incremental; /* only what is new since the last review */
+    bool whole;       /* all files, not what a change is */
+};
+
+/** "read" … "write", NULL at the end. */
+extern const char *const opencode_tools[];
+
 /** Where the files are inside. */
 #define PIPELINE_SECRETS_DIR "/run/berth/secrets"
 
@@ -124,17 +156,19 @@ struct step {
     char *install;   /* owned; STEP_INSTALL: "npm" */
     bool background; /* STEP_RUN: later steps run beside it */
     struct step_wait wait_for;
-    struct step_report *reports; /* owned; STEP_RUN, not in the background */
+    struct step_report *reports; /* owned; STEP_RUN, not in the background; of
+                                    OPENCODE_FINDINGS it is "findings" */
     size_t report_count;
-    char *path;    /* owned; STEP_WRITE_FILE, STEP_READ_FILE: relative to the
-                      workspace; may hold ${{ }} */
-    char *content; /* owned; STEP_WRITE_FILE; may hold ${{ }} */
+    char *path;    /* owned; STEP_WRITE_FILE, STEP_READ_FILE, OPENCODE_FILE:
+                      relative to the workspace; may hold ${{ }} */
+    char *content; /* owned; STEP_WRITE_FILE; a prompt; may hold ${{ }} */
     unsigned mode; /* STEP_WRITE_FILE: permissions */
     struct strv patterns;    /* STEP_ARTIFACTS: base/glob.h */
     int64_t retention_ms;    /* the same */
     unsigned port;           /* STEP_EXPOSE_PORT */
     struct step_cache cache; /* STEP_CACHE */
-    struct step_model model; /* STEP_RUN, not in the background */
+    struct step_model model; /* STEP_RUN, not in the background, OPENCODE */
+    struct step_opencode opencode; /* STEP_OPENCODE */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOSTS, NETWORK_FULL };

@@ -8,8 +8,7 @@
 
 /* ---- review -------------------------------------------------------------- */
 
-/* Models put a fence around JSON, whatever they are told. */
-static void take_fence_off(const char **text, size_t *len)
+void reader_unfence(const char **text, size_t *len)
 {
     const char *s = *text, *lf;
     size_t n = *len;
@@ -105,7 +104,7 @@ int read_review(struct reader *reader, const char *text, size_t len,
     const json_t *list, *entry;
     size_t i;
 
-    take_fence_off(&text, &len);
+    reader_unfence(&text, &len);
     if (reader_json(text, len, &root, err) < 0)
         return -1;
     list = json_is_array(root) ? root : json_object_get(root, "findings");

@@ -65,6 +65,8 @@ bool reader_locate(struct reader *reader, const char *text,
  */
 MUST_USE int reader_json(const char *text, size_t len, json_t **out_root,
                          struct err *err);
+/** Take the fence off: models put one around JSON, whatever they are told. */
+void reader_unfence(const char **text, size_t *len);
 /** The string of a key, or NULL. */
 const char *json_text(const json_t *object, const char *key);
 /** The number of a key in 1 to FINDING_MAX_LINE, else 0. */

@@ -109,6 +109,12 @@ static json_t *make_common(const struct job_request *r,
         json_object_set_new(
             common, strings[i].key,
             json_string(strings[i].value ? strings[i].value : ""));
+    if (r->title)
+        json_object_set_new(common, "title", json_string(r->title));
+    if (r->description)
+        json_object_set_new(common, "description", json_string(r->description));
+    if (r->previous)
+        json_object_set_new(common, "previous", json_deep_copy(r->previous));
     json_object_set_new(common, "keep", json_false());
     json_object_set_new(common, "inputs", json_deep_copy(resolved->inputs));
     json_object_set_new(common, "env", env_json(&r->env));

@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "worker/job/command.h"
 #include "worker/job/events.h"
 #include "worker/job/fetch.h"
 #include "worker/job/install.h"
+#include "worker/job/opencode_step.h"
 #include "worker/job/operation.h"
 #include "worker/job/reports.h"
 
@@ -19,12 +21,14 @@
 
 struct attempt {
     struct attempt_spec spec;
-    struct fetch *fetch;         /* owned: a checkout under way, or NULL */
-    struct install *install;     /* owned: of STEP_INSTALL, or NULL */
-    struct operation *operation; /* owned: on files or a port, or NULL */
-    struct reports *reports;     /* owned: of a step with results, or NULL */
-    bool collecting;             /* its commands are gone, these are read */
-    bool looking;                /* in the cache, for an install */
+    struct fetch *fetch;            /* owned: a checkout under way, or NULL */
+    struct install *install;        /* owned: of STEP_INSTALL, or NULL */
+    struct operation *operation;    /* owned: on files or a port, or NULL */
+    struct reports *reports;        /* owned: of a step with results, or NULL */
+    struct opencode_step *opencode; /* owned: of STEP_OPENCODE, or NULL */
+    bool collecting;                /* its commands are gone, these are read */
+    bool looking;                   /* in the cache, for an install */
+    bool writing;                   /* a model's answer, into a file */
     struct loop_source *timeout;
     struct loop_source *grace;
     struct loop_source *finish; /* the end, to be told from the loop */
@@ -144,11 +148,14 @@ static void on_output(void *arg, enum sandbox_stream stream, const void *data,
 {
     struct attempt *attempt = arg;
 
+    throttle_count(attempt->spec.throttle, len);
+    if (attempt->opencode && !opencode_step_output(attempt->opencode, stream,
+                                                   data, len, attempt->reports))
+        return;
     output_add(attempt->spec.output,
                stream == SANDBOX_STDOUT ? JOB_FRAME_STDOUT : JOB_FRAME_STDERR,
                data, len);
-    throttle_count(attempt->spec.throttle, len);
-    if (attempt->reports && stream == SANDBOX_STDOUT)
+    if (attempt->reports && !attempt->opencode && stream == SANDBOX_STDOUT)
         reports_output(attempt->reports, data, len);
 }
 
@@ -173,6 +180,41 @@ static void collect(struct attempt *attempt)
     reports_collect(attempt->reports, on_collected, attempt);
 }
 
+static enum reason operation_reason(struct attempt *attempt,
+                                    const struct err *err);
+
+static void on_answer_written(void *arg, const void *data UNUSED,
+                              size_t len UNUSED, const struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    attempt->writing = false;
+    if (attempt->finishing)
+        return;
+    if (err)
+        finish_with(attempt, operation_reason(attempt, err), err->msg);
+    else
+        finish(attempt);
+}
+
+/* Its commands are gone: the answer goes where it is to be. */
+static void take_answer(struct attempt *attempt)
+{
+    struct err err = {0};
+
+    opencode_step_judge(attempt->opencode, &attempt->end);
+    if (attempt->end.reason != REASON_NONE || attempt->stopped != REASON_NONE ||
+        !opencode_step_writes(attempt->opencode)) {
+        collect(attempt);
+        return;
+    }
+    attempt->executing = false;
+    attempt->writing = true;
+    if (opencode_step_write(attempt->opencode, on_answer_written, attempt,
+                            &err) < 0)
+        on_answer_written(attempt, NULL, 0, &err);
+}
+
 static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
 {
     struct attempt *attempt = arg;
@@ -183,7 +225,10 @@ static void on_exit_inside(void *arg, const struct sandbox_exit *ended)
         install_passed(attempt->install);
     judge_exit(attempt->spec.machine, attempt->spec.start,
                attempt->oom_kills_before, ended, &attempt->end);
-    collect(attempt);
+    if (attempt->opencode)
+        take_answer(attempt);
+    else
+        collect(attempt);
 }
 
 static void on_background_ready(void *arg, const struct attempt_end *end)
@@ -196,54 +241,6 @@ static void on_background_ready(void *arg, const struct attempt_end *end)
     if (!end)
         attempt->end.cpu_ms = -1;
     finish(attempt);
-}
-
-/* `npm ci` wants a lock file; without one, `npm install` makes do. */
-static const char npm_script[] =
-    "if [ ! -f package.json ]; then\n"
-    "  echo \"install: npm: there is no package.json in $PWD\" >&2\n"
-    "  exit 1\n"
-    "fi\n"
-    "if [ -f package-lock.json ] || [ -f npm-shrinkwrap.json ]; then\n"
-    "  echo '$ npm ci'\n"
-    "  exec npm ci --no-audit --no-fund --no-update-notifier\n"
-    "fi\n"
-    "echo '$ npm install   (no package-lock.json: versions may vary)'\n"
-    "exec npm install --no-audit --no-fund --no-update-notifier\n";
-
-/* How a shell takes a script, so that its first failure is its end. */
-static const struct {
-    const char *name;
-    const char *flags[4];
-} shells[] = {
-    {"sh", {"-e", "-c"}},
-    {"bash", {"-e", "-o", "pipefail", "-c"}},
-    {"python3", {"-c"}},
-    {"node", {"-e"}},
-};
-
-static void fill_argv(const char *shell, const char *script, struct strv *argv)
-{
-    strv_add(argv, shell);
-    for (size_t i = 0; i < ARRAY_LEN(shells); i++)
-        if (!strcmp(shells[i].name, shell))
-            for (size_t j = 0;
-                 j < ARRAY_LEN(shells[i].flags) && shells[i].flags[j]; j++)
-                strv_add(argv, shells[i].flags[j]);
-    if (argv->count == 1)
-        strv_add(argv, "-c");
-    strv_add(argv, script);
-}
-
-static char *script_of(const struct step *step)
-{
-    struct strbuf script = STRBUF_INIT;
-
-    if (step->kind == STEP_INSTALL)
-        return xstrdup(npm_script);
-    for (size_t i = 0; i < step->command_count; i++)
-        strbuf_addf(&script, "%s%s", i ? "\n" : "", step->commands[i]);
-    return strbuf_take(&script);
 }
 
 static int start_command(struct attempt *attempt, struct sandbox_exec *exec,
@@ -267,22 +264,38 @@ static int start_command(struct attempt *attempt, struct sandbox_exec *exec,
                                          &attempt->command, err);
 }
 
+static int start_shell(struct attempt *attempt, struct sandbox_exec *exec,
+                       struct err *err)
+{
+    CLEANUP(strv) struct strv argv = {0};
+
+    command_argv(step_of(attempt), &argv);
+    exec->argv = (const char *const *)argv.items;
+    return start_command(attempt, exec, err);
+}
+
+static int start_opencode(struct attempt *attempt, struct sandbox_exec *exec,
+                          struct err *err)
+{
+    if (opencode_step_new(&attempt->spec, &attempt->opencode, err) < 0)
+        return -1;
+    opencode_step_exec(attempt->opencode, exec);
+    return start_command(attempt, exec, err);
+}
+
 static void execute(struct attempt *attempt)
 {
     const struct step *step = step_of(attempt);
-    CLEANUP(mem) char *script = script_of(step);
-    CLEANUP(strv) struct strv argv = {0};
     struct sandbox_exec exec = {
         .env = (const char *const *)attempt->spec.env->items,
         .cwd = attempt->spec.cwd,
     };
     struct err err = {0};
 
-    fill_argv(step->kind == STEP_INSTALL ? "sh" : step->shell, script, &argv);
-    exec.argv = (const char *const *)argv.items;
     if (step->report_count && !step->background)
         attempt->reports = reports_new(&attempt->spec);
-    if (start_command(attempt, &exec, &err) < 0)
+    if ((step->kind == STEP_OPENCODE ? start_opencode
+                                     : start_shell)(attempt, &exec, &err) < 0)
         finish_with(attempt,
                     err.kind == ERR_USER ? REASON_STEP_FAILED
                                          : REASON_SANDBOX_FAILED,
@@ -502,6 +515,9 @@ void attempt_stop(struct attempt *attempt, enum reason reason,
     if (attempt->fetch && !fetch_is_inside(attempt->fetch)) {
         fetch_free(STEAL(attempt->fetch));
         finish_with(attempt, reason, message);
+    } else if (attempt->writing) {
+        machine_driver(attempt->spec.machine)
+            ->stop_files(machine_sandbox(attempt->spec.machine));
     } else if (attempt->operation) {
         operation_stop(attempt->operation);
     } else if (attempt->executing || attempt->waiting || attempt->fetch ||
@@ -548,5 +564,6 @@ void attempt_free(struct attempt *attempt)
     operation_free(attempt->operation);
     install_free(attempt->install);
     reports_free(attempt->reports);
+    opencode_step_free(attempt->opencode);
     free(attempt);
 }

@@ -45,6 +45,8 @@ enum job_frame {
  *   "commit": "sha or \"\"", "ref": "refs/… or name or \"\"",
  *   "branch": "", "matrix": {"k": "v"},
  *   "base": "", "change": "", "trust": "member",
+ *   "title": "", "description": "" of the change, "previous": {"commit",
+ *             "findings"} of the last review: for reviewers alone
  *   "username": "", "password": "", for an http(s) repo; never stored;
  *   "whose": "" or what stands for all tokens that may read the repository in
  *            this one's place, when mirrors and caches are told apart,

@@ -10,6 +10,7 @@
 #include "worker/job/events.h"
 #include "worker/job/expand.h"
 #include "worker/job/scope.h"
+#include "worker/job/tools.h"
 #include "worker/job/warm.h"
 #include "worker/sandbox/drivers.h"
 
@@ -246,6 +247,7 @@ static bool may_pass(const struct job *job)
 static void begin_prepared(struct job *job)
 {
     models_env(job->start, job->index, &job->step.env);
+    tools_env(job->start, job->index, &job->step.env);
     begin_attempt(job);
 }
 

@@ -11,6 +11,7 @@
 #include "worker/checkout/client.h"
 #include "worker/job/egress.h"
 #include "worker/job/save.h"
+#include "worker/job/tools.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/forward.h"
 #include "worker/sandbox/mounts.h"
@@ -177,7 +178,8 @@ int machine_new(struct loop *loop, const struct job_start *start,
         egress_check(start, machine->driver, err) < 0 ||
         create_sandbox(machine, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0) ||
-        prepare_secrets(machine, err) < 0) {
+        prepare_secrets(machine, err) < 0 ||
+        tools_bind(start, machine->driver, machine->sandbox, err) < 0) {
         struct err ignored;
 
         (void)machine_destroy(machine, &ignored);
@@ -353,7 +355,8 @@ int machine_adopt(struct machine *machine, const struct job_start *start,
     machine->waits = false;
     if (egress_check(start, machine->driver, err) < 0 ||
         (has_checkout(start->pipeline) && prepare_mirror(machine, err) < 0) ||
-        prepare_secrets(machine, err) < 0)
+        prepare_secrets(machine, err) < 0 ||
+        tools_bind(start, machine->driver, machine->sandbox, err) < 0)
         return -1;
     if (start->pipeline->network != NETWORK_HOSTS)
         return 0;

@@ -45,6 +45,7 @@ void job_result_free(struct job_result *result)
     for (size_t i = 0; i < result->step_count; i++) {
         free(result->steps[i].name);
         json_decref(result->steps[i].findings);
+        json_decref(result->steps[i].review);
     }
     free(result->steps);
     free(result->branch);
@@ -435,6 +436,8 @@ json_t *job_result_json(const struct job_result *result,
 
         if (result->steps[i].findings)
             json_object_set(step, "findings", result->steps[i].findings);
+        if (result->steps[i].review)
+            json_object_set(step, "review", result->steps[i].review);
         json_array_append_new(steps, step);
     }
     json_object_set_new(doc, "schema", json_integer(1));

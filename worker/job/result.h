@@ -31,6 +31,8 @@ struct step_result {
     uint64_t peak_bytes;   /* 0: not known */
     uint64_t output_bytes;
     struct model_usage model; /* of a step with a model, over all attempts */
+    json_t *review;   /* owned: facts of a review, as the result has them; or
+                         NULL */
     json_t *findings; /* owned: schemas/findings.schema.json; NULL: none */
 };
 

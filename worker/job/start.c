@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRING_MAX 4096
+#define STRING_MAX 8192
 #define ENV_MAX    512
 #define VALUES_MAX 64
 
@@ -27,6 +27,8 @@ static const struct {
     {"branch", offsetof(struct job_start, branch), false},
     {"base", offsetof(struct job_start, base), false},
     {"change", offsetof(struct job_start, change), false},
+    {"title", offsetof(struct job_start, title), false},
+    {"description", offsetof(struct job_start, description), false},
     {"trust", offsetof(struct job_start, trust), false},
     {"runtime", offsetof(struct job_start, runtime), false},
     {"log_stream", offsetof(struct job_start, log_stream), false},
@@ -199,6 +201,17 @@ static int take_models(struct job_start *start, const json_t *doc,
     return 0;
 }
 
+static int take_previous(struct job_start *start, const json_t *doc,
+                         struct err *err)
+{
+    json_t *previous = json_object_get(doc, "previous");
+
+    if (previous && !json_is_object(previous))
+        return err_set(err, ERR_USER, "'previous' must be an object");
+    start->previous = json_incref(previous);
+    return 0;
+}
+
 static void wipe_models(json_t *models)
 {
     const json_t *model;
@@ -246,6 +259,8 @@ int job_start_parse(const void *data, size_t len, struct job_start **out_start,
         if (!rc)
             rc = take_models(start, doc, err);
         if (!rc)
+            rc = take_previous(start, doc, err);
+        if (!rc)
             rc = pipeline_from_json(json_object_get(doc, "pipeline"),
                                     &start->pipeline, err);
     }
@@ -270,6 +285,7 @@ void job_start_free(struct job_start *start)
     }
     free(start->secrets);
     json_decref(start->missing);
+    json_decref(start->previous);
     json_decref(start->inputs);
     json_decref(start->matrix);
     json_decref(start->inject);

@@ -12,23 +12,26 @@
 struct job_start {
     char *job_id; /* owned, as are all strings; never NULL */
     uint64_t epoch;
-    char *repo;       /* address or absolute path */
-    char *username;   /* for an http(s) address, or "" */
-    char *whose;      /* stands for that credential among mirrors, or "" */
-    char *password;   /* the same */
-    char *repo_name;  /* for people and the environment */
-    char *commit;     /* 40 hex digits, or "" */
-    char *ref;        /* or "" */
-    char *branch;     /* or "" */
-    char *base;       /* the branch that a change goes to, or "" */
-    char *change;     /* the number of the pull request, or "" */
-    char *trust;      /* "member" or "fork" */
-    char *runtime;    /* "" to find one */
-    char *log_stream; /* the Redis key of the log, for the result; or "" */
-    bool keep;        /* keep a copy of the workspace */
-    struct strv env;  /* NAME=value, given beside the pipeline */
-    json_t *inputs;   /* owned; an object of strings */
-    json_t *matrix;   /* the same */
+    char *repo;        /* address or absolute path */
+    char *username;    /* for an http(s) address, or "" */
+    char *whose;       /* stands for that credential among mirrors, or "" */
+    char *password;    /* the same */
+    char *repo_name;   /* for people and the environment */
+    char *commit;      /* 40 hex digits, or "" */
+    char *ref;         /* or "" */
+    char *branch;      /* or "" */
+    char *base;        /* the branch that a change goes to, or "" */
+    char *change;      /* the number of the pull request, or "" */
+    char *title;       /* of the change, for a reviewer's input alone; or "" */
+    char *description; /* the same */
+    json_t *previous;  /* owned, or NULL: {"commit", "findings"} of a review */
+    char *trust;       /* "member" or "fork" */
+    char *runtime;     /* "" to find one */
+    char *log_stream;  /* the Redis key of the log, for the result; or "" */
+    bool keep;         /* keep a copy of the workspace */
+    struct strv env;   /* NAME=value, given beside the pipeline */
+    json_t *inputs;    /* owned; an object of strings */
+    json_t *matrix;    /* the same */
     struct job_secret {
         char *name, *value; /* owned; wiped */
     } * secrets;            /* owned; of trust member only */

@@ -146,7 +146,8 @@ static void add(json_t *list, const json_t *models, const json_t *model,
 /* What a step says: NULL: none; "": the usual one. */
 static const char *wanted(const json_t *step)
 {
-    const json_t *model = json_object_get(step, "model");
+    const json_t *opencode = json_object_get(step, "opencode");
+    const json_t *model = json_object_get(opencode ? opencode : step, "model");
 
     if (json_is_object(model))
         return text_of(model, "name");
