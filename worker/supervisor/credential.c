@@ -240,6 +240,16 @@ static char *repo_of(const char *payload)
     return copy;
 }
 
+/* Who runs one job of his own has what it needs. */
+struct credential_spec
+credential_spec_of(const struct supervisor_options *options)
+{
+    return (struct credential_spec){
+        .worker = options->worker,
+        .key = options->secrets ? NULL : options->key,
+        .local = options->secrets ? NULL : options->credentials};
+}
+
 void credential_get(const struct credential_spec *spec, credential_fn *fn,
                     void *arg, struct credential **out_credential)
 {

@@ -7,6 +7,7 @@
 #include "base/seal.h"
 #include "scheduler/queue/lease.h"
 #include "worker/secrets/checkout.h"
+#include "worker/supervisor/supervisor.h"
 
 #include <jansson.h>
 
@@ -30,6 +31,10 @@ struct credential_spec {
     const struct checkout_credentials *local; /* NULL: there are none */
     int64_t wait_ms;                          /* 0: CREDENTIAL_WAIT_MS */
 };
+
+/** What it says of itself; the rest is for the caller to fill in. */
+struct credential_spec
+credential_spec_of(const struct supervisor_options *options);
 
 /**
  * What came, owned by the callee (secrets_free): {"username", "password"} and,

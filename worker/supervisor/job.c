@@ -40,10 +40,9 @@ struct job {
     struct spending *spending; /* owned; NULL: nothing is reserved */
     struct mask *mask;         /* owned; NULL: nothing is secret */
     struct runner *runner;     /* owned; NULL: none runs */
-    struct loop_source *deadline; /* borrowed */
-    struct loop_source *retry;    /* borrowed */
-    bool reserving;               /* before there is a runner */
-    const char *cancelled;        /* static; meanwhile, and why */
+    struct loop_source *deadline, *retry; /* borrowed */
+    bool reserving;                       /* before there is a runner */
+    const char *cancelled;                /* static; meanwhile, and why */
     bool storing;
     bool sending;       /* artifacts, before the log is finished */
     bool executing;     /* options->execute has it */
@@ -72,21 +71,14 @@ struct lease *job_lease(const struct job *job)
 
 /* ---- the end of the job here -------------------------------------------- */
 
-/* Its log may be on its way to the store for longer than the job is ours. */
-static void put_away(struct job *job)
-{
-    if (job->held)
-        trace_put_away(job->log, job->lease, job->spec.options->state_dir);
-    else
-        (void)job_log_put_away(job->log, NULL, NULL);
-}
-
 /* Last thing done with a job: on_over frees it. */
 static void over(struct job *job, struct lease *next)
 {
     const struct supervisor_events *events = job->spec.events;
 
-    put_away(job);
+    /* Its log may be on its way for longer than the job is ours. */
+    trace_put_away(job->log, job->held ? job->lease : NULL,
+                   job->spec.options->state_dir);
     if (job->gave_up && events->on_failed)
         events->on_failed(events->arg, id_of(job), &job->why);
     else if (!job->gave_up && events->on_ended)
@@ -506,23 +498,19 @@ static void on_credential(void *arg, json_t *credential, const char *note)
     struct job *job = arg;
 
     job->given = credential;
-    if (*note)
-        job->note = xasprintf("no credential for the repository: %s\n", note);
+    job->note = *note
+                    ? xasprintf("no credential for the repository: %s\n", note)
+                    : NULL;
     start_runner(job);
 }
 
 static void get_credential(struct job *job)
 {
-    const struct supervisor_options *options = job->spec.options;
-    const struct credential_spec spec = {
-        .loop = job->spec.loop,
-        .queue = job->spec.queue,
-        .lease = job->lease,
-        .worker = options->worker,
-        .key = options->secrets ? NULL : options->key,
-        .local = options->secrets ? NULL : options->credentials,
-    };
+    struct credential_spec spec = credential_spec_of(job->spec.options);
 
+    spec.loop = job->spec.loop;
+    spec.queue = job->spec.queue;
+    spec.lease = job->lease;
     credential_get(&spec, on_credential, job, &job->asking);
 }
 
