@@ -19,6 +19,7 @@
 #define RANGE(lo, hi) .min = (lo), .max = (hi)
 
 /* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): parts of initializers. */
 #define WEBHOOK_HOST(host, title, url)                                         \
     {.name = "webhooks." #host "_url",                                         \
      .parts = SETTINGS_SCHEDULER,                                              \
@@ -131,6 +132,7 @@
      .check = settings_check_base_url,                                         \
      .help = "Where people can see jobs: checks link to `URL/jobs/ID`. No "    \
              "link if this is empty."},
+/* NOLINTEND(bugprone-macro-parentheses) */
 /* clang-format on */
 
 #endif
