@@ -167,10 +167,12 @@ static void on_collected(void *arg)
     finish(attempt);
 }
 
-/* Whether it passed or not; its own time is over. Who cancels waits. */
+/* Whether it passed or not; its own time is over. Who cancels waits. A reviewer
+ * that was stopped has said nothing. */
 static void collect(struct attempt *attempt)
 {
-    if (!attempt->reports || reason_is_cancel(attempt->stopped)) {
+    if (!attempt->reports || reason_is_cancel(attempt->stopped) ||
+        (attempt->opencode && attempt->stopped != REASON_NONE)) {
         finish(attempt);
         return;
     }

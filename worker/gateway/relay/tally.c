@@ -57,7 +57,7 @@ bool tally_allows(const struct tally *tally, const struct model_budget *budget,
     if (budget->time_ms && tally->time_ms >= budget->time_ms) {
         char text[DURATION_TEXT_SIZE];
 
-        (void)snprintf(out, size, "all of %s used",
+        (void)snprintf(out, size, "all of the time, %s, used",
                        duration_format(budget->time_ms, text));
         return false;
     }

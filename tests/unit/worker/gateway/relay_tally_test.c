@@ -62,7 +62,7 @@ static void test_budget(void **state)
     expect(&tally, &none, "");
     expect(&tally, &all, "");
     tally.time_ms = 60000;
-    expect(&tally, &all, "all of 1m used");
+    expect(&tally, &all, "all of the time, 1m, used");
     tally.pico_usd++;
     expect(&tally, &all, "0.0050 of 0.01 USD used");
     tally.output_tokens++;
