@@ -26,6 +26,7 @@
 extern const struct command command_artifacts;
 extern const struct command command_config;
 extern const struct command command_doctor;
+extern const struct command command_review;
 extern const struct command command_run;
 extern const struct command command_scheduler;
 extern const struct command command_setup;
@@ -51,6 +52,8 @@ extern const struct command command_resume;
 extern const struct command command_rejected;
 extern const struct command command_dead;
 
+/** Review a branch. Exit status: see command_review.details. */
+int cmd_review(int argc, char **argv);
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
 /** Install opencode for jobs: 0 it is there, 1 not, 2 wrong usage. */
