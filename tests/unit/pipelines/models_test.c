@@ -87,7 +87,7 @@ static void test_refused(void **state)
                             "1:3: a model needs the key 'model'\n");
     expect(
         MODEL ", key: sk-123}\n",
-        "1:47: a key is never written here: say  file:/PATH  or  env:NAME\n");
+        "1:48: a key is never written here: say  file:/PATH  or  env:NAME\n");
     expect("- {name: a, url: 'http://u:p@h/v1', model: m}\n",
            "1:18: an address has no user, no query and no fragment: the key "
            "goes under key\n");
