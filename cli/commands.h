@@ -41,6 +41,7 @@ int cmd_artifacts(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 /** Look for what would keep jobs from running: 0 nothing, 1 something. */
 int cmd_doctor(int argc, char **argv);
+extern const struct command command_batch;
 extern const struct command command_cancel;
 extern const struct command command_retry;
 extern const struct command command_ps;
@@ -70,6 +71,7 @@ int cmd_validate(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
+int cmd_batch(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_ps(int argc, char **argv);

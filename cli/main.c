@@ -36,7 +36,7 @@ static const struct {
       &command_doctor, &command_setup}},
     {"jobs of a queue",
      {&command_submit, &command_ps, &command_status, &command_logs,
-      &command_artifacts, &command_cancel, &command_retry}},
+      &command_artifacts, &command_cancel, &command_retry, &command_batch}},
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead}},
