@@ -18,7 +18,6 @@ static const char *const entry_keys[] = {"name",   "repo",  "commit", "ref",
                                          "branch", "paths", NULL};
 
 struct loading {
-    const char *file;
     struct diag_list *diags; /* borrowed, as the next */
     const struct yaml_node *root;
     unsigned errors;
@@ -189,10 +188,13 @@ static void load_list(struct loading *l, struct batch_list *list)
 int batch_list_load(const char *file, const char *text, size_t len,
                     struct diag_list *diags, struct batch_list **out_list)
 {
-    struct loading l = {.file = file, .diags = diags};
+    struct loading l = {.diags = diags};
     CLEANUP(batch_list) struct batch_list *list = xcalloc(1, sizeof(*list));
     CLEANUP(yaml_tree)
-    struct yaml_tree *tree = yaml_tree_parse(text, len, on_error, &l);
+    struct yaml_tree *tree = NULL;
+
+    diag_list_set_source(diags, file, text, len);
+    tree = yaml_tree_parse(text, len, on_error, &l);
 
     if (tree && yaml_tree_is_sound(tree)) {
         l.root = yaml_tree_root(tree);
