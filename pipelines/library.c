@@ -18,10 +18,8 @@ static const struct {
     const char *name;
     const char *text;
 } library[] = {
-    {"test", library_test_yml},
-    {"review", library_review_yml},
-    {"nightly", library_nightly_yml},
-    {"codegen", library_codegen_yml},
+    {"test", library_test_yml},       {"review", library_review_yml},
+    {"nightly", library_nightly_yml}, {"codegen", library_codegen_yml},
     {"batch", library_batch_yml},
 };
 

@@ -26,9 +26,8 @@ static const char *text_of(const json_t *object, const char *key)
 
 static void add_commit(struct strbuf *out, const char *commit)
 {
-    char start[8] = "";
+    CLEANUP(mem) char *start = xasprintf("%.7s", commit);
 
-    strncat(start, commit, sizeof(start) - 1);
     markdown_code(out, start, 0);
 }
 
