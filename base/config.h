@@ -46,6 +46,8 @@ int64_t config_numbers_get(const struct config_numbers *numbers,
 
 #define CONFIG_RELOADS 1U /* config_keep() lets it change */
 #define CONFIG_SECRET  2U /* never shown, nor quoted in messages */
+#define CONFIG_NUMERIC 4U /* a string that may stand as a number in a file */
+#define CONFIG_PAIRS   8U /* a list whose items may have equals signs */
 
 /** One row of the table. All of it is static. */
 struct config_key {

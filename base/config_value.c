@@ -104,7 +104,9 @@ static int check_text(const struct config_key *key, const char *text,
 static int check_item(const struct config_key *key, const char *text,
                       struct err *err)
 {
-    if (!*text || strpbrk(text, ",= \t"))
+    const char *never = key->flags & CONFIG_PAIRS ? ", \t" : ",= \t";
+
+    if (!*text || strpbrk(text, never))
         return err_set(err, ERR_USER,
                        "a name is not empty, and has no blanks, commas or "
                        "equals signs");
@@ -407,7 +409,8 @@ int config_value_load(const struct config_key *key,
     }
     if (node->kind == NODE_NULL)
         return fail(&r, node, NULL, "there is no value");
-    if (node->kind != wanted[key->type].kind)
+    if (node->kind != wanted[key->type].kind &&
+        !(node->kind == NODE_INT && (key->flags & CONFIG_NUMERIC)))
         return fail_kind(&r, node, wanted[key->type].what);
     if (key->type == CONFIG_LIST)
         return load_list(key, node, field, &r);

@@ -70,12 +70,12 @@ static const char *match_byte(const char *p, const char *end, char c)
 }
 
 /* Only the last star has to be tried again: earlier ones met the least. */
-static bool match_name(const char *p, const char *p_end, const char *s,
-                       const char *s_end)
+static bool match_name(const char *p, const char *s, bool dots)
 {
+    const char *p_end = name_end(p), *s_end = name_end(s);
     const char *star = NULL, *star_s = NULL;
 
-    if (s < s_end && *s == '.' && (p == p_end || *p != '.'))
+    if (!dots && *s == '.' && *p != '.')
         return false;
     while (s < s_end) {
         const char *go_on;
@@ -101,8 +101,9 @@ static bool match_name(const char *p, const char *p_end, const char *s,
     return p == p_end;
 }
 
-/* The same over names; `below`: it is enough that the path runs out first. */
-static bool match_names(const char *p, const char *s, bool below)
+/* The same over names; `below`: it is enough that the path runs out first;
+ * `dots`: one at the start of a name is a byte as any other. */
+static bool match_names(const char *p, const char *s, bool below, bool dots)
 {
     const char *star = NULL, *star_s = NULL;
 
@@ -113,13 +114,13 @@ static bool match_names(const char *p, const char *s, bool below)
             star = p = next_name(p);
             star_s = s;
             if (!p)
-                return !has_hidden(s);
+                return dots || !has_hidden(s);
             continue;
         }
-        if (p && match_name(p, name_end(p), s, name_end(s))) {
+        if (p && match_name(p, s, dots)) {
             p = next_name(p);
             s = next_name(s);
-        } else if (star && *star_s != '.') {
+        } else if (star && (dots || *star_s != '.')) {
             p = star;
             s = star_s = next_name(star_s);
         } else {
@@ -131,12 +132,26 @@ static bool match_names(const char *p, const char *s, bool below)
 
 bool glob_match(const char *pattern, const char *path)
 {
-    return match_names(pattern, path, false);
+    return match_names(pattern, path, false, false);
+}
+
+bool glob_match_dots(const char *pattern, const char *path)
+{
+    return match_names(pattern, path, false, true);
+}
+
+bool glob_match_last(const char *pattern, const char *path)
+{
+    const char *slash = strrchr(pattern, '/');
+    size_t len = slash ? (size_t)(slash - pattern) + 1 : 0;
+
+    return strncmp(pattern, path, len) == 0 &&
+           glob_match(pattern + len, path + len);
 }
 
 bool glob_may_match_below(const char *pattern, const char *dir)
 {
-    return match_names(pattern, *dir ? dir : NULL, true);
+    return match_names(pattern, *dir ? dir : NULL, true, false);
 }
 
 const char *glob_problem(const char *pattern)

@@ -17,6 +17,18 @@
 /** Whether all of `path` fits. */
 bool glob_match(const char *pattern, const char *path);
 
+/**
+ * The same where a dot at the beginning of a name is a byte as any other:
+ * whether one of Git's paths or names fits.
+ */
+bool glob_match_dots(const char *pattern, const char *path);
+
+/**
+ * The same where only the last name of `pattern` is one: directories are as
+ * they are written.
+ */
+bool glob_match_last(const char *pattern, const char *path);
+
 /** Whether something below directory `dir` ("": the top) may fit. */
 bool glob_may_match_below(const char *pattern, const char *dir);
 

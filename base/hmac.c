@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BLOCK 64
@@ -49,4 +50,32 @@ bool hmac_equal(const uint8_t a[SHA256_SIZE], const uint8_t b[SHA256_SIZE])
     for (size_t i = 0; i < SHA256_SIZE; i++)
         differ |= (unsigned)(a[i] ^ b[i]);
     return differ == 0;
+}
+
+void hkdf_sha256(const struct hkdf_input *input, uint8_t *out, size_t len)
+{
+    uint8_t block[SHA256_SIZE + HKDF_MAX_INFO + 1];
+    uint8_t key[SHA256_SIZE], last[SHA256_SIZE] = {0};
+    size_t had = 0, info = input->info_len;
+
+    if (info > HKDF_MAX_INFO || len > (size_t)255 * SHA256_SIZE)
+        abort();
+    hmac_sha256(input->salt, input->salt_len, input->secret, input->secret_len,
+                key);
+    for (uint8_t count = 1; len; count++) {
+        size_t some = len < SHA256_SIZE ? len : SHA256_SIZE;
+
+        memcpy(block, last, had);
+        if (info)
+            memcpy(block + had, input->info, info);
+        block[had + info] = count;
+        hmac_sha256(key, sizeof(key), block, had + info + 1, last);
+        had = SHA256_SIZE;
+        memcpy(out, last, some);
+        out += some;
+        len -= some;
+    }
+    mem_wipe(block, sizeof(block));
+    mem_wipe(key, sizeof(key));
+    mem_wipe(last, sizeof(last));
 }

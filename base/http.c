@@ -425,6 +425,8 @@ static bool set_limits(struct http_call *call,
                              timeout < CONNECT_MAX_MS ? timeout
                                                       : CONNECT_MAX_MS) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
+                             request->once ? 1L : 0L) &&
            !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
            !curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }

@@ -60,7 +60,9 @@ struct http_request {
     size_t body_len;
     const struct http_upload *upload; /* in place of `body`; NULL: none */
     const struct http_sign *sign;     /* NULL: it is not signed */
-    const char *ca_file;   /* trust who is in it alone; NULL: see http_send() */
+    const char *ca_file; /* trust who is in it alone; NULL: see http_send() */
+    bool once; /* do not send it again, as libcurl does by itself when a kept
+                  connection ends without an answer: it gets one of its own */
     int64_t timeout_ms;    /* from http_send() to the end; above 0 */
     int64_t stall_ms;      /* as long may nothing come or go; 0: any time */
     size_t max_bytes;      /* of the answer's body; one larger is an error */

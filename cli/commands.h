@@ -34,6 +34,7 @@ extern const struct command command_submit;
 extern const struct command command_up;
 extern const struct command command_validate;
 extern const struct command command_worker;
+extern const struct command command_worker_key;
 
 /** List, print or copy what a job left: 0 done, 1 none, 2 wrong usage. */
 int cmd_artifacts(int argc, char **argv);
@@ -52,6 +53,8 @@ extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_rejected;
 extern const struct command command_dead;
+extern const struct command command_deliveries;
+extern const struct command command_report;
 
 /** Review a branch. Exit status: see command_review.details. */
 int cmd_review(int argc, char **argv);
@@ -70,6 +73,9 @@ int cmd_validate(int argc, char **argv);
 /** Run jobs until told to end. Exit status: see command_worker.details. */
 int cmd_worker(int argc, char **argv);
 
+/** Make a worker's key, and print what enrols it. */
+int cmd_worker_key(int argc, char **argv);
+
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
 int cmd_batch(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
@@ -82,5 +88,7 @@ int cmd_drain(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_rejected(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
+int cmd_deliveries(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 #endif

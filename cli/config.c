@@ -56,18 +56,24 @@ const struct command command_config = {
 static char *shown(const struct settings *settings, size_t index)
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
-    const struct schedule_list *list = settings->schedules;
+    const struct schedule_list *schedules = settings->schedules;
+    const struct trigger_list *triggers = settings->triggers;
     const struct model_list *models = settings->models;
+    const char *name = settings_table.keys[index].name;
 
     if (settings_table.keys[index].type != CONFIG_TREE)
         return config_shown(settings->config, index);
-    if (!strcmp(settings_table.keys[index].name, "models")) {
+    if (!strcmp(name, "schedules"))
+        for (size_t i = 0; i < schedules->count; i++)
+            strbuf_addf(&out, "%s%s", i ? "," : "", schedules->items[i].name);
+    else if (!strcmp(name, "models"))
         for (size_t i = 0; i < models->count; i++)
             strbuf_addf(&out, "%s%s", i ? "," : "", models->items[i].name);
-        return strbuf_take(&out);
-    }
-    for (size_t i = 0; i < list->count; i++)
-        strbuf_addf(&out, "%s%s", i ? "," : "", list->items[i].name);
+    else
+        for (size_t i = 0; i < triggers->count; i++)
+            for (size_t k = 0; k < triggers->items[i].pipelines.count; k++)
+                strbuf_addf(&out, "%s%s", out.len ? "," : "",
+                            triggers->items[i].pipelines.items[k]);
     return strbuf_take(&out);
 }
 

@@ -39,7 +39,7 @@ static const char head[] =
 
 static const char tail[] =
     "\n"
-    "### A schedule\n"
+    "## A schedule\n"
     "\n"
     "```yaml\n"
     "schedules:\n"
@@ -63,7 +63,37 @@ static const char tail[] =
     "| `jitter` | none | each firing is this late at most, always by the same "
     "for a name; up to a day |\n"
     "| `job` | required | a job document ([jobs.md](jobs.md)) without `id`; "
-    "its `not_before` and `deadline` are delays |\n";
+    "its `not_before` and `deadline` are delays |\n"
+    "\n"
+    "## A trigger\n"
+    "\n"
+    "```yaml\n"
+    "triggers:\n"
+    "  - event: change\n"
+    "    repos: [\"acme/*\", \"!acme/old\"]\n"
+    "    pipeline: test\n"
+    "    authors: [\"*\", \"!*[bot]\"]\n"
+    "  - {event: [push, tag], repos: acme/site, branches: main, tags: \"v*\",\n"
+    "     pipeline: [test, .berth/deploy.yml]}\n"
+    "```\n"
+    "\n"
+    "| key | default | what |\n"
+    "|---|---|---|\n"
+    "| `event` | required | `change`, `push`, `tag`, or a list of these |\n"
+    "| `pipeline` | required | a name or a path, as in a job document "
+    "([jobs.md](jobs.md)), or a list of at most 10 |\n"
+    "| `repos` | any | patterns of `OWNER/NAME` as the host writes it: one, or "
+    "a list of at most 50 |\n"
+    "| `forge` | any | `github`, `gitlab` or `gitea`, which Forgejo is too |\n"
+    "\n"
+    "All other keys are those of `on` in a pipeline\n"
+    "([pipelines.md](pipelines.md#when-it-starts)): `types`, `labels`, "
+    "`drafts`,\n"
+    "`authors` and `forks` of a change, `branches` and `paths` of a change or "
+    "a\n"
+    "push, `tags` of a tag. A key that means nothing for any of the events is "
+    "an\n"
+    "error; of a list of events each heeds its own.\n";
 
 void config_page(struct strbuf *out)
 {

@@ -5,6 +5,7 @@
 #include "base/zone.h"
 #include "cli/doctor.h"
 #include "cli/format.h"
+#include "worker/secrets/worker_key.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -344,11 +345,33 @@ static void check_zones(struct doctor *d UNUSED, struct finding *out)
                      "schedules can have no zone but UTC: %s", err.msg);
 }
 
+static void check_key(struct doctor *d, struct finding *out)
+{
+    CLEANUP(seal_key) struct seal_key key = {{0}, {0}};
+    char text[SEAL_TEXT_SIZE];
+    struct err err = {0};
+    bool found = false;
+
+    if (worker_key_load(d->settings->state_dir, &key, &found, &err) < 0) {
+        finding_fail(out, "see to the file, or remove it and enrol anew", "%s",
+                     err.msg);
+        return;
+    }
+    if (!found) {
+        finding_ok(out, "no key: no scheduler gives this worker tokens "
+                        "(berth worker-key)");
+        return;
+    }
+    seal_key_text(key.public_key, text);
+    finding_ok(out, "%s=%s", d->settings->worker.name, text);
+}
+
 static const struct doctor_check checks[] = {
     {"cgroups", check_cgroups, false}, {"disk", check_disk, false},
     {"loop", check_loop, false},       {"cache", check_cache, false},
     {"memory", check_memory, false},   {"user-namespaces", check_userns, false},
     {"inotify", check_inotify, false}, {"tzdata", check_zones, false},
+    {"worker-key", check_key, false},
 };
 
 const struct doctor_checks doctor_host_checks = {checks, ARRAY_LEN(checks)};

@@ -39,8 +39,9 @@ static const struct {
       &command_artifacts, &command_cancel, &command_retry, &command_batch}},
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
-      &command_dead}},
-    {"daemons", {&command_up, &command_scheduler, &command_worker}},
+      &command_dead, &command_deliveries, &command_report}},
+    {"daemons",
+     {&command_up, &command_scheduler, &command_worker, &command_worker_key}},
     {"berth itself", {&command_version, &command_help}},
 };
 

@@ -5,6 +5,7 @@
 #include "cli/job_text.h"
 #include "cli/pool.h"
 #include "scheduler/queue/inspect.h"
+#include "scheduler/queue/report.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -108,6 +109,21 @@ static void add_number(const json_t *depths, const char *key, const char *name,
         strbuf_addf(out, "  %s %" PRId64, name, number);
 }
 
+/* A host told us that we ask too much of it. */
+static void add_pauses(const json_t *depths, struct strbuf *out)
+{
+    for (size_t i = 0; i < QUEUE_REPORT_HOSTS; i++) {
+        CLEANUP(mem)
+        char *key = xasprintf("%s_paused_ms", queue_report_hosts[i]);
+        int64_t ms = job_number(depths, key);
+        char span[FORMAT_SIZE];
+
+        if (ms)
+            strbuf_addf(out, "%s wants a pause: nothing is reported for %s\n",
+                        queue_report_hosts[i], format_age(ms, span));
+    }
+}
+
 /* What is none is left out, but for what everybody looks for. */
 static void add_numbers(const struct pool *pool, const json_t *depths,
                         struct strbuf *out)
@@ -129,6 +145,7 @@ static void add_numbers(const struct pool *pool, const json_t *depths,
         {"dead", "dead"},
         {"rejected", "rejected"},
         {"outbox", "to be reported"},
+        {"unreported", "not reported"},
     };
     int64_t max = job_number(depths, "max_instances");
     int64_t log_bytes = job_number(depths, "log_bytes");
@@ -144,6 +161,7 @@ static void add_numbers(const struct pool *pool, const json_t *depths,
     if (log_bytes)
         strbuf_addf(out, "  logs %s", format_bytes((uint64_t)log_bytes, size));
     strbuf_addc(out, '\n');
+    add_pauses(depths, out);
 }
 
 /* ",a,b," as "a,b". */

@@ -6,6 +6,7 @@
 #include "base/notify.h"
 #include "base/proc.h"
 #include "cli/commands.h"
+#include "cli/hosts.h"
 #include "cli/mirror_uid.h"
 #include "cli/pool_at.h"
 #include "cli/webhooks.h"
@@ -59,8 +60,12 @@ struct daemon {
     struct notify *notify;
     struct queue *queue;
     struct scheduler *scheduler;
-    struct webhooks *webhooks; /* owned */
-    char *name;                /* owned */
+    struct webhooks *webhooks;   /* owned */
+    struct hosts *hosts;         /* owned */
+    struct forge *forges[3];     /* borrowed from it */
+    struct event_host events[3]; /* the same, as deliveries need them */
+    size_t host_count;
+    char *name; /* owned */
     bool stopping;
 };
 
@@ -98,6 +103,20 @@ static void clear_numbers(struct daemon *d)
     strv_clear(&d->tenants);
 }
 
+static struct reporter_options report_options_of(const struct daemon *d)
+{
+    const struct settings *s = d->at.settings;
+
+    return (struct reporter_options){
+        .forges = d->forges,
+        .count = d->host_count,
+        .style = {.max_comments = (unsigned)s->report.max_comments,
+                  .max_rows = (unsigned)s->report.max_rows,
+                  .request_changes = s->report.request_changes,
+                  .url = s->report.url},
+    };
+}
+
 static struct scheduler_options options_of(struct daemon *d)
 {
     const struct settings *s = d->at.settings;
@@ -127,6 +146,16 @@ static struct scheduler_options options_of(struct daemon *d)
                  .pipeline_caps = d->numbers[2],
                  .pipeline_cap_count = s->pipeline_caps.count},
         .schedules = s->schedules,
+        .hosts = d->events,
+        .host_count = d->host_count,
+        .triggers = s->triggers,
+        .deliveries = {.keep_ms = s->webhooks.keep_ms,
+                       .budget_bytes = (uint64_t)s->webhooks.budget_bytes},
+        .reconcile_ms = s->webhooks.reconcile_ms,
+        .report = report_options_of(d),
+        .forges = d->forges,
+        .forge_count = d->host_count,
+        .workers = &s->scheduler.workers,
     };
 }
 
@@ -188,6 +217,29 @@ static void on_end(void *arg, int signo UNUSED)
 /* ---- life ------------------------------------------------------------------
  */
 
+/* They are read once: neither addresses nor tokens are read again. */
+static void find_hosts(struct daemon *d)
+{
+    static const enum forge_kind kinds[] = {FORGE_GITHUB, FORGE_GITLAB,
+                                            FORGE_GITEA};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct forge *forge = hosts_get(d->hosts, kinds[i]);
+
+        if (!forge)
+            continue;
+        d->forges[d->host_count] = forge;
+        d->events[d->host_count++] = (struct event_host){
+            .kind = kinds[i],
+            .base_url = forge_base_url(forge),
+            .forge = forge,
+            .app_id = forge_is_app(forge)
+                          ? strtoll(d->at.settings->github.app, NULL, 10)
+                          : 0,
+        };
+    }
+}
+
 static int open_all(struct daemon *d, struct err *err)
 {
     const struct queue_options queue = pool_at_queue(&d->at);
@@ -195,6 +247,7 @@ static int open_all(struct daemon *d, struct err *err)
     if (settings_make_state_dir(d->at.settings, err) < 0 ||
         loop_new(&d->loop, err) < 0 ||
         notify_new(d->loop, &d->notify, err) < 0 ||
+        hosts_open(d->at.settings, d->loop, &d->hosts, err) < 0 ||
         queue_open(d->loop, &queue, &d->queue, err) < 0 ||
         webhooks_open(d->at.settings, d->loop, d->queue, &d->webhooks, err) < 0)
         return -1;
@@ -222,6 +275,7 @@ static int run(struct daemon *d, int *out_status, struct err *err)
         *out_status = err->kind == ERR_USER ? OPTIONS_USAGE : EXIT_FAILED;
         return -1;
     }
+    find_hosts(d);
     options = options_of(d);
     d->scheduler = scheduler_new(d->loop, d->queue, &options);
     log_info("scheduler %s keeps the pool '%s'", d->name, queue_pool(d->queue));
@@ -238,6 +292,7 @@ static void close_all(struct daemon *d)
     queue_free(d->queue);
     scheduler_free(d->scheduler);
     webhooks_free(d->webhooks);
+    hosts_free(d->hosts);
     notify_free(d->notify);
     loop_free(d->loop);
     clear_numbers(d);

@@ -58,6 +58,7 @@ void settings_free(struct settings *settings)
     if (!settings)
         return;
     schedule_list_free(settings->schedules);
+    trigger_list_free(settings->triggers);
     model_list_free(settings->models);
     config_free(settings->config);
     free(settings);
@@ -135,7 +136,7 @@ static int check_relations(const struct settings *settings,
     return check_store(settings, errors) < 0 ? -1 : rc;
 }
 
-static void on_list_error(void *arg, struct yaml_pos pos, const char *message,
+static void on_item_error(void *arg, struct yaml_pos pos, const char *message,
                           const char *hint)
 {
     struct settings_errors *errors = arg;
@@ -143,19 +144,20 @@ static void on_list_error(void *arg, struct yaml_pos pos, const char *message,
     diag_list_add(errors->file, pos.line, pos.column, hint, "%s", message);
 }
 
-static int load_schedules(struct settings *settings,
-                          struct settings_errors *errors)
+/* What is a list of mappings, all of it. */
+static int load_lists(struct settings *settings, struct settings_errors *errors)
 {
-    return schedule_load(config_tree(settings->config),
-                         settings->schedules_node, on_list_error, errors,
-                         &settings->schedules);
-}
+    const struct yaml_tree *tree = config_tree(settings->config);
+    int rc = schedule_load(tree, settings->schedules_node, on_item_error,
+                           errors, &settings->schedules);
 
-static int load_models(struct settings *settings,
-                       struct settings_errors *errors)
-{
-    return model_list_load(config_tree(settings->config), settings->models_node,
-                           on_list_error, errors, &settings->models);
+    if (trigger_list_load(tree, settings->triggers_node, on_item_error, errors,
+                          &settings->triggers) < 0)
+        rc = -1;
+    if (model_list_load(tree, settings->models_node, on_item_error, errors,
+                        &settings->models) < 0)
+        rc = -1;
+    return rc;
 }
 
 /* ---- loading ------------------------------------------------------------ */
@@ -184,9 +186,7 @@ static int load(const struct config_sources *sources,
     /* Between defaults in place of what is wrong, relations mean nothing. */
     if (rc == 0)
         rc = check_relations(settings, errors);
-    if (load_schedules(settings, errors) < 0)
-        rc = -1;
-    if (load_models(settings, errors) < 0 || rc < 0)
+    if (load_lists(settings, errors) < 0 || rc < 0)
         return -1;
     *out_settings = STEAL(settings);
     return 0;

@@ -8,6 +8,7 @@
 #include "pipelines/diag.h"
 #include "pipelines/models.h"
 #include "pipelines/schedule.h"
+#include "pipelines/trigger.h"
 
 /*
  * The table in settings_table.c says what each is; docs/configuration.md is
@@ -69,7 +70,11 @@ struct settings {
         char *store_key; /* a path */
     } cache;
     struct {
+        struct strv credentials; /* PATTERN=file:/PATH … */
+    } checkout;
+    struct {
         int64_t tick_ms;
+        struct strv workers; /* NAME=BASE64: those enrolled */
     } scheduler;
     struct {
         int64_t max_bytes;
@@ -78,7 +83,7 @@ struct settings {
         char *listen; /* "": no webhooks are taken */
         char *github_url, *gitlab_url, *gitea_url;
         struct strv github_secrets, gitlab_secrets, gitea_secrets;
-        int64_t max_rate, keep_ms, budget_bytes;
+        int64_t max_rate, keep_ms, budget_bytes, reconcile_ms;
     } webhooks;
     struct {
         char *app, *app_key; /* of GitHub only */
@@ -91,10 +96,11 @@ struct settings {
     } report;
     char *state_dir; /* "": there is none to be had; it need not exist */
     const struct yaml_node *schedules_node; /* as written; or NULL */
-
-    const struct yaml_node *models_node; /* the same */
+    const struct yaml_node *triggers_node;  /* the same */
+    const struct yaml_node *models_node;    /* the same */
 
     struct schedule_list *schedules; /* owned */
+    struct trigger_list *triggers;   /* owned */
     struct model_list *models;       /* owned */
     struct config *config;           /* owned: where each value is from */
 };

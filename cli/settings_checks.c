@@ -11,6 +11,7 @@
 #include "cli/settings.h"
 #include "cli/webhooks.h"
 #include "pipelines/load.h"
+#include "scheduler/daemon/enrolled.h"
 #include "scheduler/forge/url.h"
 #include "worker/gateway/address.h"
 
@@ -123,6 +124,15 @@ int settings_check_secret_source(const char *text, struct err *err)
         (strncmp(text, "env:", 4) != 0 || !text[4]))
         return err_set(err, ERR_USER, "this is not file:/PATH or env:NAME");
     return 0;
+}
+
+int settings_check_worker_key(const char *text, struct err *err)
+{
+    CLEANUP(mem) char *name = xstrndup(text, strcspn(text, "="));
+
+    if (settings_check_name(name, err) < 0)
+        return -1;
+    return enrolled_check(text, err);
 }
 
 int settings_check_repositories(const char *text, struct err *err)

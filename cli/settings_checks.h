@@ -37,6 +37,7 @@ int settings_check_listen(const char *text, struct err *err);
 int settings_check_base_url(const char *text, struct err *err);
 /** Where a secret is: `file:/PATH` or `env:NAME`, or nothing. */
 int settings_check_secret_source(const char *text, struct err *err);
+int settings_check_worker_key(const char *text, struct err *err);
 /** A pattern of repositories. */
 int settings_check_repositories(const char *text, struct err *err);
 /** What names of variables begin with, or nothing. */

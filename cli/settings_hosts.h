@@ -1,5 +1,4 @@
-/* cli/settings_hosts.h - keys about Git hosts, and what tables of keys share.
- */
+/* cli/settings_hosts.h - keys about Git hosts; what tables of keys share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_SETTINGS_HOSTS_H
 #define CLI_SETTINGS_HOSTS_H
@@ -89,11 +88,21 @@
      RANGE(MIB, TIB),                                                          \
      .help = "How much memory deliveries may take in Redis; what was dealt "   \
              "with gives way, what waits does not, and new ones get 503."},    \
+    {.name = "webhooks.reconcile",                                             \
+     .parts = SETTINGS_SCHEDULER,                                              \
+     .type = CONFIG_DURATION,                                                  \
+     AT(webhooks.reconcile_ms),                                                \
+     LIVE,                                                                     \
+     .initial = "15m",                                                         \
+     RANGE(0, DAY),                                                            \
+     .help = "How often hosts that berth has access to are asked for what "    \
+             "they failed to send; `0s` for never."},                           \
     HOST_ACCESS(github, "GitHub"),                                             \
     HOST_ACCESS(gitlab, "GitLab"),                                             \
     HOST_ACCESS(gitea, "Gitea or Forgejo"),                                    \
     {.name = "github.app", .parts = SETTINGS_SCHEDULER,                        \
      .type = CONFIG_STRING, AT(github.app), .initial = "",                     \
+     .flags = CONFIG_NUMERIC,                                                  \
      .help = "The id of the GitHub App that we are, in place of a token."},    \
     {.name = "github.app_key", .parts = SETTINGS_SCHEDULER,                    \
      .type = CONFIG_STRING, AT(github.app_key), .initial = "",                 \

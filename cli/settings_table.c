@@ -12,6 +12,7 @@
 #include "cli/settings_hosts.h"
 #include "pipelines/load.h"
 #include "worker/gateway/address.h"
+#include "worker/secrets/checkout.h"
 #include "worker/supervisor/warm_pool.h"
 
 #include <sched.h>
@@ -368,6 +369,21 @@ static const struct config_key keys[] = {
              "`BERTH_SECRET_` what is in `BERTH_SECRET_NPM_TOKEN` is "
              "`NPM_TOKEN`. Empty: none is."},
 
+    {.name = "checkout.credentials",
+     .parts = SETTINGS_WORKER,
+     .type = CONFIG_LIST,
+     AT(checkout.credentials),
+     .flags = CONFIG_PAIRS,
+     .initial = "",
+     .check = checkout_credential_check,
+     .help =
+         "What reads private repositories by http(s), of hosts that make no "
+         "tokens for one repository: `PATTERN=file:/PATH` or "
+         "`PATTERN=env:NAME`, with patterns as in `secrets.allow` and "
+         "`USER:TOKEN` or a token there. The first that fits counts. Give "
+         "tokens that can read and do nothing else: jobs of forks are "
+         "checked out with them, too."},
+
     {.name = "s3.credentials",
      .type = CONFIG_PATH,
      AT(s3.credentials),
@@ -486,6 +502,16 @@ static const struct config_key keys[] = {
      .initial = "1s",
      RANGE(SECOND, MINUTE),
      .help = "How often the scheduler looks for what is due."},
+    {.name = "scheduler.workers",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_LIST,
+     AT(scheduler.workers),
+     .flags = CONFIG_RELOADS | CONFIG_PAIRS,
+     .initial = "",
+     .check = settings_check_worker_key,
+     .help = "Which workers get tokens that read the private repositories of "
+             "their jobs: `NAME=KEY` of each, as `berth worker-key` prints it "
+             "there. The same for all schedulers of a pool."},
     {.name = "inbox.max_bytes",
      .parts = SETTINGS_SCHEDULER,
      .type = CONFIG_SIZE,
@@ -508,6 +534,13 @@ static const struct config_key keys[] = {
         LIVE,
         .help =
             "Jobs that a clock asks for; docs/configuration.md describes one."},
+    {.name = "triggers",
+     .parts = SETTINGS_SCHEDULER,
+     .type = CONFIG_TREE,
+     AT(triggers_node),
+     LIVE,
+     .help = "Which events of Git hosts start which pipeline, besides `on` of "
+             "pipelines in repositories; docs/configuration.md describes one."},
 };
 
 static const char *const parts[] = {"scheduler", "worker", NULL};

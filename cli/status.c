@@ -5,8 +5,10 @@
 #include "cli/job_text.h"
 #include "cli/pool.h"
 #include "cli/report.h"
+#include "cli/reports.h"
 #include "cli/text.h"
 #include "scheduler/queue/inspect.h"
+#include "scheduler/queue/report.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -28,7 +30,8 @@ const struct command command_status = {
     .details =
         "--json: what berth ps --json tells of the job, with \"now_ms\", "
         "\"result\"\n(schemas/result.schema.json), \"why\" if it waits, "
-        "and \"jobs\" of a run.\n\n" POOL_EXIT_HELP,
+        "\"report\" as berth report\n--json has it, and \"jobs\" of a "
+        "run.\n\n" POOL_EXIT_HELP,
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
     .min_operands = 1,
@@ -146,6 +149,18 @@ static void add_head(struct view *view)
     strbuf_addc(&view->text, '\n');
 }
 
+static void add_report(struct view *view, const json_t *look)
+{
+    CLEANUP(strbuf) struct strbuf line = STRBUF_INIT;
+
+    if (!look)
+        return;
+    reports_add_where(look, &line);
+    strbuf_adds(&line, ": ");
+    reports_add_state(look, &line);
+    add_line(view, "report", line.data);
+}
+
 static void add_facts(struct view *view, const json_t *why)
 {
     CLEANUP(strbuf) struct strbuf waits = STRBUF_INIT;
@@ -166,6 +181,7 @@ static void add_facts(struct view *view, const json_t *why)
     add_moment(view, "ended", "ended_at_ms");
     add_line(view, "worker", job_string(view->job, "worker"));
     add_attempts(view);
+    add_report(view, json_object_get(view->job, "report"));
 }
 
 static void add_result(struct view *view)
@@ -227,14 +243,17 @@ static int status(struct pool *pool, const void *options UNUSED,
                   const struct strv *operands, struct err *err)
 {
     const char *id = operands->items[0];
-    json_t *job = NULL, *why = NULL, *rows = NULL;
+    json_t *job = NULL, *why = NULL, *rows = NULL, *look = NULL;
     const char *state;
     int rc = queue_job(pool->queue, id, &job, err);
 
     if (rc < 0)
         return -1;
+    rc = queue_report_look(pool->queue, id, &look, err);
+    if (rc == 0 && look)
+        json_object_set_new(job, "report", look);
     state = job_string(job, "state");
-    if (!queue_has_ended(state) && strcmp(state, "running") != 0)
+    if (rc == 0 && !queue_has_ended(state) && strcmp(state, "running") != 0)
         rc = queue_why(pool->queue, id, &why, err);
     if (rc == 0 && strcmp(job_string(job, "kind"), "run") == 0)
         rc = queue_children(pool->queue, id, &rows, err);

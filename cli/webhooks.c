@@ -2,9 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/webhooks.h"
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "cli/secret_source.h"
 #include "cli/settings.h"
 
 #include <stdlib.h>
@@ -48,33 +48,12 @@ int webhook_secret_item_check(const char *item, struct err *err)
     return 0;
 }
 
-/* The text at `source`, without the line feed that files end with. */
-static int read_value(const char *source, struct strbuf *out, struct err *err)
-{
-    const char *value;
-
-    if (!strncmp(source, "env:", 4)) {
-        value = getenv(source + 4);
-        if (!value)
-            return err_set(err, ERR_USER, "there is no $%s", source + 4);
-        strbuf_adds(out, value);
-    } else if (file_read(source + 5, SECRET_MAX_BYTES, out, err) < 0) {
-        return -1;
-    }
-    while (out->len && strchr("\r\n", out->data[out->len - 1]))
-        strbuf_cut(out, out->len - 1);
-    if (out->truncated || strlen(out->data) != out->len)
-        return err_set(err, ERR_USER, "it is no text of up to %d bytes",
-                       SECRET_MAX_BYTES);
-    return 0;
-}
-
 static int add_secret(struct host *host, const char *item, struct err *err)
 {
     struct strbuf value = STRBUF_MAX(SECRET_MAX_BYTES);
     const char *source = source_of(item);
     struct webhook_secret *secret = &host->secrets[host->host.secrets.count];
-    int rc = read_value(source, &value, err);
+    int rc = secret_source_read(source, &value, err);
 
     if (rc == 0) {
         strv_add(&host->texts, value.data);

@@ -11,7 +11,9 @@
 #include "worker/cache/settings.h"
 #include "worker/sandbox/drivers.h"
 #include "worker/sandbox/image.h"
+#include "worker/secrets/checkout.h"
 #include "worker/secrets/store.h"
+#include "worker/secrets/worker_key.h"
 #include "worker/supervisor/supervisor.h"
 
 #include <signal.h>
@@ -65,12 +67,15 @@ enum stage { TAKING, DRAINING, CANCELLING, KILLING };
 struct worker {
     const struct worker_options *options; /* borrowed */
     struct pool_at at;
-    const char *name;              /* borrowed from either */
-    struct loop *loop;             /* owned */
-    struct notify *notify;         /* owned; uses the loop */
-    struct queue *queue;           /* owned; uses the loop */
-    struct log_store *logs;        /* owned */
-    struct secret_store *secrets;  /* owned */
+    const char *name;                         /* borrowed from either */
+    struct loop *loop;                        /* owned */
+    struct notify *notify;                    /* owned; uses the loop */
+    struct queue *queue;                      /* owned; uses the loop */
+    struct log_store *logs;                   /* owned */
+    struct secret_store *secrets;             /* owned */
+    struct checkout_credentials *credentials; /* owned; NULL: none */
+    struct seal_key key;
+    bool has_key;                  /* schedulers may seal to it */
     struct supervisor *supervisor; /* owned; uses all three */
     struct upkeep *upkeep;         /* owned; uses the loop */
     struct loop_source *patience;  /* borrowed; of this stage */
@@ -316,6 +321,8 @@ static int make_supervisor(struct worker *worker, struct err *err)
         .renew_ms = (uint32_t)s->lease.renew_ms,
         .kill_ms = (uint32_t)s->lease.kill_after_ms,
         .secret_store = worker->secrets,
+        .credentials = worker->credentials,
+        .key = worker->has_key ? &worker->key : NULL,
         .log_store = worker->logs,
         .artifact_store = *s->artifacts.store ? s->artifacts.store : NULL,
         .cache_store = *s->cache.store ? s->cache.store : NULL,
@@ -504,11 +511,15 @@ static int start_and_live(struct worker *worker, int *out_status,
         return -1;
     /* Before anything is started that would have our environment. */
     worker->secrets = open_secrets(worker->at.settings);
+    worker->credentials =
+        checkout_credentials_new(&worker->at.settings->checkout.credentials);
     *out_status = OPTIONS_USAGE;
     take_names(worker);
     if (settings_check_name(worker->name, err) < 0)
         return err_wrap(err, "--name '%.80s'", worker->name);
     if (make_state(worker->at.settings, err) < 0 ||
+        worker_key_load(worker->at.settings->state_dir, &worker->key,
+                        &worker->has_key, err) < 0 ||
         loop_new(&worker->loop, err) < 0 || open_queue(worker, err) < 0) {
         /* A service manager does not try again what is wrong usage. */
         if (err->kind != ERR_USER)
@@ -535,6 +546,8 @@ static int run(const struct worker_options *given)
     supervisor_free(worker.supervisor);
     log_store_free(worker.logs);
     secret_store_free(worker.secrets);
+    checkout_credentials_free(worker.credentials);
+    seal_key_wipe(&worker.key);
     queue_free(worker.queue);
     notify_free(worker.notify);
     loop_free(worker.loop);

@@ -85,6 +85,13 @@ static void load_description(struct loader *l, const struct yaml_node *value,
     l->document->description = xstrdup(value->text);
 }
 
+/* It says when to start: of no use to those who run it, and not kept. */
+static void load_document_on(struct loader *l, const struct yaml_node *value,
+                             void *target UNUSED)
+{
+    load_on(l, value, NULL);
+}
+
 static void load_document_concurrency(struct loader *l,
                                       const struct yaml_node *value,
                                       void *target UNUSED)
@@ -104,6 +111,7 @@ static void load_job_labels(struct loader *l, const struct yaml_node *value,
 static const struct key_rule single_keys[] = {
     {"name", load_name, false, 0},
     {"description", load_description, false, 0},
+    {"on", load_document_on, false, 0},
     {"concurrency", load_document_concurrency, false, 0},
     {"sandbox", load_sandbox, false, 0},
     {"timeout", load_timeout, false, 0},
@@ -117,7 +125,7 @@ static const struct key_rule single_keys[] = {
 static const struct foreign_word single_foreign[] = {
     {"stages", "write jobs: {NAME: {steps: […]}}, with needs between them"},
     {"pipeline", "write the keys at the top: name, sandbox, steps"},
-    {"on", "what starts a pipeline is not said in it"},
+    {"triggers", "write on: {change: {…}}"},
     {"needs", "only a job under jobs needs others"},
     {"if", "only steps, and jobs under jobs, have a condition"},
     {"strategy", "write matrix: {…}, with max-parallel and fail-fast in it"},
@@ -158,6 +166,7 @@ void load_job_keys(struct loader *l, const struct yaml_node *node,
 static const struct key_rule many_keys[] = {
     {"name", load_name, false, 0},
     {"description", load_description, false, 0},
+    {"on", load_document_on, false, 0},
     {"concurrency", load_document_concurrency, false, 0},
     {"sandbox", load_sandbox, false, 0},
     {"timeout", load_timeout, false, 0},
@@ -174,7 +183,7 @@ static const struct foreign_word many_foreign[] = {
     {"needs", "put it into one of the jobs"},
     {"if", "put it into one of the jobs"},
     {"stages", "jobs are ordered by needs: [NAME]"},
-    {"on", "what starts a pipeline is not said in it"},
+    {"triggers", "write on: {change: {…}}"},
     {"runs-on", "write labels: […], or sandbox: {instance_type: standard-1}"},
     {"defaults", "write sandbox, timeout, env, secrets and labels at the top"},
     {"environment", "write env"},

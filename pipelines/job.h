@@ -62,6 +62,8 @@ struct job_request {
     char *dedupe_key; /* owned; or NULL */
     int64_t dedupe_ms;
     struct concurrency concurrency; /* in place of the pipeline's, if a group */
+    bool concurrency_yields; /* … only where the pipeline has none; of a request
+                                that the scheduler makes itself */
     struct job_moment not_before;
     struct job_moment deadline; /* not started by then: it expires */
     struct strv labels;         /* besides those of the pipeline */

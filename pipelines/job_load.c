@@ -7,6 +7,7 @@
 #include "base/yaml_value.h"
 #include "pipelines/library.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define CHANGE_MAX       40
 #define REPORT_MAX_NODES 500
 #define REPORT_MAX_KEY   128 /* bytes */
+#define REPORT_MAX_REPO  256
+#define REPORT_MAX_NAME  200
 /* What a double holds exactly, so that JSON does too. */
 #define CHANGE_MAX_NUMBER 9007199254740991.0
 
@@ -97,6 +100,19 @@ static bool pipeline_name_ok(const char *s)
     return true;
 }
 
+bool job_is_pipeline_name(struct loader *l, const struct yaml_node *value)
+{
+    if (!load_is_line(l, value, PIPELINE_MAX))
+        return false;
+    if (pipeline_name_ok(value->text))
+        return true;
+    load_fail(l, value, NULL,
+              "'%.60s' is neither the name of a pipeline (letters, digits, "
+              "_ and -) nor the path of a .yml file in the repository",
+              value->text);
+    return false;
+}
+
 void job_load_pipeline(struct loader *l, const struct yaml_node *value,
                        void *target)
 {
@@ -113,15 +129,8 @@ void job_load_pipeline(struct loader *l, const struct yaml_node *value,
                   yaml_kind_name(value->kind));
         return;
     }
-    if (!load_is_line(l, value, PIPELINE_MAX))
+    if (!job_is_pipeline_name(l, value))
         return;
-    if (!pipeline_name_ok(value->text)) {
-        load_fail(l, value, NULL,
-                  "'%.60s' is neither the name of a pipeline (letters, digits, "
-                  "_ and -) nor the path of a .yml file in the repository",
-                  value->text);
-        return;
-    }
     r->source = JOB_PIPELINE;
     set(&r->pipeline_name, value->text);
 }
@@ -362,6 +371,74 @@ static const struct yaml_node *long_key(const struct yaml_node *node)
     return found;
 }
 
+static bool is_repo(const struct yaml_node *value)
+{
+    static const char others[] = "._~-/";
+
+    for (size_t i = 0; i < value->len; i++)
+        if (!isalnum((unsigned char)value->text[i]) &&
+            !strchr(others, value->text[i]))
+            return false;
+    return value->len && value->len <= REPORT_MAX_REPO &&
+           memchr(value->text, '/', value->len);
+}
+
+static bool is_commit(const struct yaml_node *value)
+{
+    return (value->len == 40 || value->len == 64) &&
+           strspn(value->text, "0123456789abcdef") == value->len;
+}
+
+static bool is_name(const struct yaml_node *value)
+{
+    for (size_t i = 0; i < value->len; i++)
+        if ((unsigned char)value->text[i] < ' ')
+            return false;
+    return value->len && value->len <= REPORT_MAX_NAME;
+}
+
+static bool is_number(const struct yaml_node *value)
+{
+    if (value->kind == NODE_INT) /* which may be written as 0x2a */
+        return value->number >= 0 && value->number < 1e15;
+    return value->len && value->len <= 15 &&
+           strspn(value->text, "0123456789") == value->len;
+}
+
+/* What is known of the other keys; the host may want more of them. */
+static const struct {
+    const char *key;
+    enum yaml_kind kind, also;
+    bool (*is_good)(const struct yaml_node *value); /* NULL: any */
+    const char *wanted;
+} report_keys[] = {
+    {"repo", NODE_STRING, NODE_STRING, is_repo, "owner/name"},
+    {"commit", NODE_STRING, NODE_STRING, is_commit,
+     "40 or 64 hexadecimal digits, in quotes"},
+    {"change", NODE_STRING, NODE_INT, is_number, "its number"},
+    {"installation", NODE_INT, NODE_INT, is_number, "its number"},
+    {"name", NODE_STRING, NODE_STRING, is_name, "a line of 1 to 200 bytes"},
+    {"fork", NODE_BOOL, NODE_BOOL, NULL, "true or false"},
+};
+
+static bool check_report(struct loader *l, const struct yaml_node *report)
+{
+    for (size_t i = 0; i < ARRAY_LEN(report_keys); i++) {
+        const struct yaml_node *value =
+            yaml_node_get(report, report_keys[i].key);
+
+        if (!value ||
+            ((value->kind == report_keys[i].kind ||
+              value->kind == report_keys[i].also) &&
+             (!report_keys[i].is_good || report_keys[i].is_good(value))))
+            continue;
+        load_fail(l, value, NULL, "%s of report is %s", report_keys[i].key,
+                  report_keys[i].wanted);
+        return false;
+    }
+    return true;
+}
+
 void job_load_report(struct loader *l, const struct yaml_node *value,
                      void *target)
 {
@@ -395,6 +472,8 @@ void job_load_report(struct loader *l, const struct yaml_node *value,
                       yaml_kind_name(forge->kind));
         return;
     }
+    if (!check_report(l, value))
+        return;
     json_decref(r->report);
     r->report = yaml_node_to_json(value);
     if (!r->report)

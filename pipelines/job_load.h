@@ -10,6 +10,9 @@
 MUST_USE struct job_batch *job_load_one(struct loader *l,
                                         const struct yaml_node *node);
 
+/* A name, or a path in the repository. False: reported. */
+bool job_is_pipeline_name(struct loader *l, const struct yaml_node *value);
+
 /* Each loads the key of its name; the target is a struct job_request. */
 load_fn job_load_id;
 load_fn job_load_kind;

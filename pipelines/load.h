@@ -196,6 +196,12 @@ void load_jobs(struct loader *l, const struct yaml_node *value,
 void load_job_keys(struct loader *l, const struct yaml_node *node,
                    const struct map_rules *rules);
 
+/*
+ * `on` of a document. The target is a struct trigger_list that has no item yet;
+ * NULL: it is only checked.
+ */
+load_fn load_on;
+
 /* A pipeline with its defaults. Owned by the caller. */
 MUST_USE struct pipeline *pipeline_new(void);
 /* The sandbox, time-out and environment of another. */

@@ -94,6 +94,7 @@ static const struct foreign_word job_foreign[] = {
     {"name", "a job is called as its key says"},
     {"depends_on", "write needs: [NAME]"},
     {"strategy", "write matrix: {…}, with max-parallel and fail-fast in it"},
+    {"on", "it is the whole document's: write it at the top"},
     {"concurrency", "it is the whole document's: write it at the top"},
     {"runs-on", "write labels: […], or sandbox: {instance_type: standard-1}"},
     {"tags", "write labels: […]"},

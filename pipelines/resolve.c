@@ -140,9 +140,12 @@ static int add_labels(struct document *document, const struct strv *labels,
 }
 
 static void set_concurrency(struct document *document,
-                            const struct concurrency *concurrency)
+                            const struct job_request *r)
 {
-    if (!concurrency->group)
+    const struct concurrency *concurrency = &r->concurrency;
+
+    if (!concurrency->group ||
+        (r->concurrency_yields && document->concurrency.group))
         return;
     free(document->concurrency.group);
     document->concurrency = *concurrency;
@@ -195,7 +198,7 @@ int resolve_finish(const struct job_request *request,
     if (!resolved.document ||
         add_labels(resolved.document, &request->labels, diags) < 0)
         return -1;
-    set_concurrency(resolved.document, &request->concurrency);
+    set_concurrency(resolved.document, request);
     set_facts(request, &resolved);
     if (check(request, &resolved, diags) < 0)
         return -1;

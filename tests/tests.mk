@@ -62,6 +62,11 @@ test-docker: ## one suite over every driver of sandboxes, Docker's too
 	@$(TEST_ENV) TESTS= ALL_SUITES=1 DRIVERS='oci:crun oci:runc docker' \
 	    tests/run tests/integration/sandbox_conformance.sh
 
+.PHONY: test-opencode
+test-opencode: programs ## steps of opencode, with what takes minutes
+	@deploy/deps.sh build run test
+	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS='*opencode*' tests/run $(SCRIPT_TESTS)
+
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)
 
@@ -256,3 +261,11 @@ bench-install: ## install: npm against npm ci; BENCH_PACKAGES= BENCH_ROUNDS=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/install.bash
+
+.PHONY: bench-report
+bench-report: ## webhooks to jobs, findings to a host; BENCH_DELIVERIES=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/report.bash

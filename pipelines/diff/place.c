@@ -53,10 +53,29 @@ void diff_line_pair(const struct diff_line *line, uint32_t *out_old,
     *out_new = diff_line_on(line, DIFF_NEW) ? line->new_line : 0;
 }
 
+static const struct diff_hunk *hunk_of(const struct diff_file *file,
+                                       const struct diff_line *line)
+{
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        const struct diff_hunk *hunk = &file->hunks[i];
+
+        if (line >= hunk->lines && line < hunk->lines + hunk->count)
+            return hunk;
+    }
+    return NULL;
+}
+
+/*
+ * GitLab counts from what the hunk's header says, which of a side that has no
+ * lines is the one before: 0 in files that are new or deleted.
+ */
 const char *diff_line_code(const struct diff_file *file,
                            const struct diff_line *line,
                            char out[DIFF_LINE_CODE_SIZE])
 {
+    const struct diff_hunk *hunk = hunk_of(file, line);
+    uint32_t no_old = hunk && !hunk->old_count;
+    uint32_t no_new = hunk && !hunk->new_count;
     uint8_t digest[SHA1_SIZE];
     size_t n = 0;
 
@@ -64,8 +83,8 @@ const char *diff_line_code(const struct diff_file *file,
     for (size_t i = 0; i < SHA1_SIZE; i++)
         n += (size_t)snprintf(out + n, DIFF_LINE_CODE_SIZE - n, "%02x",
                               digest[i]);
-    snprintf(out + n, DIFF_LINE_CODE_SIZE - n, "_%u_%u", line->old_line,
-             line->new_line);
+    snprintf(out + n, DIFF_LINE_CODE_SIZE - n, "_%u_%u",
+             line->old_line - no_old, line->new_line - no_new);
     return out;
 }
 

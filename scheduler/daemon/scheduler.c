@@ -4,8 +4,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/daemon/credentials.h"
 #include "scheduler/intake/cron.h"
+#include "scheduler/intake/event_intake.h"
 #include "scheduler/intake/inbox.h"
+#include "scheduler/intake/reconcile.h"
 #include "scheduler/queue/keeper.h"
 #include "scheduler/queue/outage.h"
 #include "scheduler/queue/run.h"
@@ -34,13 +37,21 @@ struct scheduler {
     struct loop *loop;   /* borrowed */
     struct queue *queue; /* borrowed */
     struct scheduler_options options;
-    char *name, *state_dir;   /* owned */
-    struct inbox *inbox;      /* owned */
-    struct intake_cron *cron; /* owned */
-    int64_t offset_ms;        /* Redis' clock minus ours */
+    char *name, *state_dir;          /* owned */
+    struct inbox *inbox;             /* owned */
+    struct intake_cron *cron;        /* owned */
+    struct event_intake *events;     /* owned */
+    struct reconcile *reconcile;     /* owned */
+    struct reporter *reporter;       /* owned */
+    struct credentials *credentials; /* owned */
+    int64_t offset_ms;               /* Redis' clock minus ours */
     bool keeping, keep_again;
     bool configured, configuring;
     bool stopping;
+    unsigned awaited; /* while it stops */
+    struct err stop_err;
+    queue_done_fn *stopped;
+    void *stopped_arg;
     struct outage outage;
     struct loop_source *tick, *wait; /* borrowed */
     struct advancing runs[MAX_RUNS];
@@ -178,8 +189,10 @@ static void on_run(void *arg, bool woken, const struct err *err)
     struct scheduler *s = arg;
 
     outage_note(&s->outage, s->queue, OUTAGE_WAIT, err);
-    if (woken)
+    if (woken) {
         keep_now(s);
+        event_intake_wake(s->events);
+    }
     if (err)
         s->wait =
             loop_add_timer(s->loop, clock_mono_ms() + AGAIN_MS, wait_run, s);
@@ -206,6 +219,50 @@ static void take_options(struct scheduler *s,
     s->options.name = s->name;
     s->options.state_dir = s->state_dir;
     s->configured = false;
+}
+
+static struct credentials *credentials_of(struct scheduler *s,
+                                          const struct scheduler_options *o)
+{
+    const struct credentials_options options = {.loop = s->loop,
+                                                .queue = s->queue,
+                                                .outage = &s->outage,
+                                                .forges = o->forges,
+                                                .forge_count = o->forge_count,
+                                                .workers = o->workers};
+
+    return credentials_new(&options);
+}
+
+static struct reconcile_options
+reconcile_of(struct scheduler *s, const struct scheduler_options *options)
+{
+    return (struct reconcile_options){.loop = s->loop,
+                                      .queue = s->queue,
+                                      .offset_ms = &s->offset_ms,
+                                      .hosts = options->hosts,
+                                      .host_count = options->host_count,
+                                      .triggers = options->triggers,
+                                      .limits = options->deliveries,
+                                      .every_ms = options->reconcile_ms};
+}
+
+static void begin_events(struct scheduler *s, const struct admit_options *admit)
+{
+    const struct scheduler_options *o = &s->options;
+    const struct event_intake_options events = {
+        .admit = *admit,
+        .scheduler = s->name,
+        .offset_ms = &s->offset_ms,
+        .hosts = o->hosts,
+        .host_count = o->host_count,
+        .triggers = o->triggers,
+        .keep_ms = o->deliveries.keep_ms,
+    };
+    const struct reconcile_options reconcile = reconcile_of(s, o);
+
+    s->events = event_intake_new(&events);
+    s->reconcile = reconcile_new(&reconcile);
 }
 
 struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
@@ -236,23 +293,60 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     s->inbox = inbox_new(&inbox);
     s->cron = intake_cron_new(loop, queue, &s->offset_ms);
     intake_cron_set(s->cron, o->schedules);
+    s->credentials = credentials_of(s, o);
+    begin_events(s, &inbox.admit);
+    s->reporter = reporter_new(loop, queue, s->name, &o->report);
     return s;
 }
 
 void scheduler_configure(struct scheduler *s,
                          const struct scheduler_options *options)
 {
+    const struct reconcile_options reconcile = reconcile_of(s, options);
+
     take_options(s, options);
+    event_intake_configure(s->events, options->triggers,
+                           options->deliveries.keep_ms);
+    reconcile_configure(s->reconcile, &reconcile);
     inbox_set_max_bytes(s->inbox, options->max_bytes);
     intake_cron_set(s->cron, options->schedules);
+    credentials_set_workers(s->credentials, options->workers);
+    reporter_configure(s->reporter, &options->report);
     keep_now(s);
+}
+
+static void on_part_stopped(struct scheduler *s)
+{
+    if (--s->awaited == 0)
+        s->stopped(s->stopped_arg, s->stop_err.kind ? &s->stop_err : NULL);
+}
+
+static void on_inbox_stopped(void *arg, const struct err *err)
+{
+    struct scheduler *s = arg;
+
+    if (err)
+        s->stop_err = *err;
+    on_part_stopped(s);
+}
+
+static void on_reporter_stopped(void *arg)
+{
+    on_part_stopped(arg);
 }
 
 void scheduler_stop(struct scheduler *s, queue_done_fn *fn, void *arg)
 {
     s->stopping = true;
     loop_remove(STEAL(s->tick));
-    inbox_stop(s->inbox, fn, arg);
+    credentials_stop(s->credentials);
+    event_intake_stop(s->events);
+    reconcile_stop(s->reconcile);
+    s->stopped = fn;
+    s->stopped_arg = arg;
+    s->awaited = 2;
+    reporter_stop(s->reporter, on_reporter_stopped, s);
+    inbox_stop(s->inbox, on_inbox_stopped, s);
 }
 
 void scheduler_free(struct scheduler *s)
@@ -261,6 +355,10 @@ void scheduler_free(struct scheduler *s)
         return;
     inbox_free(s->inbox);
     intake_cron_free(s->cron);
+    credentials_free(s->credentials);
+    event_intake_free(s->events);
+    reconcile_free(s->reconcile);
+    reporter_free(s->reporter);
     loop_remove(s->tick);
     loop_remove(s->wait);
     free(s->name);

@@ -4,13 +4,17 @@
 #define SCHEDULER_DAEMON_SCHEDULER_H
 
 #include "pipelines/schedule.h"
+#include "scheduler/forge/client.h"
+#include "scheduler/intake/event_work.h"
 #include "scheduler/queue/control.h"
+#include "scheduler/report/reporter.h"
 
 /*
  * A scheduler tells the pool its configuration, keeps it by the clock, advances
- * runs, admits what comes into the inbox, and fires schedules. There may be any
- * number of them: each step is compared and set in Redis, and there is no
- * leader. While Redis is away it waits, and says so once.
+ * runs, admits what comes into the inbox, fires schedules, makes jobs of what
+ * Git hosts sent, and tells these how jobs are. There may be any number of
+ * them: each step is compared and set in Redis, and there is no leader. While
+ * Redis is away it waits, and says so once.
  */
 struct scheduler;
 
@@ -25,6 +29,20 @@ struct scheduler_options {
     size_t max_bytes; /* of a document of the inbox */
     struct pool_conf pool;
     const struct schedule_list *schedules;
+    /* Who makes tokens for workers (credentials.h), and for which workers
+     * (enrolled.h). The forges stay as they were first, and outlive the
+     * scheduler. */
+    struct forge *const *forges;
+    size_t forge_count;
+    const struct strv *workers; /* NULL: none */
+    /* Git hosts whose deliveries it deals with; as they were first. A `forge`
+     * must outlive the scheduler. */
+    const struct event_host *hosts;
+    size_t host_count;
+    const struct trigger_list *triggers;     /* NULL: none */
+    struct queue_delivery_limits deliveries; /* as webhooks have them */
+    int64_t reconcile_ms; /* asks hosts so often what was missed; 0: never */
+    struct reporter_options report; /* its forges outlive the scheduler */
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
@@ -33,7 +51,8 @@ MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
 void scheduler_configure(struct scheduler *scheduler,
                          const struct scheduler_options *options);
 
-/** Give back what is held; `fn` comes when Redis knows, or is away. */
+/** Give back what is held; `fn` comes when Redis knows, or is away, and what
+ * hosts are being told was told. */
 void scheduler_stop(struct scheduler *scheduler, queue_done_fn *fn, void *arg);
 
 /** Must be called after queue_free(). NULL is fine. */

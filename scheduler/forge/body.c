@@ -50,7 +50,7 @@ static int check_bounds(const char *text, size_t len, struct err *err)
     return 0;
 }
 
-json_t *body_parse(const char *text, size_t len, struct err *err)
+json_t *body_parse_any(const char *text, size_t len, struct err *err)
 {
     json_error_t why = {0};
     json_t *body;
@@ -62,16 +62,22 @@ json_t *body_parse(const char *text, size_t len, struct err *err)
     }
     if (check_bounds(text, len, err) < 0)
         return NULL;
-    body = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!body) {
+    body = json_loadb(text, len,
+                      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY,
+                      &why);
+    if (!body)
         (void)err_set(err, ERR_USER, "the body is no JSON: byte %d of it",
                       why.position);
-        return NULL;
-    }
-    if (!json_is_object(body)) {
-        json_decref(body);
-        (void)err_set(err, ERR_USER, "the body is no object of JSON");
-        return NULL;
-    }
     return body;
+}
+
+json_t *body_parse(const char *text, size_t len, struct err *err)
+{
+    json_t *body = body_parse_any(text, len, err);
+
+    if (!body || json_is_object(body))
+        return body;
+    json_decref(body);
+    (void)err_set(err, ERR_USER, "the body is no object of JSON");
+    return NULL;
 }

@@ -17,5 +17,7 @@
  * (json_decref); NULL and ERR_USER when it is too much, no JSON, or no object.
  */
 MUST_USE json_t *body_parse(const char *text, size_t len, struct err *err);
+/** The same for any value, as answers of APIs are: an array, null … */
+MUST_USE json_t *body_parse_any(const char *text, size_t len, struct err *err);
 
 #endif

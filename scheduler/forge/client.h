@@ -7,12 +7,14 @@
 #include "scheduler/forge/forge.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
  * One Git host, as it is configured: two `forge` programs (protocol.h), started
  * when something is asked of them and again when they died. Each takes one
- * question after the other.
+ * question after the other. While a host's limit lasts, all that is asked is
+ * FORGE_PAUSED, without asking the host. SIGPIPE must be ignored.
  */
 struct forge;
 

@@ -9,10 +9,9 @@
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 static const char *const names[COMMAND_COUNT] = {
-    [COMMAND_TEST] = "test",
-    [COMMAND_REVIEW] = "review",
-    [COMMAND_CANCEL] = "cancel",
-    [COMMAND_RETRY] = "retry",
+    [COMMAND_TEST] = "test",       [COMMAND_REVIEW] = "review",
+    [COMMAND_CANCEL] = "cancel",   [COMMAND_RETRY] = "retry",
+    [COMMAND_APPROVE] = "approve",
 };
 
 /* Where in the comment we are. */
@@ -92,6 +91,34 @@ static void add(struct command_list *list, enum command command)
     list->items[list->count++] = command;
 }
 
+/* "approve SHA": 1, and the commit is in the list; 0: it is none. */
+static int parse_approval(const char *text, size_t len,
+                          struct command_list *list)
+{
+    static const char word[] = "approve ";
+    char sha[COMMAND_SHA_MAX + 1] = "";
+    size_t n;
+
+    if (len < sizeof(word) || memcmp(text, word, sizeof(word) - 1) != 0)
+        return 0;
+    text += sizeof(word) - 1;
+    len -= sizeof(word) - 1;
+    n = run_of(text, len, ' ');
+    text += n;
+    len -= n;
+    if (len < COMMAND_SHA_MIN || len > COMMAND_SHA_MAX)
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        sha[i] =
+            text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] + 32) : text[i];
+    if (strspn(sha, "0123456789abcdef") != len ||
+        (*list->approved && strcmp(list->approved, sha) != 0))
+        return 0;
+    memcpy(list->approved, sha, sizeof(sha));
+    add(list, COMMAND_APPROVE);
+    return 1;
+}
+
 static int parse_line(const char *line, size_t len, struct command_list *list,
                       struct err *err)
 {
@@ -105,14 +132,16 @@ static int parse_line(const char *line, size_t len, struct command_list *list,
     while (word < len && line[word] == ' ')
         word++;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (len - word == strlen(names[i]) &&
+        if (i != COMMAND_APPROVE && len - word == strlen(names[i]) &&
             !memcmp(line + word, names[i], len - word)) {
             add(list, (enum command)i);
             return 0;
         }
+    if (parse_approval(line + word, len - word, list))
+        return 0;
     return err_set(err, ERR_USER,
                    "'" PREFIX "' is followed by none of test, review, cancel, "
-                   "retry alone");
+                   "retry alone, and not by approve and one commit");
 }
 
 int command_parse(const char *text, size_t len, struct command_list *out,

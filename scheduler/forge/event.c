@@ -49,7 +49,7 @@ const char *event_association_name(enum event_association association)
     return association_names[association];
 }
 
-static struct event *event_new(enum forge_kind forge)
+struct event *event_new(enum forge_kind forge)
 {
     static const struct event_end no_end = {.ref = "", .sha = "", .repo = ""};
     static const struct event_person nobody = {.login = ""};

@@ -29,7 +29,7 @@ static int need_project(struct event_reader *r)
 }
 
 /* project_7_bot, group_7_bot_0123…: the users of access tokens. */
-static bool is_bot(const char *name)
+bool event_gitlab_bot(const char *name)
 {
     const char *digits;
 
@@ -50,7 +50,7 @@ static void read_actor(struct event_reader *r)
 
     actor->id = event_number(r->body, "user.id");
     actor->login = event_word(r, r->body, "user.username");
-    actor->is_bot = is_bot(actor->login);
+    actor->is_bot = event_gitlab_bot(actor->login);
 }
 
 /* ---- changes -------------------------------------------------------------
@@ -171,7 +171,7 @@ static int read_push(struct event_reader *r)
         return -1;
     actor->id = event_number(r->body, "user_id");
     actor->login = event_word(r, r->body, "user_username");
-    actor->is_bot = is_bot(actor->login);
+    actor->is_bot = event_gitlab_bot(actor->login);
     return event_push(r, event_number(r->body, "total_commits_count"));
 }
 

@@ -18,6 +18,9 @@ struct event_reader {
     struct err *err;
 };
 
+/** One that tells nothing yet; owned by the caller. */
+MUST_USE struct event *event_new(enum forge_kind forge);
+
 /** The field, or NULL where it, or something on the way, is not there. */
 const json_t *event_field(const json_t *from, const char *path);
 /** A number, 0 where there is none; a bool, false where there is none. */
@@ -62,6 +65,8 @@ void event_person(struct event_reader *r, const json_t *from, const char *path,
                   struct event_person *out);
 /** Titles of `[{key}]`; what cannot be one is left out. */
 void event_labels(struct event_reader *r, const json_t *list, const char *key);
+/** Whether GitLab gives a user of an access token such a name. */
+bool event_gitlab_bot(const char *login);
 /** A push: ref, before, after, commits. Fills in the kind. */
 MUST_USE int event_push(struct event_reader *r, int64_t total_commits);
 /** Commands of a comment; fills in the kind. */

@@ -1,5 +1,4 @@
-/* scheduler/forge/protocol.h - what a scheduler and its `forge` tell each
- * other. */
+/* scheduler/forge/protocol.h - what scheduler and `forge` tell each other. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SCHEDULER_FORGE_PROTOCOL_H
 #define SCHEDULER_FORGE_PROTOCOL_H
@@ -52,10 +51,13 @@ enum forge_frame {
  * change {"number": N}: {"state": "open|closed|merged", "draft": bool,
  *   "fork": bool, "head": {"ref", "sha", "repo"}, "base": {"ref", "sha",
  *   "repo"}, "author": "login", "author_is_bot": bool, "labels": ["…"],
- *   "title": "…", "clone_url", "default_branch"}
+ *   "title": "…", "clone_url", "default_branch", "number": N}. "" for what the
+ *   host does not tell: head.repo of a fork that is gone or hidden, GitLab's
+ *   base.sha in a list, default_branch
  * paths {"number": N}: {"paths": ["…"], "complete": bool}: old and new ones
- * permission {"login": "…"}: {"write": bool}
- * open_changes {}: {"changes": [as change's answer, with "number"]}
+ * permission {"login": "…"}: {"write": bool}; false, too, for nobody. Gitea
+ *   tells it to administrators of the repository only: else refused
+ * open_changes {}: {"changes": [as change's answer]}
  * missed {"since_ms": N}: GitHub's App: have each delivery that failed, and
  *   did not come later, sent again: {"asked": N, "again": N}
  * report: scheduler/report/post/ says
@@ -70,7 +72,8 @@ enum forge_frame {
 
 /*
  * report {
- *   "commit": sha, "change": N (0: none), "latest": bool: no younger job of
+ *   "commit": sha, "ref": the branch it was pushed to, or "" (of a change the
+ *     host knows it), "change": N (0: none), "latest": bool: no younger job of
  *     this change and pipeline is there, so its comments are ours to write,
  *   "check": {"name", "external_id": the job's id, "state": "queued|running|
  *     passed|failed|cancelled|skipped", "reason": "" or one of

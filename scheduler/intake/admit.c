@@ -28,6 +28,7 @@ struct reading {
 struct admission {
     const struct admit_options *options; /* borrowed */
     char *file, *text, *scheduler;       /* owned; scheduler may be NULL */
+    char *username, *password;           /* owned; or NULL */
     size_t len;
     struct job_batch *batch; /* owned */
     int64_t now_ms;
@@ -81,6 +82,10 @@ void admission_free(struct admission *a)
     free(a->file);
     free(a->text);
     free(a->scheduler);
+    free(a->username);
+    if (a->password)
+        mem_wipe(a->password, strlen(a->password));
+    free(a->password);
     free(a);
 }
 
@@ -261,6 +266,8 @@ static int read_repo(struct admission *a, struct repo_file_request *read)
     read->state_dir = a->options->state_dir;
     read->uid = a->options->uid;
     read->timeout_ms = a->options->read_timeout_ms;
+    read->username = a->username;
+    read->password = a->password;
     key = reading_key(read);
     if (a->reading.key && !strcmp(a->reading.key, key))
         return 1;
@@ -418,6 +425,8 @@ struct admission *admit(const struct admit_options *options,
     a->len = request->len;
     a->batch = request->batch;
     a->scheduler = request->scheduler ? xstrdup(request->scheduler) : NULL;
+    a->username = request->username ? xstrdup(request->username) : NULL;
+    a->password = request->password ? xstrdup(request->password) : NULL;
     a->now_ms = request->now_ms;
     a->fn = fn;
     a->arg = arg;

@@ -9,8 +9,8 @@
 /*
  * The one path for the inbox and for `berth submit`: check the document, find
  * the pipeline and the commit of each request, and put all its jobs into the
- * queue at once, or none. No credentials are used: what cannot be read by
- * everybody cannot be named, only written inline.
+ * queue at once, or none. Documents bring no credentials: what cannot be read
+ * by everybody is named only by whoever has some for it.
  */
 struct admission;
 
@@ -40,7 +40,10 @@ struct admit_request {
     size_t len;
     struct job_batch *batch; /* taken; what was loaded already, or NULL */
     const char *scheduler;   /* who holds the document (keeper.h); or NULL */
-    int64_t now_ms;          /* since 1970, if possible by Redis' clock */
+    /* For the repositories of all its requests (http), or NULL. They are in no
+     * job; wiped with the admission. */
+    const char *username, *password;
+    int64_t now_ms; /* since 1970, if possible by Redis' clock */
 };
 
 /** All borrowed, for the duration of the callback. */

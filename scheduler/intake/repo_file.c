@@ -3,6 +3,7 @@
 #include "scheduler/intake/repo_file.h"
 
 #include "base/fd.h"
+#include "base/glob.h"
 #include "base/helper.h"
 
 #include <jansson.h>
@@ -26,7 +27,8 @@
 struct repo_file {
     repo_file_fn *fn;
     void *arg;
-    size_t wanted;
+    struct strv paths;       /* wanted, the pattern not among them */
+    char *pattern;           /* owned; or NULL */
     struct helper *checkout; /* owned */
 };
 
@@ -37,6 +39,7 @@ struct answer {
     size_t count;                     /* files */
     size_t line_count;
     const char *commit, *branch;
+    int more;
 };
 
 void repo_file_free(struct repo_file *f)
@@ -44,19 +47,44 @@ void repo_file_free(struct repo_file *f)
     if (!f)
         return;
     helper_free(f->checkout);
+    strv_clear(&f->paths);
+    free(f->pattern);
     free(f);
 }
 
 /* ---- the answer ------------------------------------------------------------
  */
 
-static int parse_file(const json_t *value, struct answer *a, char **rest,
-                      const char *end)
+/* The path of the next file, or NULL: it must not be there. Those that were
+ * named come first, and those that fit the pattern in order. */
+static const char *path_of(const struct repo_file *f, const struct answer *a,
+                           const char *told)
+{
+    size_t named = f->paths.count;
+
+    if (a->count < named)
+        return told ? NULL : f->paths.items[a->count];
+    if (!f->pattern || !told || a->count == REPO_FILE_MAX ||
+        !glob_match_last(f->pattern, told))
+        return NULL;
+    if (a->count > named && strcmp(a->files[a->count - 1].path, told) >= 0)
+        return NULL;
+    return told;
+}
+
+static int parse_file(const struct repo_file *f, const json_t *value,
+                      struct answer *a, char **rest, const char *end)
 {
     const char *why = json_string_value(json_object_get(value, "why"));
     json_int_t size = json_integer_value(json_object_get(value, "size"));
-    struct repo_file_content *file = &a->files[a->count++];
+    const char *path =
+        path_of(f, a, json_string_value(json_object_get(value, "path")));
+    struct repo_file_content *file = &a->files[a->count];
 
+    if (!path)
+        return -1;
+    a->count++;
+    file->path = path;
     if (why) {
         file->why = why;
         return 0;
@@ -85,12 +113,12 @@ static int parse_line(const struct repo_file *f, json_t *line, struct answer *a,
                     &message) == 0 &&
         err_kind_find(kind))
         return err_set(err, err_kind_find(kind), "%s", message);
-    if (json_unpack(line, "{s:{s:s, s:s}}", "done", "commit", &a->commit,
-                    "branch", &a->branch) == 0 &&
-        is_commit(a->commit) && a->count == f->wanted && *rest == end)
+    if (json_unpack(line, "{s:{s:s, s:s, s?b}}", "done", "commit", &a->commit,
+                    "branch", &a->branch, "more", &a->more) == 0 &&
+        is_commit(a->commit) && a->count >= f->paths.count && *rest == end)
         return 1;
-    if (a->count < f->wanted && json_object_get(line, "file") &&
-        parse_file(json_object_get(line, "file"), a, rest, end) == 0)
+    if (json_object_get(line, "file") &&
+        parse_file(f, json_object_get(line, "file"), a, rest, end) == 0)
         return 0;
     return err_set(err, ERR_BUG, "checkout said what it must not say");
 }
@@ -134,7 +162,8 @@ static void on_ended(void *arg, int status UNUSED, struct strbuf *text,
         f->fn(f->arg, NULL, &err);
     else
         f->fn(f->arg,
-              &(struct repo_file_result){a.commit, a.branch, a.files, a.count},
+              &(struct repo_file_result){a.commit, a.branch, a.files, a.count,
+                                         a.more},
               NULL);
     for (size_t i = 0; i < a.line_count; i++)
         json_decref(a.lines[i]);
@@ -224,6 +253,19 @@ static int spawn(struct repo_file *f, struct loop *loop,
     return -1;
 }
 
+static void expect(struct repo_file *f, const struct repo_file_request *request)
+{
+    for (size_t i = 0; i < request->path_count; i++) {
+        const char *path = request->paths[i];
+        const char *slash = strrchr(path, '/');
+
+        if (strchr(slash ? slash : path, '*') && !f->pattern)
+            f->pattern = xstrdup(path);
+        else
+            strv_add(&f->paths, path);
+    }
+}
+
 int repo_file_get(struct loop *loop, const struct repo_file_request *request,
                   repo_file_fn *fn, void *arg, struct repo_file **out,
                   struct err *err)
@@ -234,9 +276,9 @@ int repo_file_get(struct loop *loop, const struct repo_file_request *request,
 
     f->fn = fn;
     f->arg = arg;
-    f->wanted = request->path_count;
     if (request->path_count > REPO_FILE_MAX || request->timeout_ms <= 0)
         return err_set(err, ERR_BUG, "too many files to read, or no time-out");
+    expect(f, request);
     rc = fd_socketpair(in, err);
     if (rc == 0)
         rc = send_request(in[0], request, err);

@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,7 +29,13 @@ struct repo_file_request {
      */
     const char *commit, *ref, *branch;
     const char *const *paths; /* from the top of the tree, without ./ and .. */
-    size_t path_count;        /* 0: only find the commit */
+    /*
+     * 0: only find the commit. The last path may be a pattern, with one `*` in
+     * its last name: of that one directory all regular files whose names fit
+     * (glob_match_last() of base/glob.h). Symbolic links are none, and names
+     * with control characters, or that are not UTF-8, do not fit.
+     */
+    size_t path_count;
     const char *username, *password; /* for http(s), for that host only */
     const char *state_dir;           /* absolute; its mirrors/ is used */
     /*
@@ -45,15 +52,19 @@ struct repo_file_request {
 struct repo_file_content {
     const char *data; /* `len` bytes of any kind, without a NUL; or NULL */
     size_t len;
-    const char *why; /* NULL, or why there is no data */
+    const char *why;  /* NULL, or why there is no data */
+    const char *path; /* as it was asked for; of a pattern the file's own */
 };
 
 /** All borrowed, for the duration of the callback. */
 struct repo_file_result {
     const char *commit; /* 40 hexadecimal digits: what was meant, pinned */
     const char *branch; /* the one it was found by, or HEAD's; else "" */
-    const struct repo_file_content *files; /* one a path, in their order */
+    /* One a path, in their order, but for a pattern all that fit, in the order
+     * of their bytes; none where there is no such directory. */
+    const struct repo_file_content *files;
     size_t count;
+    bool more; /* more fit than make REPO_FILE_MAX in all: left out */
 };
 
 /**

@@ -71,6 +71,40 @@ int queue_retry(struct queue *queue, const char *id, struct err *err)
     return 0;
 }
 
+static void on_did(struct queue_request *request,
+                   const struct redisReply *reply, const struct err *err)
+{
+    static const char *const words[] = {"cancelled", "asked", "queued"};
+    queue_did_fn *fn = (queue_did_fn *)request->fn;
+    bool did = false;
+
+    for (size_t i = 0; reply && i < ARRAY_LEN(words); i++)
+        did |= reply->type == REDIS_REPLY_STRING &&
+               strcmp(reply->str, words[i]) == 0;
+    fn(request->arg, did, err);
+}
+
+void queue_cancel_async(struct queue *queue, const char *id, const char *reason,
+                        queue_did_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, id);
+    queue_args_str(&args, reason);
+    queue_send(queue_request(queue, on_did, (void (*)(void))fn, arg),
+               SCRIPT_CANCEL, &args);
+}
+
+void queue_retry_async(struct queue *queue, const char *id, queue_did_fn *fn,
+                       void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, id);
+    queue_send(queue_request(queue, on_did, (void (*)(void))fn, arg),
+               SCRIPT_RETRY, &args);
+}
+
 int queue_drain(struct queue *queue, const char *worker, bool drain,
                 struct err *err)
 {

@@ -66,6 +66,17 @@ typedef void queue_done_fn(void *arg, const struct err *err);
 void queue_configure_async(struct queue *queue, const struct pool_conf *conf,
                            queue_done_fn *fn, void *arg);
 
+/**
+ * queue_cancel() and queue_retry() asynchronously. That there is no such job,
+ * or that it is not one that can be ended or run again, is no error: `did` says
+ * whether anything was done.
+ */
+typedef void queue_did_fn(void *arg, bool did, const struct err *err);
+void queue_cancel_async(struct queue *queue, const char *id, const char *reason,
+                        queue_did_fn *fn, void *arg);
+void queue_retry_async(struct queue *queue, const char *id, queue_did_fn *fn,
+                       void *arg);
+
 /** Remove a rejected document. ERR_USER: there is none with this id. */
 MUST_USE int queue_forget_rejected(struct queue *queue, const char *id,
                                    struct err *err);

@@ -85,31 +85,51 @@ int queue_deliver(struct queue *queue, const struct queue_delivery *delivery,
     return 0;
 }
 
-static void on_settled(struct queue_request *request,
-                       const struct redisReply *reply, const struct err *err)
+/* ---- those that wait -------------------------------------------------------
+ */
+
+/* Of scripts that answer 1, or 0: it is another's, or nobody's. */
+static void on_done(struct queue_request *request,
+                    const struct redisReply *reply, const struct err *err)
 {
     queue_done_fn *fn = (queue_done_fn *)request->fn;
     struct err lost = {ERR_NONE, 0, ""};
 
     if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
-        (void)err_set(&lost, ERR_LOST, "the delivery does not wait any more");
+        (void)err_set(&lost, ERR_LOST,
+                      "the delivery does not wait any more, or is another's");
         err = &lost;
     }
     fn(request->arg, err);
 }
 
-void queue_settle(struct queue *queue, const char *key, const char *state,
-                  const char *reason, int64_t keep_ms, queue_done_fn *fn,
-                  void *arg)
+void queue_settle(struct queue *queue, const struct queue_settlement *settled,
+                  queue_done_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, settled->key);
+    queue_args_num(&args, settled->keep_ms);
+    queue_args_str(&args, settled->state);
+    queue_args_opt(&args, settled->reason);
+    queue_args_opt(&args, settled->claim);
+    queue_args_opt(&args, settled->jobs);
+    queue_send(queue_request(queue, on_done, (void (*)(void))fn, arg),
+               SCRIPT_SETTLE, &args);
+}
+
+void queue_postpone(struct queue *queue, const char *key, const char *claim,
+                    int64_t delay_ms, const char *reason, queue_done_fn *fn,
+                    void *arg)
 {
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
 
     queue_args_str(&args, key);
-    queue_args_num(&args, keep_ms);
-    queue_args_str(&args, state);
-    queue_args_str(&args, reason);
-    queue_send(queue_request(queue, on_settled, (void (*)(void))fn, arg),
-               SCRIPT_SETTLE, &args);
+    queue_args_str(&args, claim);
+    queue_args_num(&args, delay_ms);
+    queue_args_opt(&args, reason);
+    queue_send(queue_request(queue, on_done, (void (*)(void))fn, arg),
+               SCRIPT_POSTPONE, &args);
 }
 
 /* What Redis has may be damaged: no size in it is believed beyond bounds. */
@@ -129,6 +149,75 @@ static char *decompress(const void *data, size_t len, size_t *out_len)
     *out_len = n;
     return STEAL(out);
 }
+
+static void give(struct queue_request *request, const struct redisReply *reply)
+{
+    queue_attend_fn *fn = (queue_attend_fn *)request->fn;
+    const redisReply *stored = reply->element[4];
+    size_t len = 0;
+    CLEANUP(mem) char *body = decompress(stored->str, stored->len, &len);
+    const struct queue_taken taken = {
+        .key = queue_reply_str(reply, 0),
+        .forge = queue_reply_str(reply, 1),
+        .event = queue_reply_str(reply, 2),
+        .repo = queue_reply_str(reply, 3),
+        .body = body,
+        .len = len,
+        .attempts = (unsigned)queue_reply_num(reply, 5),
+        .started_at_ms = queue_reply_num(reply, 6),
+        .replays = (unsigned)queue_reply_num(reply, 7),
+        .now_ms = queue_reply_num(reply, 8),
+    };
+
+    fn(request->arg, &taken, -1, NULL);
+}
+
+static bool is_taken(const struct redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 9)
+        return false;
+    for (size_t i = 0; i < 5; i++)
+        if (!queue_reply_str(reply, i))
+            return false;
+    return true;
+}
+
+static void on_attended(struct queue_request *request,
+                        const struct redisReply *reply, const struct err *err)
+{
+    queue_attend_fn *fn = (queue_attend_fn *)request->fn;
+    struct err bug = {ERR_NONE, 0, ""};
+    int64_t due_ms, in_ms;
+
+    if (err) {
+        fn(request->arg, NULL, -1, err);
+    } else if (is_taken(reply)) {
+        give(request, reply);
+    } else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
+        due_ms = queue_reply_num(reply, 1);
+        in_ms = due_ms - queue_reply_num(reply, 2);
+        fn(request->arg, NULL, !due_ms ? -1 : in_ms > 0 ? in_ms : 0, NULL);
+    } else {
+        (void)err_set(&bug, ERR_BUG, "attend.lua: an answer that is none");
+        fn(request->arg, NULL, -1, &bug);
+    }
+}
+
+void queue_attend(struct queue *queue, const struct queue_attendant *who,
+                  queue_attend_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, who->scheduler);
+    queue_args_str(&args, who->claim);
+    queue_args_num(&args, who->lifetime_ms);
+    queue_args_str(&args, who->forges);
+    queue_send(queue_request(queue, on_attended, (void (*)(void))fn, arg),
+               SCRIPT_ATTEND, &args);
+}
+
+/* ---- for people ------------------------------------------------------------
+ */
 
 int queue_delivery_body(struct queue *queue, const char *key, char **out_body,
                         size_t *out_len, struct err *err)
@@ -150,4 +239,92 @@ int queue_delivery_body(struct queue *queue, const char *key, char **out_body,
     *out_body = body;
     *out_len = len;
     return 0;
+}
+
+static bool is_number(const char *name)
+{
+    size_t len = strlen(name);
+
+    return !strcmp(name, "bytes") || !strcmp(name, "attempts") ||
+           !strcmp(name, "replays") ||
+           (len > 3 && !strcmp(name + len - 3, "_ms"));
+}
+
+static json_t *words_of(const char *text)
+{
+    json_t *list = json_array();
+
+    for (size_t n; *(text += strspn(text, " ")); text += n) {
+        n = strcspn(text, " ");
+        (void)json_array_append_new(list, json_stringn(text, n));
+    }
+    return list;
+}
+
+static json_t *value_of(const char *name, const char *value)
+{
+    if (is_number(name))
+        return json_integer(strtoll(value, NULL, 10));
+    if (!strcmp(name, "jobs"))
+        return words_of(value);
+    return json_string(value);
+}
+
+static json_t *row_of(const redisReply *reply)
+{
+    const char *key = queue_reply_str(reply, 0);
+    json_t *row = json_object();
+
+    (void)json_object_set_new(row, "key", json_string(key ? key : ""));
+    for (size_t i = 1; i + 1 < reply->elements; i += 2) {
+        const char *name = queue_reply_str(reply, i);
+        const char *value = queue_reply_str(reply, i + 1);
+
+        /* The claim is the scheduler's alone. */
+        if (name && value && strcmp(name, "order") != 0 &&
+            strcmp(name, "claim") != 0)
+            (void)json_object_set_new(row, name, value_of(name, value));
+    }
+    return row;
+}
+
+int queue_deliveries(struct queue *queue, const char *key, unsigned limit,
+                     json_t **out_rows, struct err *err)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    redisReply *reply = NULL;
+    json_t *rows;
+
+    queue_args_opt(&args, key);
+    queue_args_num(&args, limit);
+    if (queue_run(queue, SCRIPT_DELIVERIES, &args, &reply, err) < 0)
+        return err_wrap(err, "cannot list the deliveries");
+    rows = json_array();
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements;
+         i++)
+        if (reply->element[i]->type == REDIS_REPLY_ARRAY)
+            (void)json_array_append_new(rows, row_of(reply->element[i]));
+    freeReplyObject(reply);
+    *out_rows = rows;
+    return 0;
+}
+
+int queue_replay(struct queue *queue, const char *key, struct err *err)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    redisReply *reply = NULL;
+    bool again, waits;
+
+    queue_args_str(&args, key);
+    if (queue_run(queue, SCRIPT_REPLAY, &args, &reply, err) < 0)
+        return err_wrap(err, "cannot replay delivery %s", key);
+    again = reply->type == REDIS_REPLY_STRING && !strcmp(reply->str, "again");
+    waits = reply->type == REDIS_REPLY_STRING && !strcmp(reply->str, "waiting");
+    freeReplyObject(reply);
+    if (again)
+        return 0;
+    return err_set(err, ERR_USER,
+                   waits ? "delivery %s waits already"
+                         : "there is no delivery %s, or no more",
+                   key);
 }

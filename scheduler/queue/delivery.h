@@ -5,6 +5,8 @@
 
 #include "scheduler/queue/control.h"
 
+#include <jansson.h>
+
 /** What is taken at most, before and after it is compressed. */
 #define QUEUE_MAX_DELIVERY        ((size_t)25 << 20)
 #define QUEUE_MAX_DELIVERY_STORED ((size_t)15 << 20)
@@ -60,13 +62,92 @@ MUST_USE int queue_deliver(struct queue *queue,
                            const struct queue_deliver_done *done,
                            struct err *err);
 
-/**
- * Say what became of one that waited (settle.lua): `state` is "done", "ignored"
- * or "failed", which the host may send again. ERR_LOST: it does not wait.
+/* ---- those that wait -------------------------------------------------------
+ *
+ * A scheduler takes one for a while, with a claim of its own making; what it
+ * does not settle by then, because it died, another takes.
  */
-void queue_settle(struct queue *queue, const char *key, const char *state,
-                  const char *reason, int64_t keep_ms, queue_done_fn *fn,
-                  void *arg);
+
+/** Bytes of a claim: random hexadecimal digits. */
+#define QUEUE_CLAIM 32
+
+/** One that was taken; all borrowed, for the duration of the callback. */
+struct queue_taken {
+    const char *key;
+    const char *forge, *event, *repo; /* as in struct queue_delivery */
+    const char *body; /* `len` bytes as they came, and a NUL; NULL: damaged */
+    size_t len;
+    unsigned attempts;     /* how often it was taken, with this time */
+    unsigned replays;      /* how often somebody asked for other jobs of it */
+    int64_t started_at_ms; /* when it was taken first */
+    int64_t now_ms;        /* by the same clock, Redis' */
+};
+
+/**
+ * `err` NULL and `taken` NULL: none is due; the next one is `in_ms` from now,
+ * or there is none (-1).
+ */
+typedef void queue_attend_fn(void *arg, const struct queue_taken *taken,
+                             int64_t in_ms, const struct err *err);
+
+/** Who wants one; borrowed during the call. */
+struct queue_attendant {
+    const char *scheduler; /* for people */
+    const char *claim;     /* QUEUE_CLAIM digits, new for each call */
+    int64_t lifetime_ms;
+    const char *forges; /* whose it can deal with: " github gitea " */
+};
+
+/**
+ * Take the one that waited longest (attend.lua). Nobody gets it while the claim
+ * lasts.
+ */
+void queue_attend(struct queue *queue, const struct queue_attendant *who,
+                  queue_attend_fn *fn, void *arg);
+
+/**
+ * `reason` NULL: the claim lasts `delay_ms` from now. Else it is given back,
+ * and waits for so long (postpone.lua). ERR_LOST: another has it, or it is
+ * settled.
+ */
+void queue_postpone(struct queue *queue, const char *key, const char *claim,
+                    int64_t delay_ms, const char *reason, queue_done_fn *fn,
+                    void *arg);
+
+/** What became of one; all borrowed. */
+struct queue_settlement {
+    const char *key;
+    const char *claim; /* NULL: whoever has it */
+    const char *state; /* "done", "ignored"; "failed", which the host may send
+                          again */
+    const char *reason;
+    const char *jobs; /* ids of those made, with blanks between; NULL: none */
+    int64_t keep_ms;
+};
+
+/** (settle.lua.) ERR_LOST: it does not wait, or another has it. */
+void queue_settle(struct queue *queue, const struct queue_settlement *settled,
+                  queue_done_fn *fn, void *arg);
+
+/* ---- for people ------------------------------------------------------------
+ */
+
+/**
+ * The last ones, the newest first (deliveries.lua): an array of objects with
+ * key, forge, event, id, repo, source, bytes, state, reason, attempts, replays,
+ * scheduler, jobs (an array of ids) and …_at_ms; what is not there is left out.
+ * With `key` (NULL, "": any) those that begin with it. Blocks; json_decref().
+ */
+MUST_USE int queue_deliveries(struct queue *queue, const char *key,
+                              unsigned limit, json_t **out_rows,
+                              struct err *err);
+
+/**
+ * A settled one waits again, and its jobs will be others than before
+ * (replay.lua). ERR_USER: there is none, or it is not settled. Blocks.
+ */
+MUST_USE int queue_replay(struct queue *queue, const char *key,
+                          struct err *err);
 
 /**
  * The body of a delivery as it came, owned by the caller, with a NUL behind it.

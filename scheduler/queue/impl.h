@@ -51,6 +51,7 @@ struct queue {
     struct redis *bell;           /* owned; for what waits; NULL: not needed */
     struct redis *wait;           /* owned; the same, of a scheduler's runs */
     struct redis *inbox;          /* owned; the same, of its documents */
+    struct redis *asks;           /* owned; the same, of its workers */
     struct keeper_round *round;   /* owned; NULL: none is under way */
     struct redis_sync *sync;      /* owned; NULL: not yet needed */
     TAILQ_HEAD(, queue_request) requests; /* owned */

@@ -204,6 +204,7 @@ void queue_free(struct queue *queue)
     redis_free(queue->bell);
     redis_free(queue->wait);
     redis_free(queue->inbox);
+    redis_free(queue->asks);
     redis_sync_free(queue->sync);
     queue_drop_batch(queue);
     if (queue->freed)
@@ -236,8 +237,8 @@ void queue_forget_calls(struct queue *queue, const void *arg)
 
 const char *queue_refusal(const struct queue *queue, const struct err *err)
 {
-    const struct redis *const clients[] = {queue->redis, queue->bell,
-                                           queue->wait, queue->inbox};
+    const struct redis *const clients[] = {
+        queue->redis, queue->bell, queue->wait, queue->inbox, queue->asks};
     const char *why = NULL;
 
     if (err && err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -53,6 +54,7 @@ struct bench {
     struct warm_pool *pool;
     double ms[COUNT][MAX_NUMBERS];
     size_t round;
+    int own_stdio; /* for who takes it over */
 
     /* of the job or the command that is under way */
     struct lease *lease;
@@ -115,6 +117,10 @@ static void measure_program(struct bench *b, enum what what,
         (void)posix_spawn_file_actions_adddup2(&actions, b->peers.filter,
                                                PEERS_FILTER_FD);
     }
+    /* crun gives what it has as 0 to 2 to the container's user: not ours,
+     * which may be the host's /dev/null. */
+    for (int fd = 0; what == CRUN && fd < 3; fd++)
+        (void)posix_spawn_file_actions_adddup2(&actions, b->own_stdio, fd);
     if (posix_spawnp(&pid, argv[0], &actions, NULL,
                      (char *const *)(uintptr_t)argv, environ) != 0 ||
         waitpid(pid, &status, 0) < 0 || status != 0) {
@@ -481,6 +487,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     open_all(&b, argv);
+    b.own_stdio = memfd_create("stdio", MFD_CLOEXEC);
     for (b.round = 0; b.round < rounds; b.round++) {
         measure_program(&b, SPAWN, floor);
         measure_program(&b, BWRAP, (const char *const *)b.peers.bwrap.items);

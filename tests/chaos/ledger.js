@@ -12,7 +12,7 @@ function script(name, ...pieces) {
         .map((file) => fs.readFileSync(path.join(lua, `${file}.lua`), 'utf8'))
         .join('');
 }
-const AUDIT = script('audit', 'pool', 'lanes', 'slots');
+const AUDIT = script('audit', 'pool', 'lanes', 'slots', 'reports');
 
 // Sandboxes that live on this host: the pids 1 of berth's below `dir`.
 function liveSandboxes(dir) {
@@ -64,23 +64,30 @@ class Ledger {
     // Every complaint is a line; none is good.
     async judge(redis) {
         const wrong = [];
-        const ends = new Map();
-        for (const entry of await redis.call('ZRANGE',
-            `${this.prefix}outbox`, 0, -1)) {
-            const id = entry.split(':')[0];
-            ends.set(id, (ends.get(id) || 0) + 1);
-        }
+        // No host is behind the reports: they wait, or were refused. In this
+        // order: from the one they go into the other.
+        const reported = new Set();
+        for (const set of ['outbox:other', 'unreported'])
+            for (const id of await redis.call('ZRANGE',
+                `${this.prefix}${set}`, 0, -1))
+                reported.add(id);
         for (const [id, wanted] of this.expected) {
-            const [state, reason, epoch] = await redis.call('HMGET',
-                `${this.prefix}job:${id}`, 'state', 'reason', 'epoch');
+            const [state, reason, epoch, kind, rev] = await redis.call('HMGET',
+                `${this.prefix}job:${id}`, 'state', 'reason', 'epoch', 'kind',
+                'report_rev');
+            // It came; each lease began once, and ended once.
+            const changes = kind === 'run' ? 3 : 1 + 2 * epoch;
             if (state !== wanted.state ||
                 (wanted.reason && reason !== wanted.reason))
                 wrong.push(`job ${id} (epoch ${epoch}) is ${state} ` +
                     `(${reason}), not ${wanted.state} (${wanted.reason})`);
-            if (ends.get(id) !== 1)
-                wrong.push(`job ${id} ended ${ends.get(id) || 0} times`);
+            if (Number(rev) !== changes)
+                wrong.push(`job ${id} (epoch ${epoch}) changed ${rev} times, ` +
+                    `not ${changes}`);
+            if (!reported.has(id))
+                wrong.push(`job ${id} is not to be reported`);
         }
-        for (const id of ends.keys())
+        for (const id of reported)
             if (!this.expected.has(id))
                 wrong.push(`job ${id} ended, and nobody submitted it`);
         wrong.push(...await redis.call('EVAL', AUDIT, 1, this.prefix, 50));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // tests/e2e/opencode.test.js - steps that ask a model, by the real opencode.
-// timeout 600
+// timeout 1200
 // long 200
 // SPDX-License-Identifier: Apache-2.0
 //
@@ -173,11 +173,12 @@ const fits = (wanted, value) => (wanted instanceof RegExp ?
 async function fail({ name, script, budget, reason, message, requests, check }) {
   const e = await ask(name.replace(/[^a-z0-9]/g, '-'), { state, repo, script,
     steps: [{ opencode: { verify: false, ...(budget ? { budget } : {}) },
-      timeout: '2m' }] });
+      timeout: '10m' }] });
   const result = e.result || {};
   ok(fits(reason, result.reason) && (!message || message.test(result.message)),
     `${name}: ${reason || 'passes'}`, ...told(e));
-  ok(e.ms < 100000 && e.requests.length <= requests && e.requests.length > 0,
+  ok(e.ms < 600000 && e.requests.length <= requests &&
+    (e.requests.length > 0 || budget && budget.time),
     `${name}: soon, and within its budget`, e.ms, ...told(e));
   ok(e.step.model && e.step.model.requests <= requests && (!check || check(e)),
     `${name}: the result says what it took`, ...told(e));

@@ -48,6 +48,8 @@ for limit in 0 1001 -1 3x ''; do
 done
 wrong "'--limit' takes 1 to 1000" queue --limit 0
 wrong "exclude each other" rejected a --delete b
+wrong "'--limit' takes 1 to 1000" report --limit 0
+wrong "unexpected argument 'b'" report a b
 wrong "did you mean '--retry-all'" dead --retry-al
 wrong "did you mean 'status'" statsu
 wrong "pool 'a b' is not 1 to 64" ps --redis "$url" --pool 'a b'
@@ -58,7 +60,7 @@ run ps
 is "$status|$out" "3|" "no Redis at all: exit 3"
 like "$err" "no Redis is configured.*'$BERTH_STATE_DIR'.*--redis URL" \
     "no Redis at all: says what to do"
-for command in ps queue dead rejected "status a" "cancel a" "retry a" \
+for command in ps queue dead rejected report "report a" "status a" "cancel a" "retry a" \
     "drain w" "resume w"; do
     # shellcheck disable=SC2086 # words
     run $command --redis "unix://$TEST_TMP/nobody"
@@ -85,7 +87,9 @@ run dead
 is "$status|$out" "0|there are none" "dead of nothing"
 run rejected
 is "$status|$out" "0|there are none" "rejected of nothing"
-for command in "status no" "cancel no" "retry no" "rejected no" \
+run report
+is "$status|$out" "0|there are none" "report of nothing"
+for command in "status no" "report no" "report --again no" "cancel no" "retry no" "rejected no" \
     "rejected --delete no" "drain no" "resume no"; do
     # shellcheck disable=SC2086 # words
     run $command
@@ -370,6 +374,79 @@ run rejected --delete bad-1
 is "$status|$out" "0|bad-1: deleted" "rejected --delete"
 run rejected
 is "$out" "there are none" "it is gone"
+
+# ---- reports ------------------------------------------------------------------
+where='"forge":"github","repo":"acme/app","commit":"8f14e45fceea167a5a36dedd4bea2543a3cf1b2c"'
+job told tenant=rep report="{$where,\"change\":\"42\"}"
+job push tenant=rep report="{$where,\"name\":\"my \u001b[31mcheck\"}"
+run report plain
+is "$status|$out|$err" "1||berth: job plain is reported to nobody" \
+    "report: a job that has none"
+run report told
+is "$out" "job told: waits
+host        github acme/app #42
+commit      8f14e45fceea167a5a36dedd4bea2543a3cf1b2c" "report: it waits"
+run queue
+like "$out" "^pool default .*  to be reported 2" "queue counts it"
+is "$(report_take n1 github)" "github
+told" "a scheduler takes it"
+run report told
+like "$out" "^job told: being told
+" "report: it is being told"
+is "$(report_done github n1 'done' '' 0 'one line is gone')" 'done' "it was told"
+run report told
+like "$out" "^job told: told [0-9]+ s ago
+.*
+comments    2 new, 1 resolved
+notes       one line is gone" "report: what was told"
+run status told
+like "$out" "
+report      github acme/app #42: told [0-9]+ s ago" "status has a line of it"
+run status told --json
+is "$(json '[d.report.state, d.report.revision, d.report.report.change]')" \
+    '["told",1,"42"]' "status --json has it"
+report_take n2 github >/dev/null
+is "$(report_done github n2 again 'no answer')" again "a host that is away"
+run report push
+like "$out" "^job push: waits, next try in [0-9]+ s \(1 failed\): no answer
+host        github acme/app 8f14e45
+commit .*
+check       my check" "report: the next try, and why"
+run report push --again
+is "$status|$out" "0|push: to be reported" "report --again: at once"
+report_take n3 github >/dev/null
+is "$(report_done github n3 paused 'too many requests' 60000)" paused "a pause"
+run report push
+like "$out" "^job push: waits: the host wants a pause of [0-9]+ (s|min)" \
+    "report: the pause"
+run queue
+like "$out" "
+github wants a pause: nothing is reported for [0-9]+ (s|min)" "queue: it, too"
+redis DEL "${pool}paused:github" >/dev/null
+report_take n4 github >/dev/null
+is "$(report_done github n4 refused $'403: no \033[31mright\nmore')" refused \
+    "a host that refuses"
+run report push
+like "$out" "^job push: refused [0-9]+ s ago: 403: no" "report: refused"
+is "$(tr -d '\n -~' <<<"$out")" "" "what it said steers no terminal"
+run report
+like "$out" "^id +refused +state +host +why
+push +[0-9:]+ +ready +github acme/app 8f14e45 +403: no [^
+]*right$" "report: all that were refused"
+run report --json
+is "$(json 'd.unreported.map(r => [r.id, r.report.repo, r.state])')" \
+    '[["push","acme/app","ready"]]' "report --json"
+run queue
+like "$out" "^pool default .*  not reported 1" "queue counts them"
+run report --again --json
+is "$(json d)" '{"jobs":[{"id":"push","result":"to be reported"}]}' \
+    "report --again: all of them"
+run report push --json
+is "$(json '[d.id, d.state, d.revision, d.error_at_ms > 1.7e12]')" \
+    '["push","waiting",3,true]' "report ID --json"
+for id in told push; do
+    run cancel "$id"
+done
 
 # ---- pools, settings, terminals -----------------------------------------------
 run ps --pool other

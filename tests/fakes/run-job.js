@@ -109,6 +109,10 @@ const behaviours = {
         step(`${job.env.TOKEN} ${[...job.username].reverse().join('')}\n`);
         end('passed', null);
     },
+    credential() { // as it is, and turned around
+        step(`${job.username} ${job.password} ${[...job.password].reverse().join('')}\n`);
+        end('passed', null);
+    },
     stubborn() { step('waiting\n'); }, // takes two cancels
     flood() {
         for (let i = 0; i < 64; i++)

@@ -61,10 +61,12 @@ static void fuzz_refs(char *text)
 /* Lines, and what follows those that announce a file. */
 static void fuzz_replies(const char *data, size_t size)
 {
+    static const char *const paths[] = {"a", ".berth/*.yml"};
     struct shown shown = {0};
     const char *newline;
     size_t taken;
 
+    shown_expect(&shown, paths, ARRAY_LEN(paths));
     do {
         CLEANUP(reply) struct reply reply = {0};
         struct err err = {0};
@@ -75,8 +77,7 @@ static void fuzz_replies(const char *data, size_t size)
         newline = memchr(data, '\n', size);
         taken = newline ? (size_t)(newline - data) : size;
         if (reply_parse(data, taken, &reply, &err) < 0 ||
-            (reply.kind == REPLY_FILE &&
-             shown_begin(&shown, &reply, SHOW_MAX_FILES, &err) < 0))
+            (reply.kind == REPLY_FILE && shown_begin(&shown, &reply, &err) < 0))
             break;
         data += taken + (newline != NULL);
         size -= taken + (newline != NULL);

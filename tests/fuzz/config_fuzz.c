@@ -42,6 +42,9 @@ static void fuzz_file(const char *text, size_t len)
     for (size_t i = 0; i < settings->schedules->count; i++)
         require(settings->schedules->items[i].job->count == 1 &&
                 settings->schedules->items[i].zone);
+    for (size_t i = 0; i < settings->triggers->count; i++)
+        require(settings->triggers->items[i].events &&
+                settings->triggers->items[i].pipelines.count);
 }
 
 static void on_error(void *arg, const struct config_origin *origin,

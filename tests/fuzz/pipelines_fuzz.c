@@ -3,6 +3,7 @@
 #include "pipelines/diag.h"
 #include "pipelines/expr.h"
 #include "pipelines/plan.h"
+#include "pipelines/trigger.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -90,6 +91,41 @@ static void check_plan(const struct document *document)
     }
 }
 
+/* A pipeline says when it starts, or that it does not, as it says by itself. */
+static void fuzz_on(const char *text, size_t len, bool is_pipeline)
+{
+    static const char *const paths[] = {"a/b.c", ".d"};
+    struct trigger_facts facts = {.event = TRIGGER_OPENED,
+                                  .forge = "github",
+                                  .repo = "a/b",
+                                  .branch = "main",
+                                  .tag = "v1",
+                                  .author = "x[bot]",
+                                  .labels = paths,
+                                  .label_count = ARRAY_LEN(paths)};
+    CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
+    CLEANUP(trigger_list) struct trigger_list *list = NULL;
+
+    if (trigger_list_of_text("fuzz.yml", text, len, diags, &list) < 0) {
+        require(!is_pipeline);
+        check_errors(diags);
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const char *why = NULL;
+        enum trigger_verdict verdict;
+
+        require(list->items[i].events && !list->items[i].pipelines.count);
+        facts.paths = NULL;
+        verdict = trigger_match(&list->items[i], &facts, &why);
+        require((verdict == TRIGGER_NO) == (why != NULL));
+        facts.paths = paths;
+        facts.path_count = ARRAY_LEN(paths);
+        require(trigger_match(&list->items[i], &facts, &why) !=
+                TRIGGER_NEEDS_PATHS);
+    }
+}
+
 static void fuzz_pipeline(const char *text, size_t len)
 {
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
@@ -97,8 +133,10 @@ static void fuzz_pipeline(const char *text, size_t len)
 
     if (document_load("fuzz.yml", text, len, diags, &document) < 0) {
         check_errors(diags);
+        fuzz_on(text, len, false);
         return;
     }
+    fuzz_on(text, len, true);
     check_round_trip(document);
     check_plan(document);
 }

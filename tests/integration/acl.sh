@@ -81,6 +81,7 @@ pipeline first 'echo hello of first' >first.yml
 { pipeline lasting 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done; sleep 300'; echo 'labels: [linux]'; } >lasting.yml
 pipeline loud 'head -c 2500000 /dev/urandom | base64' >loud.yml
 { pipeline never true; echo 'labels: [none-has-this]'; } >never.yml
+echo 'report: {forge: github, repo: acme/app, change: 1}' >>never.yml
 { pipeline late true; echo 'not_before: 1h'; } >late.yml
 { pipeline once true; echo 'dedupe: only'; } >once.yml
 { pipeline alone 'sleep 300'; echo 'concurrency: {group: g}'; } >alone.yml
@@ -143,6 +144,10 @@ ok "a job of a group" wait_for runs alone running
 like "$(berth ps)" "lasting +running" "ps"
 like "$(berth queue)" "w1 +alive" "queue"
 like "$(berth status never)" "never" "why a job waits"
+unreported() {
+    berth report "$1" | grep -q "refused .*no GitHub is configured"
+}
+ok "what no host is configured for is not reported" wait_for unreported never
 berth submit --id once once.yml >>ids
 berth submit once.yml >>ids 2>&1
 like "$(tail -n 2 ids)" "same dedupe key" "a duplicate"

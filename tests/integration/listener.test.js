@@ -54,6 +54,8 @@ async function startScheduler(pool, ...sets) {
   const child = spawn(berth, ['scheduler', '--set', `redis.url=unix://${socket}`,
     '--set', `pool.name=${pool}`, '--set', 'webhooks.listen=127.0.0.1:0',
     '--set', 'webhooks.github_secrets=file:' + path.join(tmp, 'secret'),
+    // Nobody is there: what is stored goes on waiting.
+    '--set', 'webhooks.github_url=http://127.0.0.1:1',
     '--set', 'webhooks.gitlab_secrets=env:HOOK_SECRET',
     ...sets.flatMap((s) => ['--set', s])], {
     stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env,
@@ -79,7 +81,7 @@ let serial = 0;
 function push(more = {}) {
   return JSON.stringify({ ref: 'refs/heads/main', before: '1'.repeat(40),
     after: '2'.repeat(40), commits: [], serial: serial++, repository: { id: 1,
-      full_name: 'a/b', clone_url: 'https://github.com/a/b.git',
+      full_name: 'a/b', clone_url: 'http://127.0.0.1:1/a/b.git',
       default_branch: 'main', private: false },
     sender: { id: 2, login: 'u', type: 'User' }, ...more });
 }

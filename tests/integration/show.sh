@@ -23,6 +23,11 @@ run() {
         "$@" 2>&1) || status=$?
 }
 
+# paths: of all files that were told, in one line
+paths() {
+    printf '%s\n' "$out" | sed -n 's/^path [0-9]* //p' | tr '\n' ' '
+}
+
 commit_of() {
     printf '%s\n' "$out" | sed -n 's/^done commit=\([^ ]*\) .*/\1/p'
 }
@@ -71,12 +76,49 @@ cat big/just <(echo) >big/above
 for i in $(seq 0 15); do
     (echo "$i"; head -c $(((1 << 20) - 10)) big/just) >"big/many$i"
 done
+mkdir big/dir big/thousand
+cp big/above big/dir/above.yml
+cp big/just big/dir/just.yml
+for i in $(seq 1000 1999); do echo "$i" >"big/thousand/$i.yml"; done
 git -C big add -A
 git -C big commit -qm big
 main=$(git -C "$R" rev-parse main)
 side=$(git -C "$R" rev-parse side)
 pull=$(git -C "$R" commit-tree 'side^{tree}' -p main -m 'a change')
 git -C "$R" update-ref refs/pull/5/head "$pull"
+
+# ---- a hostile one ---------------------------------------------------------
+# Trees made by hand: entries of any mode and name, in any order.
+git init -q --bare evil
+entry() { # MODE NAME OBJECT
+    printf '%s %b\0' "$1" "$2"
+    printf '%b' "$(printf '%s' "$3" | sed 's/../\\x&/g')"
+}
+blob_of() { printf '%s\n' "$1" | git -C evil hash-object -w --stdin; }
+tree_of() { git -C evil hash-object -w --literally -t tree --stdin; }
+blob=$(blob_of x)
+empty=$(git -C evil hash-object -w -t tree /dev/null)
+evil=$({
+    entry 100644 z.yml "$(blob_of z)"
+    entry 100644 a.yml "$(blob_of a)"
+    entry 100755 b.yml "$(blob_of b)"
+    entry 100644 a.yml "$(blob_of 'a again')"
+    entry 120000 link.yml "$blob"
+    entry 40000 tree.yml "$empty"
+    entry 160000 mod.yml "$blob"
+    entry 100644 'new\nline.yml' "$blob"
+    entry 100644 'esc\x1b[2J.yml' "$blob"
+    entry 100644 'latin\xff.yml' "$blob"
+    entry 100644 'zero\xe2\x80\x8bwidth.yml' "$blob"
+    entry 100644 '../up.yml' "$blob"
+    entry 100644 .hidden.yml "$blob"
+    entry 100644 .git "$blob"
+    entry 100644 'sp ace"q.yml' "$blob"
+    entry 100644 "$(printf 'l%.0s' $(seq 300)).yml" "$blob"
+} | tree_of)
+top=$(entry 40000 .berth "$evil" | tree_of)
+git -C evil update-ref refs/heads/main \
+    "$(git -C evil commit-tree "$top" -m evil 2>/dev/null)"
 
 # ---- which commit ----------------------------------------------------------
 file=path=.berth/test.yml
@@ -153,6 +195,52 @@ done
 run a "$R" path="$(printf 'a%.0s' $(seq 256))"
 ok "nor a name of 256 bytes" said user "cannot be a file of a repository"
 is "$(find state/a -name test.yml)" '' "no tree was written"
+
+# ---- a pattern -------------------------------------------------------------
+pattern='path=.berth/*.yml'
+run a "$R" "$pattern"
+is "$(paths)" ".berth/test.yml " "regular files of a directory"
+is "$(cat out/0)" 'steps: [{run: echo main}]' "and what is in them"
+run a "$R" path=.gitmodules path=none "$pattern"
+is "$(paths)" ".gitmodules none .berth/test.yml " "behind those that are named"
+is "$(why 1)" "is not there" "of which one is not there"
+run a "$R" path='*'
+is "$(paths)" "" "hidden ones do not fit a star"
+run a "$R" path='.git*'
+is "$(paths)" ".gitmodules " "but a dot, at the top too"
+for path in 'none/*.yml' '.berth/test.yml/*' 'linked/*.yml' 'mod/*' \
+    'out-of-here/*' '*.yml' '.berth/de*p'; do
+    run a "$R" path="$path"
+    is "$out" "done commit=$main branch=main" "nothing fits '$path'"
+done
+run a "$R" "$pattern" branch=linked
+is "$(paths)" "" "a .berth that is a symbolic link is no directory"
+run a "$R" "$pattern" $file
+ok "a pattern is the last" said bug "only the last path"
+run a "$R" path='.berth/*.*'
+ok "and has one star" said user "more than one '\*'"
+run a "$R" path='../*'
+ok "of a path that may be" said user "cannot be a file of a repository"
+run a "$T/big" path='dir/*.yml'
+is "$(paths)" "dir/above.yml dir/just.yml " "one is too large"
+is "$(why 0)" "is larger than 1 MiB" "which is said of it"
+ok "and the other one is not" cmp out/1 big/just
+run a "$T/big" path='many*'
+is "$(paths)" "$(printf '%s ' many0 many1 many1{0..5} many{2..9})" \
+    "16 files, sorted by their bytes"
+ok "are all there are" test "$(printf '%s' "$out" | grep -c ^more)" = 0
+run a "$T/big" path=just path='many*'
+is "$(paths)" "$(printf '%s ' just many0 many1 many1{0..5} many{2..8})" \
+    "16 in all"
+is "$(printf '%s\n' "$out" | grep -c ^more)" 1 "and that there are more is said"
+run a "$T/big" path='thousand/*.yml'
+is "$(paths)" "$(printf 'thousand/%s.yml ' {1000..1015})" "of 1000 the first"
+is "$(cat out/15) $(printf '%s\n' "$out" | grep -c ^more)" "1015 1" \
+    "and that there are more is said"
+run a "$T/evil" "$pattern"
+hand='.berth/a.yml .berth/b.yml .berth/sp ace"q.yml .berth/z.yml '
+is "$(paths)" "$hand$(printf '.berth/zero\xe2\x80\x8bwidth.yml ')" \
+    "of a tree made by hand what can be told, in order, once each"
 
 run b "$R"
 mirror=$(echo state/b/mirrors/*)

@@ -7,15 +7,25 @@ const fs = require('fs');
 const path = require('path');
 
 // Install what the package-lock.json in `from` pins into `dir`.
-function into(from, dir) {
+function into(from, dir, more = []) {
   fs.mkdirSync(dir, { recursive: true });
   for (const file of ['package.json', 'package-lock.json'])
     fs.copyFileSync(path.join(from, file), path.join(dir, file));
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', ...more];
   execFileSync('npm', ['ci', ...flags], {
     cwd: dir,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+}
+
+// Make `stage` be `dir`, unless another one came first.
+function place(stage, dir) {
+  try {
+    fs.renameSync(stage, dir);
+  } catch (error) {
+    if (!fs.existsSync(dir)) throw error;
+    fs.rmSync(stage, { recursive: true, force: true });
+  }
 }
 
 // Install that into the directory that all tests of a run share, or `tmp`,
@@ -25,15 +35,9 @@ function install(from, tmp) {
   if (!fs.existsSync(dir)) {
     const stage = fs.mkdtempSync(`${dir}-`);
     into(from, stage);
-    try {
-      fs.renameSync(stage, dir);
-    } catch (error) {
-      // Another one came first.
-      if (!fs.existsSync(dir)) throw error;
-      fs.rmSync(stage, { recursive: true, force: true });
-    }
+    place(stage, dir);
   }
   return (name) => require(require.resolve(name, { paths: [dir] }));
 }
 
-module.exports = { install, into };
+module.exports = { install, into, place };

@@ -11,6 +11,7 @@
 #   begin_child …          has a run begin one of its jobs
 #   lease WORKER [LABELS]  -> id and epoch, or the word; nonce: n-WORKER
 #   complete ID EPOCH WORKER STATE [REASON [RESULT [INFRA]]]
+#   report_take NONCE HOST…, report_done HOST NONCE WHAT [MESSAGE [AFTER_MS [NOTES]]]
 #   renew WORKER NAME VALUE…   a worker is there and says so
 
 # shellcheck disable=SC2154 # of tap.sh
@@ -40,16 +41,18 @@ redis() {
 # What scheduler/queue/scripts.c puts before a script.
 script_parts() {
     case $1 in
-    submit | advance) echo pool ready slots ending accept ;;
+    submit | advance) echo pool ready slots reports ending accept ;;
     lease | complete | configure | promote | why)
-        echo pool ready slots ending grant ;;
+        echo pool ready slots reports ending grant ;;
     drain) echo pool ready ;;
     reject | giveback) echo pool refuse ;;
     watch | fire | worker | rejected | forget | look | ends) echo pool ;;
-    list | depths) echo pool lanes ;;
-    audit) echo pool lanes slots ;;
-    trim) echo pool logs slots ;;
-    *) echo pool ready slots ending ;;
+    list) echo pool lanes ;;
+    depths) echo pool lanes reports ;;
+    audit) echo pool lanes slots reports ;;
+    trim) echo pool logs slots reports ;;
+    report_* | unreported | change) echo pool reports ;;
+    *) echo pool ready slots reports ending ;;
     esac
 }
 
@@ -74,14 +77,15 @@ job_words() {
     local id=$1 pair
     local -A f=([payload]='{}' [run_jobs]=0 [tenant]=none [pipeline]=test
         [class]=2 [labels]='' [not_before]=0 [group]='' [job_retries]=0
-        [infra_retries]='' [about]='')
+        [infra_retries]='' [about]='' [report]='')
 
     for pair in "${@:2}"; do
         f[${pair%%=*}]=${pair#*=}
     done
     words=("$id" "${f[payload]}" "${f[run_jobs]}" "${f[tenant]}" "${f[pipeline]}"
         "${f[class]}" "${f[labels]}" "${f[not_before]}" 0 '' 0 "${f[group]}"
-        0 0 "${f[job_retries]}" "${f[infra_retries]}" '' "${f[about]}")
+        0 0 "${f[job_retries]}" "${f[infra_retries]}" "${f[report]}"
+        "${f[about]}")
 }
 
 job() {
@@ -103,6 +107,16 @@ lease() {
 complete() {
     script complete "$3" '' 100 120000 15000 0 "$1" "$2" "n-$3" "$4" "${5:-}" \
         "${6:-{\}}" "${7:-0}" 0.5 '' 0
+}
+
+# report_take NONCE HOST… -> the host and the job that is to be told there
+report_take() {
+    script report_take s1 "$1" 60000 "${@:2}" | head -n 2
+}
+
+# report_done HOST NONCE WHAT [MESSAGE [AFTER_MS [NOTES]]]
+report_done() {
+    script report_done "$1" "$2" "$3" "${4:-}" "${5:-0}" 0.5 "${6:-}" 2 1 0
 }
 
 renew() {

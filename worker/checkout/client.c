@@ -69,8 +69,8 @@ struct checkout {
     struct layer layer;
     char *layer_refs; /* owned */
     char *layer_why;  /* owned */
-    size_t to_show;   /* files */
     struct shown shown;
+    bool shown_more;
 };
 
 static void conclude(struct checkout *c);
@@ -153,6 +153,7 @@ static void finish(struct checkout *c)
         .layer_why = c->layer_why ? c->layer_why : "",
         .shown = c->shown.files,
         .shown_count = c->shown.count,
+        .shown_more = c->shown_more,
     };
     bool failed = c->err.kind != ERR_NONE;
 
@@ -286,12 +287,13 @@ static int obey(struct checkout *c, const struct reply *reply, struct err *err)
         return fetch_plan_add(c->plan, c->step, reply->path, reply->url,
                               reply->commit, err);
     case REPLY_FILE:
-        return shown_begin(&c->shown, reply, c->to_show, err);
+        return shown_begin(&c->shown, reply, err);
     case REPLY_DONE:
-        if (c->shown.count != c->to_show)
-            return err_set(err, ERR_BUG, "checkout told too few files");
+        if (shown_end(&c->shown, reply, err) < 0)
+            return -1;
         if (reply->layered != (c->layered && !c->step->depth))
             return err_set(err, ERR_BUG, "checkout told of another layer");
+        c->shown_more = reply->more;
         keep_result(c, reply);
         return 0;
     case REPLY_ERROR:
@@ -343,7 +345,8 @@ static int read_out(struct checkout *c, struct err *err)
             return 0;
         }
         c->out_bytes += (uint64_t)n;
-        if (c->out_bytes > OUTPUT_MAX_BYTES + c->to_show * SHOW_MAX_BYTES)
+        if (c->out_bytes >
+            OUTPUT_MAX_BYTES + shown_max(&c->shown) * SHOW_MAX_BYTES)
             return err_set(err, ERR_BUG, "checkout said far too much");
         strbuf_add(&c->line, chunk, (size_t)n);
         if (obey_lines(c, err) < 0)
@@ -543,12 +546,12 @@ int checkout_start(struct loop *loop, const struct checkout_request *request,
     c->pid = c->out_fd = c->diag_fd = c->diag_write = -1;
     for (size_t i = 0; i < CONNECTION_COUNT; i++)
         c->transports[i] = (struct transport){.fd = -1, .pid = -1};
-    c->to_show = request->path_count;
     c->layered = request->layer;
     c->line = (struct strbuf)STRBUF_MAX(REPLY_MAX_BYTES * 2);
     c->diag = (struct strbuf)STRBUF_MAX(DIAG_MAX_BYTES);
     if (fetch_plan_new(request, &c->plan, err) < 0)
         return -1;
+    shown_expect(&c->shown, request->paths, request->path_count);
     c->step = fetch_plan_next(c->plan);
     if (start_step(c, err) < 0)
         return -1;

@@ -44,8 +44,16 @@ struct checkout_request {
     const char *username; /* for http(s); offered once, to that host only */
     const char *password;
     /*
+     * Not "" or NULL: stands for this credential where they are told apart, so
+     * that one that is made anew each hour finds the same mirror. It is for who
+     * gave the credential to say, who gives one to nobody else.
+     */
+    const char *whose;
+    /*
      * Instead of writing a tree, give back these files of the commit, 16 of
      * 1 MiB at most; `tree`, `alternates` and `submodules` mean nothing then.
+     * The last path may be a pattern of one directory's files: one `*` in its
+     * last name (protocol.h).
      */
     bool show;
     const char *const *paths; /* relative to the top of the tree */
@@ -69,7 +77,8 @@ struct checkout_request {
 struct checkout_file {
     const char *data; /* `len` bytes, a NUL behind them */
     size_t len;
-    const char *why; /* "is a directory": it is not told; else NULL */
+    const char *why;  /* "is a directory": it is not told; else NULL */
+    const char *path; /* of a file that fits the pattern; else NULL */
 };
 
 /** All borrowed, for the duration of on_done. */
@@ -85,8 +94,10 @@ struct checkout_result {
                                a layer tells if that can be done */
     const char *layer_refs; /* refs_state() of the tree's references */
     const char *layer_why;  /* why there is none */
-    const struct checkout_file *shown; /* one a path, in their order */
+    const struct checkout_file *shown; /* one a path, in their order, but of a
+                                          pattern all that fit, sorted */
     size_t shown_count;
+    bool shown_more; /* more than 16 fit: these are the first */
 };
 
 /** A line for a person that replaces the one before; 4 a second at most. */
@@ -132,6 +143,11 @@ struct checkout_identity {
 MUST_USE int checkout_identify(const char *url, const char *username,
                                const char *password,
                                struct checkout_identity *out, struct err *err);
+/** The same, with `whose` of a request. */
+MUST_USE int checkout_identify_as(const char *url, const char *username,
+                                  const char *password, const char *whose,
+                                  struct checkout_identity *out,
+                                  struct err *err);
 
 /**
  * The directory name for a repository's mirror: readable, one per URL and, for
@@ -142,5 +158,8 @@ MUST_USE int checkout_identify(const char *url, const char *username,
  */
 MUST_USE char *checkout_mirror_name(const char *url, const char *username,
                                     const char *password);
+/** The same, with `whose` of a request. */
+MUST_USE char *checkout_mirror_name_as(const char *url, const char *username,
+                                       const char *password, const char *whose);
 
 #endif

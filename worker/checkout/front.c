@@ -29,11 +29,11 @@ static void on_done(void *arg, const struct checkout_result *result,
         return;
     }
     for (size_t i = 0; i < result->shown_count; i++)
-        report_file(result->shown[i].data, result->shown[i].len,
-                    result->shown[i].why);
-    report_done(&(struct report_done){result->commit, result->branch,
-                                      result->subject, result->fetched,
-                                      result->files, NULL, "", ""});
+        report_file(result->shown[i].path, result->shown[i].data,
+                    result->shown[i].len, result->shown[i].why);
+    report_done(&(struct report_done){
+        result->commit, result->branch, result->subject, result->fetched,
+        result->files, NULL, "", "", result->shown_more});
 }
 
 static int take_paths(const json_t *list, const char *paths[SHOW_MAX_FILES],

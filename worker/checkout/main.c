@@ -219,6 +219,7 @@ static int run(const struct request *request, struct err *err)
     CLEANUP(mem) char *subject = NULL;
     struct layer layer = {.max_bytes = request->max_bytes};
     struct err why = {0};
+    bool more = false;
     int rc;
 
     if (set_up_libgit2(request, err) < 0 ||
@@ -227,7 +228,8 @@ static int run(const struct request *request, struct err *err)
         target_find(mirror, request, &target, err) < 0)
         return -1;
     rc = request->show
-             ? show_files(mirror, request, target.commit, &facts.damaged, err)
+             ? show_files(mirror, request, target.commit, &more, &facts.damaged,
+                          err)
              : write_tree(mirror, request, &target, &layer, &facts, err);
     if (rc < 0 && facts.damaged)
         mirror_condemn(mirror);
@@ -241,7 +243,7 @@ static int run(const struct request *request, struct err *err)
     subject = subject_of(mirror, target.commit);
     report_done(&(struct report_done){
         target.commit, target.branch, subject, target.fetched, facts.files,
-        request->layered ? &layer : NULL, target.state, why.msg});
+        request->layered ? &layer : NULL, target.state, why.msg, more});
     return 0;
 }
 

@@ -107,6 +107,13 @@ const char *path_fault(const char *path)
     }
 }
 
+bool path_is_pattern(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strchr(slash ? slash : path, '*');
+}
+
 bool name_is_gitmodules(const char *name, size_t len)
 {
     /* NTFS' short names: gitmod~1..4, or gi7eba~N when those are taken. */

@@ -23,6 +23,9 @@ const char *name_fault(const char *name, size_t len);
 /** The same for a relative path: every component, its length, its depth. */
 const char *path_fault(const char *path);
 
+/** Whether `path` is a pattern of protocol.h: its last name has a `*`. */
+bool path_is_pattern(const char *path);
+
 /** Whether some file system would take `name` for ".gitmodules". */
 bool name_is_gitmodules(const char *name, size_t len);
 

@@ -84,6 +84,35 @@ static char *copy(const char *s)
     return xstrdup(s ? s : "");
 }
 
+static int check_pattern(const struct checkout_request *request,
+                         struct err *err)
+{
+    for (size_t i = 0; i < request->path_count; i++) {
+        const char *path = request->paths[i];
+        const char *star = strrchr(path, '*');
+
+        if (!path_is_pattern(path))
+            continue;
+        if (i + 1 < request->path_count)
+            return err_set(err, ERR_BUG, "only the last path is a pattern");
+        if (star > path && memchr(path, '*', (size_t)(star - path)))
+            return err_set(err, ERR_USER,
+                           "'%.300s' has more than one '*', which stands for "
+                           "any text",
+                           path);
+    }
+    return 0;
+}
+
+static int digest_of(const char *username, const char *password,
+                     const char *whose, char out[SECRET_DIGEST_SIZE],
+                     struct err *err)
+{
+    if (whose && *whose && (*username || *password))
+        return secret_digest_whose(whose, out, err);
+    return secret_digest(username, password, out, err);
+}
+
 static int check(const struct checkout_request *request, struct err *err)
 {
     const char *paths[] = {request->mirror, request->tree, request->alternates};
@@ -104,7 +133,7 @@ static int check(const struct checkout_request *request, struct err *err)
             return err_set(err, ERR_USER,
                            "'%.300s' cannot be a file of a repository: it %s",
                            request->paths[i], path_fault(request->paths[i]));
-    return 0;
+    return check_pattern(request, err);
 }
 
 /* A path that is not UTF-8 makes an array of too few: no request. */
@@ -161,8 +190,9 @@ int fetch_plan_new(const struct checkout_request *request,
         plan->username = copy(url.user);
         plan->password = copy(url.password);
     }
-    if (url.kind == URL_HTTP && secret_digest(plan->username, plan->password,
-                                              plan->credential, err) < 0)
+    if (url.kind == URL_HTTP &&
+        digest_of(plan->username, plan->password, request->whose,
+                  plan->credential, err) < 0)
         return -1;
     plan->submodules = request->submodules;
     plan->uid = request->uid;
@@ -262,7 +292,8 @@ int fetch_plan_request(const struct fetch_plan *plan,
 
 /* Nobody's, and so read by nobody, where there is no key to tell whose. */
 static void credential_of(const struct url *url, const char *username,
-                          const char *password, char out[SECRET_DIGEST_SIZE])
+                          const char *password, const char *whose,
+                          char out[SECRET_DIGEST_SIZE])
 {
     bool given = (username && *username) || (password && *password);
     const char *user = given ? username : url->user;
@@ -271,8 +302,8 @@ static void credential_of(const struct url *url, const char *username,
 
     out[0] = '\0';
     if (url->kind == URL_HTTP &&
-        secret_digest(user ? user : "", secret ? secret : "", out, &ignored) <
-            0)
+        digest_of(user ? user : "", secret ? secret : "", whose, out,
+                  &ignored) < 0)
         state_random_hex(out, SECRET_DIGEST_SIZE - 1);
 }
 
@@ -280,18 +311,31 @@ int checkout_identify(const char *url, const char *username,
                       const char *password, struct checkout_identity *out,
                       struct err *err)
 {
+    return checkout_identify_as(url, username, password, NULL, out, err);
+}
+
+int checkout_identify_as(const char *url, const char *username,
+                         const char *password, const char *whose,
+                         struct checkout_identity *out, struct err *err)
+{
     CLEANUP(url) struct url parsed = {0};
 
     _Static_assert(sizeof(out->credential) == SECRET_DIGEST_SIZE, "digest");
     if (url_parse(url, &parsed, err) < 0)
         return -1;
-    credential_of(&parsed, username, password, out->credential);
+    credential_of(&parsed, username, password, whose, out->credential);
     out->url = STEAL(parsed.shown);
     return 0;
 }
 
 char *checkout_mirror_name(const char *url, const char *username,
                            const char *password)
+{
+    return checkout_mirror_name_as(url, username, password, NULL);
+}
+
+char *checkout_mirror_name_as(const char *url, const char *username,
+                              const char *password, const char *whose)
 {
     CLEANUP(url) struct url parsed = {0};
     char credential[SECRET_DIGEST_SIZE] = "";
@@ -304,7 +348,7 @@ char *checkout_mirror_name(const char *url, const char *username,
 
     if (url_parse(url, &parsed, &ignored) == 0) {
         shown = parsed.shown;
-        credential_of(&parsed, username, password, credential);
+        credential_of(&parsed, username, password, whose, credential);
     }
     most = *credential ? 60 - SECRET_DIGEST_SIZE : 60;
     len = strlen(shown);

@@ -26,7 +26,12 @@
  *
  * With "show": ["path", …], SHOW_MAX_FILES at most, no tree is written: "tree"
  * and "alternates" are "", and the files of the commit are told instead, in
- * that order. Without a path only the commit is found.
+ * that order. Without a path only the commit is found. The last path may be a
+ * pattern, with one `*` in its last name: of that directory the regular files
+ * whose names fit (glob_match_last() of base/glob.h), are UTF-8 and without
+ * control characters, in the order of their bytes, as many as make
+ * SHOW_MAX_FILES with the others. None are there where there is no such
+ * directory, or only behind a symbolic link.
  *
  * With "layer": {"bases": [{"commit": "sha", "index": "/…"}, …], "max_bytes":
  * 123}, LAYER_MAX_BASES at most, what is written is to be shared by many, below
@@ -46,14 +51,17 @@
  *                              to be checked out by a process of its own
  *   {"done": {"commit": "sha", "branch": "main", "subject": "…",
  *             "fetched": true, "files": 123}}  last, exit 0
+ *     with "more": true where more files fit the pattern than were told
  *     with a layer {…, "layer": {"kind": "none"|"full"|"delta", "base": 0,
  * "bytes": 123, "refs": "which references (refs_state.h)", "why": "none, or
  * \"\""}}
  *   {"error": {"kind": "user"|"transient"|"bug", "message": "…"}}
  *                                                          last, exit 1
- * and before "done" as many of these as there are paths to show:
+ * and before "done" one of these for each path to show, or file that fits:
  *   {"file": {"size": 123}}    as many bytes, as they are, follow the newline
  *   {"file": {"why": "is a directory"}}                    not told, and why
+ *     with "path": "…" where it is a pattern's, each greater than the one
+ * before
  *
  * `checkout --show` is for those who are no client of ours (client.h), in
  * another room: it is one for them, with transports and all. It reads

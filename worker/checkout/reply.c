@@ -35,12 +35,16 @@ static bool read_file(json_t *value, struct reply *reply)
 {
     json_int_t size;
 
-    if (json_unpack(value, "{s:s!}", "why", &reply->why) == 0)
-        return true;
-    if (json_unpack(value, "{s:I!}", "size", &size) < 0 || size < 0 ||
-        (size_t)size > SHOW_MAX_BYTES)
+    reply->path = NULL;
+    if (json_unpack(value, "{s:s, s?s!}", "why", &reply->why, "path",
+                    &reply->path) == 0)
+        return !reply->path || !path_fault(reply->path);
+    reply->why = reply->path = NULL;
+    if (json_unpack(value, "{s:I, s?s!}", "size", &size, "path", &reply->path) <
+            0 ||
+        size < 0 || (size_t)size > SHOW_MAX_BYTES ||
+        (reply->path && path_fault(reply->path)))
         return false;
-    reply->why = NULL;
     reply->size = (size_t)size;
     return true;
 }
@@ -77,10 +81,11 @@ static bool read_done(json_t *value, struct reply *reply)
     json_t *layer = NULL;
 
     reply->refs = reply->why = "";
-    if (json_unpack(value, "{s:s, s:s, s:s, s:b, s:I, s?o!}", "commit",
+    reply->more = false;
+    if (json_unpack(value, "{s:s, s:s, s:s, s:b, s:I, s?b, s?o!}", "commit",
                     &reply->commit, "branch", &reply->branch, "subject",
                     &reply->subject, "fetched", &reply->fetched, "files",
-                    &files, "layer", &layer) < 0 ||
+                    &files, "more", &reply->more, "layer", &layer) < 0 ||
         !read_layer(layer, reply))
         return false;
     reply->files = (unsigned)files;

@@ -24,13 +24,14 @@ struct reply {
     json_t *root;           /* owned */
     const char *text;       /* progress; the message of an error */
     int connection;         /* connect */
-    const char *path;       /* submodule */
+    const char *path;       /* submodule; file: NULL, or a pattern's */
     const char *url;        /* submodule */
     const char *commit;     /* submodule, done */
     const char *branch;     /* done */
     const char *subject;    /* done */
     int fetched;            /* done */
     unsigned files;         /* done */
+    int more;               /* done: files that fit a pattern were left out */
     bool layered;           /* done: it has a layer */
     struct layer layer;     /* done */
     const char *refs;       /* done */

@@ -76,10 +76,13 @@ void report_submodule(const char *path, const char *url, const char *commit)
     say("submodule", value);
 }
 
-void report_file(const void *data, size_t len, const char *why)
+void report_file(const char *path, const void *data, size_t len,
+                 const char *why)
 {
     json_t *value = json_object();
 
+    if (path)
+        (void)json_object_set_new(value, "path", json_string(path));
     if (why)
         (void)json_object_set_new(value, "why", text(why));
     else
@@ -114,6 +117,8 @@ void report_done(const struct report_done *done)
     (void)json_object_set_new(value, "subject", text(done->subject));
     (void)json_object_set_new(value, "fetched", json_boolean(done->fetched));
     (void)json_object_set_new(value, "files", json_integer(done->files));
+    if (done->more)
+        (void)json_object_set_new(value, "more", json_true());
     if (done->layer)
         (void)json_object_set_new(value, "layer", layer_object(done));
     say("done", value);

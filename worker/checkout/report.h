@@ -15,8 +15,12 @@ void report_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void report_connect(int number);
 void report_submodule(const char *path, const char *url, const char *commit);
 
-/** One of the files to show; `why` NULL: it is the `len` bytes at `data`. */
-void report_file(const void *data, size_t len, const char *why);
+/**
+ * One of the files to show; `path` NULL: one that was named, `why` NULL: it is
+ * the `len` bytes at `data`.
+ */
+void report_file(const char *path, const void *data, size_t len,
+                 const char *why);
 
 struct report_done {
     const char *commit;
@@ -27,6 +31,7 @@ struct report_done {
     const struct layer *layer; /* NULL: none was asked for */
     const char *refs;          /* of the layer's tree */
     const char *why;           /* there is none; or "" */
+    bool more;                 /* files that fit a pattern were left out */
 };
 void report_done(const struct report_done *done);
 void report_error(const struct err *err);

@@ -22,7 +22,9 @@ static int unpack_show(const json_t *show, struct request *r)
         const char *path =
             json_string_value(json_array_get(show, r->path_count));
 
-        if (!path || path_fault(path))
+        if (!path || path_fault(path) ||
+            (path_is_pattern(path) &&
+             r->path_count + 1 < json_array_size(show)))
             return -1;
         r->paths[r->path_count] = path;
     }

@@ -104,31 +104,52 @@ static int key_text(char out[KEY_DIGITS + 1], struct err *err)
     return 0;
 }
 
-int secret_digest(const char *username, const char *password,
-                  char out[SECRET_DIGEST_SIZE], struct err *err)
+static int digest(const void *data, size_t len, char out[SECRET_DIGEST_SIZE],
+                  struct err *err)
 {
-    size_t user_len = strlen(username);
-    size_t len = user_len + 1 + strlen(password);
     char text[KEY_DIGITS + 1];
-    unsigned char *data;
     uint64_t key[2];
 
-    out[0] = '\0';
-    if (!*username && !*password)
-        return 0;
     if (key_text(text, err) < 0)
         return -1;
     key[1] = strtoull(text + KEY_DIGITS / 2, NULL, 16);
     text[KEY_DIGITS / 2] = '\0';
     key[0] = strtoull(text, NULL, 16);
+    (void)snprintf(out, SECRET_DIGEST_SIZE, "%016llx",
+                   (unsigned long long)siphash(key, data, len));
+    mem_wipe(key, sizeof(key));
+    mem_wipe(text, sizeof(text));
+    return 0;
+}
+
+int secret_digest(const char *username, const char *password,
+                  char out[SECRET_DIGEST_SIZE], struct err *err)
+{
+    size_t user_len = strlen(username);
+    size_t len = user_len + 1 + strlen(password);
+    unsigned char *data;
+    int rc;
+
+    out[0] = '\0';
+    if (!*username && !*password)
+        return 0;
     data = xmalloc(len);
     memcpy(data, username, user_len + 1);
     memcpy(data + user_len + 1, password, len - user_len - 1);
-    (void)snprintf(out, SECRET_DIGEST_SIZE, "%016llx",
-                   (unsigned long long)siphash(key, data, len));
+    rc = digest(data, len, out, err);
     mem_wipe(data, len);
-    mem_wipe(key, sizeof(key));
-    mem_wipe(text, sizeof(text));
     free(data);
-    return 0;
+    return rc;
+}
+
+/* Two NULs, which no user and password begin with that have neither. */
+int secret_digest_whose(const char *whose, char out[SECRET_DIGEST_SIZE],
+                        struct err *err)
+{
+    size_t len = 2 + strlen(whose);
+    CLEANUP(mem) char *data = xcalloc(len, 1);
+
+    out[0] = '\0';
+    memcpy(data + 2, whose, len - 2);
+    return digest(data, len, out, err);
 }

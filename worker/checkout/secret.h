@@ -18,4 +18,11 @@ void secret_free(char *secret);
 MUST_USE int secret_digest(const char *username, const char *password,
                            char out[SECRET_DIGEST_SIZE], struct err *err);
 
+/**
+ * The same for what stands for a credential ("whose" of a request): no
+ * credential has such a digest.
+ */
+MUST_USE int secret_digest_whose(const char *whose,
+                                 char out[SECRET_DIGEST_SIZE], struct err *err);
+
 #endif

@@ -7,11 +7,12 @@
 
 /**
  * Report the files at the request's paths as `commit` has them, or why not:
- * symbolic links and submodules are not followed. ERR_TRANSIENT, and
+ * symbolic links and submodules are not followed. `*out_more` is whether more
+ * fit the pattern among the paths than can be told. ERR_TRANSIENT, and
  * `*out_damaged` true, where the mirror lacks an object.
  */
 MUST_USE int show_files(const struct mirror *mirror,
                         const struct request *request, const char *commit,
-                        bool *out_damaged, struct err *err);
+                        bool *out_more, bool *out_damaged, struct err *err);
 
 #endif

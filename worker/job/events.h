@@ -47,7 +47,9 @@ enum job_frame {
  *   "base": "", "change": "", "trust": "member",
  *   "title": "", "description": "" of the change, "previous": {"commit",
  *             "findings"} of the last review: for reviewers alone
- *   "username": "", "password": "", for an http(s) repo; never stored,
+ *   "username": "", "password": "", for an http(s) repo; never stored;
+ *   "whose": "" or what stands for all tokens that may read the repository in
+ *            this one's place, when mirrors and caches are told apart,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
  *   "gateway": {"allow_addresses": ["10.0.0.0/8"], "fork_hosts": ["npm"],
  *               "max_connections": N, "max_rate": N, "max_bytes": N}: the

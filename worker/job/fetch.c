@@ -189,6 +189,7 @@ static int start_checkout(struct fetch *fetch, struct err *err)
         .base = start->base,
         .username = start->username,
         .password = start->password,
+        .whose = start->whose,
         .mirror = mirror,
         .alternates = MACHINE_MIRROR "/" MACHINE_MIRROR_REPO "/objects",
         .submodules = start->pipeline->steps[spec->index].submodules,

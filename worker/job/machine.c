@@ -69,9 +69,9 @@ static bool has_checkout(const struct pipeline *pipeline)
 static int prepare_mirror(struct machine *machine, struct err *err)
 {
     CLEANUP(mem)
-    char *name =
-        checkout_mirror_name(machine->start->repo, machine->start->username,
-                             machine->start->password);
+    char *name = checkout_mirror_name_as(
+        machine->start->repo, machine->start->username,
+        machine->start->password, machine->start->whose);
     CLEANUP(mem) char *below = xasprintf("mirrors/%s", name);
     unsigned uid = machine->driver->host_uid(machine->sandbox);
 

@@ -61,7 +61,7 @@ static int64_t time_of(const struct attempt_spec *spec)
     const struct pipeline *pipeline = spec->start->pipeline;
     int64_t ms = earlier(spec->timeout_ms, pipeline->timeout_ms);
 
-    return ms > 2 * MARGIN_MS ? ms - MARGIN_MS : ms - ms / 4;
+    return ms > (int64_t)2 * MARGIN_MS ? ms - MARGIN_MS : ms - ms / 4;
 }
 
 static bool is_change(const struct job_start *start)

@@ -19,6 +19,7 @@ static const struct {
     {"job_id", offsetof(struct job_start, job_id), true},
     {"repo", offsetof(struct job_start, repo), false},
     {"username", offsetof(struct job_start, username), false},
+    {"whose", offsetof(struct job_start, whose), false},
     {"password", offsetof(struct job_start, password), false},
     {"repo_name", offsetof(struct job_start, repo_name), false},
     {"commit", offsetof(struct job_start, commit), false},

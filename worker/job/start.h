@@ -14,6 +14,7 @@ struct job_start {
     uint64_t epoch;
     char *repo;        /* address or absolute path */
     char *username;    /* for an http(s) address, or "" */
+    char *whose;       /* stands for that credential among mirrors, or "" */
     char *password;    /* the same */
     char *repo_name;   /* for people and the environment */
     char *commit;      /* 40 hex digits, or "" */

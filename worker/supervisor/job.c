@@ -7,6 +7,7 @@
 #include "worker/job/events.h"
 #include "worker/supervisor/cache_store.h"
 #include "worker/supervisor/connections.h"
+#include "worker/supervisor/credential.h"
 #include "worker/supervisor/job_log.h"
 #include "worker/supervisor/models.h"
 #include "worker/supervisor/runner.h"
@@ -21,25 +22,27 @@
 #define COMPLETE_RETRY_MS 500
 
 /*
- *   running ──▶ storing ──▶ over
+ *   (asking) ──▶ running ──▶ storing ──▶ over
  *
- * running: a runner, or options->execute, has it. storing: its artifacts go to
- * their store, the rest of the log, then the result go to Redis, again and
- * again until the lease's deadline. The supervisor renews the lease all the
- * time.
+ * asking: for what reads its repository. running: a runner, or
+ * options->execute, has it. storing: its artifacts go to their store, the rest
+ * of the log, then the result go to Redis, again and again until the lease's
+ * deadline. The supervisor renews the lease all the time.
  */
 struct job {
     struct job_spec spec;
     struct lease *lease;       /* owned */
+    struct credential *asking; /* owned; NULL: not, or not any more */
+    json_t *given;             /* owned; what came of it; NULL: nothing */
+    char *note;                /* owned; about that; NULL: nothing */
     struct job_log *log;       /* owned; NULL: there is no run-job */
     json_t *secrets;           /* owned; of secrets_gather(), and the models */
     struct spending *spending; /* owned; NULL: nothing is reserved */
     struct mask *mask;         /* owned; NULL: nothing is secret */
     struct runner *runner;     /* owned; NULL: none runs */
-    struct loop_source *deadline; /* borrowed */
-    struct loop_source *retry;    /* borrowed */
-    bool reserving;               /* before there is a runner */
-    const char *cancelled;        /* static; meanwhile, and why */
+    struct loop_source *deadline, *retry; /* borrowed */
+    bool reserving;                       /* before there is a runner */
+    const char *cancelled;                /* static; meanwhile, and why */
     bool storing;
     bool sending;       /* artifacts, before the log is finished */
     bool executing;     /* options->execute has it */
@@ -68,21 +71,14 @@ struct lease *job_lease(const struct job *job)
 
 /* ---- the end of the job here -------------------------------------------- */
 
-/* Its log may be on its way to the store for longer than the job is ours. */
-static void put_away(struct job *job)
-{
-    if (job->held)
-        trace_put_away(job->log, job->lease, job->spec.options->state_dir);
-    else
-        (void)job_log_put_away(job->log, NULL, NULL);
-}
-
 /* Last thing done with a job: on_over frees it. */
 static void over(struct job *job, struct lease *next)
 {
     const struct supervisor_events *events = job->spec.events;
 
-    put_away(job);
+    /* Its log may be on its way for longer than the job is ours. */
+    trace_put_away(job->log, job->held ? job->lease : NULL,
+                   job->spec.options->state_dir);
     if (job->gave_up && events->on_failed)
         events->on_failed(events->arg, id_of(job), &job->why);
     else if (!job->gave_up && events->on_ended)
@@ -100,13 +96,15 @@ static void give_up(struct job *job, const struct err *why, struct lease *next)
     loop_remove(job->deadline);
     job->deadline = NULL;
     /* Who reserves finds out by himself. */
-    if (job->storing)
+    if (job->storing || job->asking)
         over(job, next);
     else if (job->runner)
         runner_abandon(job->runner);
 }
 
 /* ---- the lease ---------------------------------------------------------- */
+
+static void start_runner(struct job *job);
 
 static void on_deadline(void *arg)
 {
@@ -152,6 +150,10 @@ void job_take_news(struct job *job, const struct lease_news *news)
 
 void job_cancel(struct job *job, const char *reason)
 {
+    if (job->asking) {
+        credential_free(STEAL(job->asking));
+        start_runner(job);
+    }
     if (job->reserving)
         job->cancelled = reason_name((enum reason)reason_find(reason));
     if (job->runner)
@@ -313,31 +315,12 @@ static bool add_to_log(struct job *job, const struct frame *frame)
     return false;
 }
 
-static bool is(const json_t *object, const char *key, const char *value)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return s && strcmp(s, value) == 0;
-}
-
-/* A step that ended in the sandbox; a checkout is done outside of it. */
-static bool step_ran(const struct frame *frame)
-{
-    json_t *step = json_loadb((const char *)frame->data, frame->len, 0, NULL);
-    bool ran =
-        (is(step, "outcome", "passed") || is(step, "outcome", "failed")) &&
-        !is(step, "kind", "checkout") &&
-        !is(step, "reason", reason_name(REASON_SANDBOX_FAILED));
-
-    json_decref(step);
-    return ran;
-}
-
 static void look_for_life(struct job *job, const struct frame *frame)
 {
     if (job->works ||
         (frame->type != JOB_FRAME_STDOUT && frame->type != JOB_FRAME_STDERR &&
-         (frame->type != JOB_FRAME_STEP_END || !step_ran(frame))))
+         (frame->type != JOB_FRAME_STEP_END ||
+          !job_step_ran(frame->data, frame->len))))
         return;
     job->works = true;
     job->spec.on_sandbox(job->spec.arg, NULL);
@@ -445,6 +428,8 @@ static void launch_runner(struct job *job, const char *refused)
     if (job->runner)
         hold(job);
     job->log = job_log_new(&log);
+    if (job->note)
+        job_log_add(job->log, 0, LOG_NOTE, job->note, strlen(job->note));
     if (!job->runner) {
         job->retry = loop_add_timer(job->spec.loop, 0, begin_store_later, job);
         return;
@@ -492,17 +477,41 @@ static void start_runner(struct job *job)
     const struct spending_spec spending = {job->spec.queue, job->lease,
                                            options->limits.models, models};
 
-    job->secrets = secrets_gather(id_of(job), payload, options->secrets,
+    job->secrets = secrets_gather(id_of(job), payload,
+                                  job->given ? job->given : options->secrets,
                                   options->secret_store);
     if (models)
         json_object_set_new(job->secrets, "models", models);
     job->mask = secrets_mask(id_of(job), payload, job->secrets);
     job->spending = spending_new(&spending);
     job->reserving = job->spending;
-    if (job->reserving)
+    if (job->reserving) {
         reserve(job);
-    else
+    } else {
         launch_runner(job, NULL);
+        arm_deadline(job);
+    }
+}
+
+static void on_credential(void *arg, json_t *credential, const char *note)
+{
+    struct job *job = arg;
+
+    job->given = credential;
+    job->note = *note
+                    ? xasprintf("no credential for the repository: %s\n", note)
+                    : NULL;
+    start_runner(job);
+}
+
+static void get_credential(struct job *job)
+{
+    struct credential_spec spec = credential_spec_of(job->spec.options);
+
+    spec.loop = job->spec.loop;
+    spec.queue = job->spec.queue;
+    spec.lease = job->lease;
+    credential_get(&spec, on_credential, job, &job->asking);
 }
 
 /* ---- what is done by somebody else --------------------------------------- */
@@ -541,12 +550,11 @@ void job_start(struct job *job)
     const struct supervisor_options *options = job->spec.options;
     const struct supervisor_events *events = job->spec.events;
 
+    arm_deadline(job);
     if (!options->execute) {
-        start_runner(job);
-        arm_deadline(job);
+        get_credential(job);
         return;
     }
-    arm_deadline(job);
     job->executing = true;
     if (events->on_started)
         events->on_started(events->arg, id_of(job));
@@ -573,6 +581,9 @@ void job_free(struct job *job)
     if (job->sending)
         sender_forget(job->spec.sender, job);
     cache_store_forget(job->spec.caches, job);
+    credential_free(job->asking);
+    secrets_free(job->given);
+    free(job->note);
     runner_free(job->runner);
     loop_remove(job->deadline);
     loop_remove(job->retry);

@@ -158,3 +158,22 @@ char *job_verdict_write(struct job_verdict *result, const char *log_stream,
         abort(); /* out of memory: what was parsed can be written */
     return json;
 }
+
+static bool is(const json_t *object, const char *key, const char *value)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+
+    return s && strcmp(s, value) == 0;
+}
+
+bool job_step_ran(const void *data, size_t len)
+{
+    json_t *step = json_loadb(data, len, 0, NULL);
+    bool ran =
+        (is(step, "outcome", "passed") || is(step, "outcome", "failed")) &&
+        !is(step, "kind", "checkout") &&
+        !is(step, "reason", reason_name(REASON_SANDBOX_FAILED));
+
+    json_decref(step);
+    return ran;
+}

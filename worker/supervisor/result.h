@@ -45,6 +45,10 @@ MUST_USE char *job_verdict_write(struct job_verdict *result,
                                  const char *log_stream, const char *log_stored,
                                  uint64_t lost_bytes);
 
+/** Whether a JOB_FRAME_STEP_END tells of a step that ended in the sandbox: a
+ * checkout is done outside of it. */
+bool job_step_ran(const void *data, size_t len);
+
 void job_verdict_free(struct job_verdict *result);
 OWNER(job_verdict)
 

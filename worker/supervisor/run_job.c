@@ -17,7 +17,7 @@ static char *write_message(json_t *start, const json_t *gateway,
                            const json_t *secrets)
 {
     static const char *const ours[] = {"inject", "secrets", "secrets_missing",
-                                       "models"};
+                                       "models", "whose"};
     json_t *message = json_copy(start);
     char *json;
 

@@ -207,6 +207,7 @@ json_t *secrets_gather(const char *job_id, const char *payload,
 void secrets_free(json_t *secrets)
 {
     json_t *found = json_object_get(secrets, "secrets");
+    json_t *password = json_object_get(secrets, "password");
     const char *name;
     json_t *value;
 
@@ -215,6 +216,8 @@ void secrets_free(json_t *secrets)
         mem_wipe((char *)(uintptr_t)json_string_value(value),
                  json_string_length(value));
     }
+    mem_wipe((char *)(uintptr_t)json_string_value(password),
+             json_string_length(password));
     models_wipe(json_incref(json_object_get(secrets, "models")));
     json_decref(secrets);
 }

@@ -12,7 +12,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-struct secret_store; /* worker/secrets/store.h */
+struct checkout_credentials; /* worker/secrets/checkout.h */
+struct seal_key;             /* base/seal.h */
+struct secret_store;         /* worker/secrets/store.h */
 struct supervisor;
 
 /** All called from the loop. Any may be NULL. */
@@ -108,6 +110,13 @@ struct supervisor_options {
      * NULL: nowhere. Borrowed; must outlive the supervisor.
      */
     const struct secret_store *secret_store;
+    /*
+     * What reads repositories, of jobs that come without: this worker's own,
+     * and whom schedulers seal theirs to. NULL: none. Borrowed; must outlive
+     * the supervisor. With `secrets` neither is used.
+     */
+    const struct checkout_credentials *credentials;
+    const struct seal_key *key;
     struct log_store *log_store;    /* where whole logs go; NULL: nowhere.
                                        Borrowed; must outlive the supervisor */
     const char *artifact_store;     /* "s3://…", where artifacts go when a job

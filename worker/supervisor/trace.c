@@ -52,8 +52,13 @@ static void remove_trace(void *arg, const char *name UNUSED,
 void trace_put_away(struct job_log *log, const struct lease *lease,
                     const char *state_dir)
 {
-    struct trace *trace = xcalloc(1, sizeof(*trace));
+    struct trace *trace;
 
+    if (!lease) {
+        (void)job_log_put_away(log, NULL, NULL);
+        return;
+    }
+    trace = xcalloc(1, sizeof(*trace));
     trace->state_dir = xstrdup(state_dir);
     trace->job_id = xstrdup(lease_job_id(lease));
     trace->epoch = lease_epoch(lease);

@@ -17,7 +17,8 @@ bool trace_write(const struct lease *lease, const char *pool,
 
 /**
  * Bring the job's log into the store, and remove what was written down when it
- * is there, or cannot be: after the job is freed, too. `log` may be NULL.
+ * is there, or cannot be: after the job is freed, too. `log` may be NULL, and
+ * `lease`: nothing was written down.
  */
 void trace_put_away(struct job_log *log, const struct lease *lease,
                     const char *state_dir);

@@ -80,12 +80,16 @@ MUST_USE int api_send(struct api *api, const struct api_request *request,
 MUST_USE int api_get(struct api *api, const char *path, json_t **out,
                      struct err *err);
 /**
- * All pages of a list (Link: rel=next), as one array; the caller's. `*out_all`
+ * All pages of a list (Link: rel=next), as one array; the caller's. The largest
+ * pages are asked for unless `path` says how large. `*out_all`
  * (NULL is fine): there were no more than API_MAX_PAGES.
  */
 MUST_USE int api_list(struct api *api, const char *path, json_t **out,
                       bool *out_all, struct err *err);
-/** GitHub's GraphQL: `data` of the answer; the caller's. */
+/**
+ * GitHub's GraphQL: `data` of the answer; the caller's. `variables` is borrowed
+ * (NULL is fine). A query that begins with "mutation" is a write.
+ */
 MUST_USE int api_graphql(struct api *api, const char *query, json_t *variables,
                          json_t **out_data, struct err *err);
 
@@ -101,7 +105,8 @@ bool api_is_app(const struct api *api);
 MUST_USE int api_self(struct api *api, const char **out_login, struct err *err);
 /** Requests that were sent so far. */
 unsigned api_requests(const struct api *api);
-/** "a/b" with what a path cannot have encoded, "/" too; the caller's. */
+/** A name with what a part of a path cannot have encoded, "/" too; the
+ * caller's. */
 MUST_USE char *api_encode(const char *text);
 
 /** From SETUP of protocol.h. ERR_USER: it is wrong. */

@@ -18,6 +18,7 @@ struct forge_target {
     int64_t installation;
     int64_t change;     /* 0: none */
     const char *commit; /* the one that is reported on */
+    const char *ref;    /* NULL, "": not known; a branch it was pushed to */
 };
 
 /** States of a check, in the order of its life. */
@@ -67,6 +68,7 @@ struct forge_comments {
     struct arena *arena; /* owned */
     struct forge_comment *items;
     size_t count;
+    bool is_partial; /* there are more than could be listed */
 };
 void forge_comments_clear(struct forge_comments *comments);
 

@@ -113,6 +113,17 @@ for _, id in ipairs(call('ZRANGE', P .. 'done', 0, -1)) do
         complain('job', id, 'is in done and in', seen[id])
     end
 end
+for _, host in ipairs(HOSTS) do
+    for _, id in ipairs(call('ZRANGE', P .. 'outbox:' .. host, 0, -1)) do
+        local f = load(P .. 'job:' .. id, 'state', 'report')
+        if f.state and host_of(read_report(f.report)) ~= host then
+            complain('job', id, 'is to be told to', host, 'by mistake')
+        end
+        if call('ZSCORE', P .. 'unreported', id) then
+            complain('job', id, 'is in outbox and in unreported')
+        end
+    end
+end
 local sizes, sum = call('HGETALL', P .. 'log_sizes'), 0
 local total = 0
 for i = 1, #sizes, 2 do

@@ -8,16 +8,8 @@ local key = P .. 'delivery:' .. id
 local was = call('HGET', key, 'state')
 local size = #ARGV[6] + OVERHEAD
 
-local function wait()
-    call('HSET', key, 'state', 'waiting')
-    call('HDEL', key, 'reason', 'settled_at_ms')
-    call('PERSIST', key)
-    call('ZREM', P .. 'deliveries', id)
-    call('ZADD', P .. 'deliveries:waiting', stamp, id)
-end
-
 if was == 'failed' then
-    wait()
+    wait_delivery(id)
     return 'again'
 elseif was then
     return 'known'
@@ -31,7 +23,7 @@ call('HSET', key, 'body', ARGV[6], 'received_at_ms', stamp,
 call('HSET', P .. 'delivery_sizes', id, size)
 call('HINCRBY', P .. 'delivery_sizes', 'total', size)
 if state == 'waiting' then
-    wait()
+    wait_delivery(id)
 else
     settle(id, state, ARGV[5], kept_ms)
 end

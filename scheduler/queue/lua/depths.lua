@@ -3,7 +3,7 @@
 -- first; of many lanes and groups only the first are counted (lib/lanes.lua)
 local numbers, workers = {}, {}
 local ready = {['0'] = 0, ['1'] = 0, ['2'] = 0, ['3'] = 0}
-local blocked, inflight = 0, 0
+local blocked, inflight, outbox = 0, 0, 0
 
 local function say(name, number)
     numbers[#numbers + 1] = name
@@ -36,7 +36,15 @@ say('runs', call('ZCARD', P .. 'runs'))
 say('done', call('ZCARD', P .. 'done'))
 say('dead', call('ZCARD', P .. 'dead'))
 say('rejected', call('ZCARD', P .. 'rejected'))
-say('outbox', call('ZCARD', P .. 'outbox'))
+for _, host in ipairs(HOSTS) do
+    local pause = call('PTTL', P .. 'paused:' .. host)
+    outbox = outbox + call('ZCARD', P .. 'outbox:' .. host)
+    if pause > 0 then
+        say(host .. '_paused_ms', pause)
+    end
+end
+say('outbox', outbox)
+say('unreported', call('ZCARD', P .. 'unreported'))
 say('log_bytes', call('HGET', P .. 'log_sizes', 'total') or '0')
 for _, worker in ipairs(call('ZREVRANGE', P .. 'workers', 0, 199)) do
     workers[#workers + 1] = {worker, call('HGETALL', P .. 'worker:' .. worker)}

@@ -28,5 +28,8 @@ if f.kind == 'run' then
     call('DEL', P .. 'run:' .. id)
     call('HSET', P .. 'run:' .. id, 'rev', rev)
 end
+if f.report then
+    report_due(id, f.report)
+end
 enter(id, load_job(id))
 return 'queued'

@@ -12,9 +12,7 @@ local gone = 0
 local function forget(id)
     local job = P .. 'job:' .. id
     local f = load(job, 'epoch', 'report', 'parent')
-    if f.report and
-        call('ZSCORE', P .. 'outbox', id .. ':' .. (f.epoch or '0')) or
-        f.parent and
+    if report_waits(id, f.report) or f.parent and
         call('HGET', P .. 'job:' .. f.parent, 'state') == 'running' then
         -- Behind the others: many of these must not hide what can go.
         call('ZADD', P .. 'done', 'XX', stamp, id)
@@ -23,6 +21,9 @@ local function forget(id)
     for epoch = math.max(1, (tonumber(f.epoch) or 0) - 15),
         tonumber(f.epoch) or 0 do
         drop_log(id .. ':' .. text(epoch))
+    end
+    if f.report then
+        report_forget(id, f.report)
     end
     call('DEL', job, P .. 'run:' .. id)
     call('ZREM', P .. 'done', id)
@@ -62,7 +63,10 @@ end
 for _, name in ipairs({'done', 'dead', 'logs', 'log_sizes', 'rejected'}) do
     call('PEXPIRE', P .. name, longest_ms)
 end
-call('ZREMRANGEBYSCORE', P .. 'outbox', '-inf', now - longest_ms)
+for _, host in ipairs(HOSTS) do
+    call('ZREMRANGEBYSCORE', P .. 'outbox:' .. host, '-inf', now - longest_ms)
+end
+call('ZREMRANGEBYSCORE', P .. 'unreported', '-inf', now - longest_ms)
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf',
                              now - 86400000, 'LIMIT', 0, LIMIT)) do
     call('ZREM', P .. 'workers', worker)

@@ -67,6 +67,38 @@ static void test_match(void **state UNUSED)
             fail_msg("'%s' and '%s'", cases[i].pattern, cases[i].path);
 }
 
+static void test_dots(void **state UNUSED)
+{
+    static const struct {
+        const char *pattern, *path;
+        bool match;
+    } dotted[] = {
+        {"*", ".env", true},        {"**", ".github/x", true},
+        {"**/x", "a/.b/c/x", true}, {"a/**", "a/.b", true},
+        {"?env", ".env", true},     {"[.]env", ".env", true},
+        {"*/x", ".b/x", true},      {"**/*.yml", ".a/.b/.yml", true},
+        {"a/*", "a/b/c", false},    {"*.md", "a/b.md", false},
+        {"**/x", "a/.b/y", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(dotted); i++)
+        if (glob_match_dots(dotted[i].pattern, dotted[i].path) !=
+            dotted[i].match)
+            fail_msg("'%s' and '%s'", dotted[i].pattern, dotted[i].path);
+}
+
+static void test_last(void **state UNUSED)
+{
+    assert_true(glob_match_last("*.yml", "a.yml"));
+    assert_true(glob_match_last(".a/*.yml", ".a/b.yml"));
+    assert_true(glob_match_last("[a]/*.yml", "[a]/b.yml"));
+    assert_false(glob_match_last("[a]/*.yml", "a/b.yml"));
+    assert_false(glob_match_last("a/*.yml", "a/b/c.yml"));
+    assert_false(glob_match_last("a/*.yml", "a/.yml"));
+    assert_false(glob_match_last("a/*.yml", "a"));
+    assert_false(glob_match_last("a/*.yml", ""));
+}
+
 static void test_below(void **state UNUSED)
 {
     assert_true(glob_may_match_below("a/b", ""));
@@ -118,10 +150,9 @@ static void test_time(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match),
-        cmocka_unit_test(test_below),
-        cmocka_unit_test(test_problems),
-        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_match),    cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_last),     cmocka_unit_test(test_below),
+        cmocka_unit_test(test_problems), cmocka_unit_test(test_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

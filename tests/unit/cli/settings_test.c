@@ -48,6 +48,7 @@ static void test_defaults(void **state)
     assert_true(s->worker.capacity >= 1);
     assert_true(*s->worker.name);
     assert_int_equal(s->schedules->count, 0);
+    assert_int_equal(s->triggers->count, 0);
 }
 
 /* A key as its variable is called. */
@@ -128,6 +129,26 @@ static void test_schedule_errors(void **state)
                   "to 23\n"
                   "f.yml:6:13: 'tset' is not one of: test; did you mean "
                   "'test'?\n");
+}
+
+static void test_triggers(void **state)
+{
+    CLEANUP(settings)
+    struct settings *s =
+        load("triggers:\n"
+             "  - {event: [push], repos: 'a/*', pipeline: x}\n");
+
+    (void)state;
+    assert_int_equal(s->triggers->count, 1);
+    assert_string_equal(s->triggers->items[0].pipelines.items[0], "x");
+    expect_errors("triggers:\n"
+                  "  - event: psuh\n"
+                  "    pipeline: test\n"
+                  "schedules: nightly\n",
+                  "f.yml:2:12: 'psuh' is not one of: change, push, tag; did "
+                  "you mean 'push'?\n"
+                  "f.yml:4:12: schedules are a list of at most 1000 "
+                  "mappings\n");
 }
 
 /* Neither a message nor the line it is about. */
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_wait_timeout),
         cmocka_unit_test(test_schedule_errors),
+        cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_passwords_are_not_quoted),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_file_is_missing),

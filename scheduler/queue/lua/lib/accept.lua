@@ -44,12 +44,15 @@ local function accept(at, seq, parent, index)
     f.group_queue = also('group_queue', ARGV[at + 13], '0')
     also('job_retries', ARGV[at + 14], '0')
     also('infra_retries', ARGV[at + 15])
-    also('report', ARGV[at + 16])
+    f.report = also('report', ARGV[at + 16])
     also('about', ARGV[at + 17])
     f.parent = also('parent', parent)
     also('index', index)
     if f.expires_at_ms then
         call('ZADD', P .. 'deadlines', f.expires_at_ms, id)
+    end
+    if f.report then
+        report_new(id, f.report, f.seq)
     end
     if delay > now then
         also('not_before_ms', ARGV[at + 7])

@@ -35,6 +35,21 @@ local function make_room(bytes, budget, kept_ms)
     return true
 end
 
+-- One that something is to be done for, from now on; a scheduler is told.
+local function wait_delivery(id)
+    local key = P .. 'delivery:' .. id
+    call('HSET', key, 'state', 'waiting')
+    call('HDEL', key, 'reason', 'settled_at_ms', 'attempts', 'started_at_ms',
+         'claim')
+    call('PERSIST', key)
+    call('ZREM', P .. 'deliveries', id)
+    call('ZADD', P .. 'deliveries:waiting', stamp, id)
+    if call('LLEN', P .. 'wake') == 0 then
+        call('LPUSH', P .. 'wake', 'delivery')
+        call('PEXPIRE', P .. 'wake', 60000)
+    end
+end
+
 -- A delivery that nothing is to be done for any more.
 local function settle(id, state, reason, kept_ms)
     local key = P .. 'delivery:' .. id

@@ -34,6 +34,9 @@ local function begin(id, f)
         call('ZADD', P .. 'runs', stamp, id)
         call('ZADD', P .. 'dirty', stamp, id)
         wake()
+        if f.report then
+            report_due(id, f.report)
+        end
         return
     end
     call('HSET', job, 'state', 'ready')
@@ -125,7 +128,7 @@ function end_job(id, f, state, reason, result)
         end
     end
     if f.report then
-        call('ZADD', P .. 'outbox', stamp, id .. ':' .. (f.epoch or '0'))
+        report_due(id, f.report)
     end
     if goes_on then
         call('HSET', run, call('HGET', job, 'index'), state)
@@ -235,6 +238,9 @@ local function end_attempt(id, f, state, reason, result, infra, rand)
             call('HSET', job, 'result', result)
         end
         call('ZADD', P .. 'delayed', due, id)
+        if f.report then
+            report_due(id, f.report)
+        end
         return 'retry'
     end
     if state == 'failed' and infra then

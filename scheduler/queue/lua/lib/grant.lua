@@ -92,7 +92,7 @@ local taken -- slots, once it was asked
 local function hand_out(id, tenant, w)
     local job = P .. 'job:' .. id
     local f = call('HMGET', job, 'state', 'epoch', 'pipeline', 'payload',
-                   'expires_at_ms')
+                   'expires_at_ms', 'report')
     if f[1] ~= 'ready' then
         return nil
     end
@@ -111,6 +111,9 @@ local function hand_out(id, tenant, w)
               now + w.lease_ms + w.grace_ms)
     add('SADD', P .. 'held:' .. w.worker, id)
     taken = taken + 1
+    if f[6] then
+        report_due(id, f[6])
+    end
     return {id, epoch, f[4]}
 end
 

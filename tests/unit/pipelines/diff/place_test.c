@@ -95,6 +95,27 @@ static void test_gitlab(void **state)
     check_pair(diff, DIFF_NEW, 13, 12, 13, SHA "_12_13");
 }
 
+/* printf a | sha1sum */
+#define SHA_A "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"
+
+/* A side without lines is counted from 0. */
+static void test_gitlab_empty(void **state)
+{
+    static const char added[] =
+        "--- /dev/null\n+++ b/a\n@@ -0,0 +1,2 @@\n+one\n+two\n";
+    static const char deleted[] =
+        "--- a/a\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-one\n-two\n";
+    CLEANUP(diff) struct diff *is_new = NULL;
+    CLEANUP(diff) struct diff *is_gone = NULL;
+
+    (void)state;
+    is_new = diff_parse(added, strlen(added), false);
+    is_gone = diff_parse(deleted, strlen(deleted), false);
+    check_pair(is_new, DIFF_NEW, 1, 0, 1, SHA_A "_0_1");
+    check_pair(is_new, DIFF_NEW, 2, 0, 2, SHA_A "_0_2");
+    check_pair(is_gone, DIFF_OLD, 2, 2, 0, SHA_A "_2_0");
+}
+
 static void find(enum diff_side side, const char *code, uint32_t near,
                  uint32_t line, uint32_t end_line)
 {
@@ -154,9 +175,9 @@ static void test_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places), cmocka_unit_test(test_gitlab),
-        cmocka_unit_test(test_find),   cmocka_unit_test(test_says),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_places),       cmocka_unit_test(test_gitlab),
+        cmocka_unit_test(test_gitlab_empty), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_says),         cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

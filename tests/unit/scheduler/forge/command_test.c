@@ -42,6 +42,25 @@ static void test_commands(void **state UNUSED)
     check("do /berth test", "");
 }
 
+static void test_approvals(void **state UNUSED)
+{
+    static const char text[] = "/berth approve  0123456789AB \n"
+                               "/berth test\n/berth approve 0123456789ab";
+    struct command_list list = {.count = 0};
+
+    assert_int_equal(command_parse(text, strlen(text), &list, NULL), 0);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.items[0], COMMAND_APPROVE);
+    assert_string_equal(list.approved, "0123456789ab");
+    check("/berth approve 0123456789012345678901234567890123456789", "approve");
+    check("/berth approve 01234567890123456789012345678901234567890", "error");
+    check("/berth approve 0123456789a", "error");
+    check("/berth approve 0123456789ag", "error");
+    check("/berth approve", "error");
+    check("/berth approve 0123456789ab x", "error");
+    check("/berth approve 0123456789ab\n/berth approve 1123456789ab", "error");
+}
+
 static void test_mistakes(void **state UNUSED)
 {
     check("/berth", "error");
@@ -70,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_approvals),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_examples),
     };

@@ -29,6 +29,8 @@ struct run {
     char commit[64], branch[64];
     char *data[REPO_FILE_MAX]; /* owned, as the next */
     char *why[REPO_FILE_MAX];
+    char *path[REPO_FILE_MAX];
+    bool more;
     size_t len[REPO_FILE_MAX];
     size_t count;
 };
@@ -38,6 +40,7 @@ static void keep(struct run *run, size_t i,
 {
     run->len[i] = file->len;
     run->why[i] = file->why ? xstrdup(file->why) : NULL;
+    run->path[i] = xstrdup(file->path);
     if (!file->data)
         return;
     run->data[i] = xcalloc(file->len + 1, 1);
@@ -59,6 +62,7 @@ static void on_read(void *arg, const struct repo_file_result *result,
         (void)snprintf(run->commit, sizeof(run->commit), "%s", result->commit);
         (void)snprintf(run->branch, sizeof(run->branch), "%s", result->branch);
         run->count = result->count;
+        run->more = result->more;
     }
     if (run->free_inside) {
         repo_file_free(run->file);
@@ -73,6 +77,7 @@ static void run_clear(struct run *run)
     for (size_t i = 0; i < run->count; i++) {
         free(run->data[i]);
         free(run->why[i]);
+        free(run->path[i]);
     }
     memset(run, 0, sizeof(*run));
 }
@@ -116,9 +121,12 @@ static void print(const struct run *run, const char *dir)
         printf("error %s %s\n", err_kind_name(run->err.kind), run->err.msg);
     else if (run->calls)
         printf("done commit=%s branch=%s\n", run->commit, run->branch);
+    if (run->more)
+        printf("more\n");
     for (size_t i = 0; i < run->count; i++) {
         CLEANUP(mem) char *path = xasprintf("%s/%zu", dir, i);
 
+        printf("path %zu %s\n", i, run->path[i]);
         if (run->why[i])
             printf("none %zu %s\n", i, run->why[i]);
         else
@@ -225,6 +233,33 @@ static void test_files(void **state)
     assert_null(run.why[3]);
     assert_string_equal(run.why[4], "is a directory");
     run_clear(&run);
+}
+
+static void test_pattern(void **state)
+{
+    static const char *const paths[] = {"nul", ".berth/*.yml"};
+    struct repo_file_request request = request_of(paths, 2);
+    struct run run = {0}, none = {0}, two = {0};
+
+    (void)state;
+    go(&run, &request);
+    assert_int_equal(run.err.kind, ERR_NONE);
+    assert_int_equal(run.count, 3);
+    assert_false(run.more);
+    assert_string_equal(run.path[0], "nul");
+    assert_string_equal(run.path[1], ".berth/other.yml");
+    assert_string_equal(run.data[1], "other\n");
+    assert_string_equal(run.path[2], ".berth/test.yml");
+    request = request_of((const char *const[]){"nowhere/*.yml"}, 1);
+    go(&none, &request);
+    assert_int_equal(none.err.kind, ERR_NONE);
+    assert_int_equal(none.count, 0);
+    request = request_of((const char *const[]){"*", "nul"}, 2);
+    go(&two, &request);
+    assert_int_equal(two.err.kind, ERR_BUG);
+    run_clear(&run);
+    run_clear(&none);
+    run_clear(&two);
 }
 
 static void test_only_the_commit(void **state)
@@ -376,6 +411,54 @@ static void test_answers(void **state)
     assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
 }
 
+#define OF(path)  "echo '{\"file\":{\"size\":0,\"path\":\"" path "\"}}';"
+#define WHY(path) "echo '{\"file\":{\"why\":\"w\",\"path\":\"" path "\"}}';"
+#define NAMED     "echo '{\"file\":{\"size\":0}}';"
+#define MORE                                                                   \
+    "echo '{\"done\":{\"commit\":\"" OID "\",\"branch\":\"\",\"more\":true}}'"
+
+static void test_pattern_answers(void **state)
+{
+    static const struct {
+        const char *script;
+        enum err_kind kind;
+        size_t count;
+    } cases[] = {
+        {NAMED "echo '" DONE "'", ERR_NONE, 1},
+        {NAMED OF("d/b.yml") WHY("d/c.yml") "echo '" DONE "'", ERR_NONE, 3},
+        {NAMED OF("d/b.yml") MORE, ERR_NONE, 2},
+        {"echo '" DONE "'", ERR_BUG, 0},
+        {OF("d/b.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {OF("a") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED NAMED "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("e/b.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("d/b.yaml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("d/x/b.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("d/.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("d/b.yml") OF("d/b.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED OF("d/b.yml") OF("d/a.yml") "echo '" DONE "'", ERR_BUG, 0},
+        {NAMED "for i in a b c d e f g h i j k l m n o p; do "
+               "echo '{\"file\":{\"why\":\"w\",\"path\":\"d/'$i'.yml\"}}';"
+               "done; echo '" DONE "'",
+         ERR_BUG, 0},
+    };
+    static const char *const paths[] = {"a", "d/*.yml"};
+    struct repo_file_request request = request_of(paths, 2);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct run run = {0};
+
+        fake(cases[i].script);
+        go(&run, &request);
+        if (run.err.kind != cases[i].kind || run.count != cases[i].count)
+            fail_msg("%s: %s: %s, %zu files", cases[i].script,
+                     err_kind_name(run.err.kind), run.err.msg, run.count);
+        run_clear(&run);
+    }
+    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+}
+
 static void test_hangs(void **state)
 {
     struct repo_file_request request = request_of(NULL, 0);
@@ -446,6 +529,7 @@ static int set_up(void **state)
           "git init -q -b main \"$REPO\"; cd \"$REPO\"\n"
           "git config user.name n; git config user.email n@example.org\n"
           "mkdir .berth; echo 'steps: [{run: ls}]' >.berth/test.yml\n"
+          "echo other >.berth/other.yml; echo no >.berth/other.yaml\n"
           "printf 'a\\0\\nb' >nul; : >empty; git add -A; git commit -qm one\n"
           "git checkout -qb side; git commit -q --allow-empty -m two\n"
           "git checkout -q main\n");
@@ -466,6 +550,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_pattern),
+        cmocka_unit_test(test_pattern_answers),
         cmocka_unit_test(test_only_the_commit),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_refused_at_once),

@@ -76,7 +76,12 @@ static struct answer settle(struct pool *p, const char *key, const char *state)
 {
     struct answer answer = {.over = false};
 
-    queue_settle(p->queue, key, state, "because", KEEP_MS, on_settled, &answer);
+    queue_settle(p->queue,
+                 &(struct queue_settlement){.key = key,
+                                            .state = state,
+                                            .reason = "because",
+                                            .keep_ms = KEEP_MS},
+                 on_settled, &answer);
     await(p, &answer);
     return answer;
 }
@@ -206,9 +211,137 @@ static void test_too_large(void **state)
     assert_int_equal(queue_deliver(p->queue, &d, &limits, &done, &err), -1);
 }
 
+/* ---- those that wait -------------------------------------------------------
+ */
+
+struct attended {
+    bool over, taken;
+    char key[QUEUE_DELIVERY_KEY + 1], body[16], repo[16];
+    unsigned attempts, replays;
+    int64_t in_ms;
+};
+
+static void on_attended(void *arg, const struct queue_taken *taken,
+                        int64_t in_ms, const struct err *err)
+{
+    struct attended *a = arg;
+
+    assert_null(err);
+    a->over = true;
+    a->in_ms = in_ms;
+    if (!taken)
+        return;
+    a->taken = true;
+    a->attempts = taken->attempts;
+    a->replays = taken->replays;
+    assert_true(taken->started_at_ms <= taken->now_ms);
+    (void)snprintf(a->key, sizeof(a->key), "%s", taken->key);
+    (void)snprintf(a->repo, sizeof(a->repo), "%s", taken->repo);
+    (void)snprintf(a->body, sizeof(a->body), "%s",
+                   taken->body ? taken->body : "damaged");
+}
+
+static struct attended attend(struct pool *p, const char *claim,
+                              int64_t lifetime_ms, const char *forges)
+{
+    const struct queue_attendant who = {"s", claim, lifetime_ms, forges};
+    struct attended a = {.over = false};
+
+    queue_attend(p->queue, &who, on_attended, &a);
+    while (!a.over)
+        assert_int_equal(loop_step(p->loop, 30000, NULL), 0);
+    return a;
+}
+
+static enum err_kind postpone(struct pool *p, const char *claim,
+                              int64_t delay_ms, const char *reason)
+{
+    struct answer answer = {.over = false};
+
+    queue_postpone(p->queue, "a", claim, delay_ms, reason, on_settled, &answer);
+    await(p, &answer);
+    return answer.err.kind;
+}
+
+static void test_taken(void **state)
+{
+    struct pool *p = *state;
+    struct attended a;
+
+    assert_int_equal(put(p, "a", NULL, 100000), QUEUE_DELIVERY_STORED);
+    a = attend(p, "c0", 60000, " gitlab gitea ");
+    assert_false(a.taken);
+    assert_int_equal(a.in_ms, -1);
+    a = attend(p, "c1", 60000, " github ");
+    assert_true(a.taken);
+    assert_string_equal(a.key, "a");
+    assert_string_equal(a.body, "{}");
+    assert_string_equal(a.repo, "a/b");
+    assert_int_equal(a.attempts, 1);
+    assert_int_equal(redis_num(p, "ZCARD", "%repos"), 1);
+    a = attend(p, "c2", 60000, " github ");
+    assert_false(a.taken);
+    assert_true(a.in_ms > 50000);
+    assert_int_equal(postpone(p, "c2", 1, NULL), ERR_LOST);
+    assert_int_equal(postpone(p, "c1", 0, NULL), ERR_NONE);
+    /* Its claim is over: another has it, and the first can say nothing. */
+    a = attend(p, "c2", 60000, " github ");
+    assert_true(a.taken);
+    assert_int_equal(a.attempts, 2);
+    assert_int_equal(postpone(p, "c1", 0, "away"), ERR_LOST);
+    assert_int_equal(postpone(p, "c2", 0, "away"), ERR_NONE);
+    assert_string_equal(redis_word(p, "HGET", "%delivery:a", "reason"), "away");
+    assert_int_equal(postpone(p, "c2", 0, "away"), ERR_LOST);
+}
+
+static enum err_kind settle_as(struct pool *p, const char *claim)
+{
+    struct answer answer = {.over = false};
+
+    queue_settle(p->queue,
+                 &(struct queue_settlement){.key = "a",
+                                            .claim = claim,
+                                            .state = "done",
+                                            .jobs = "j-1 j-2",
+                                            .keep_ms = KEEP_MS},
+                 on_settled, &answer);
+    await(p, &answer);
+    return answer.err.kind;
+}
+
+static void test_replayed(void **state)
+{
+    struct pool *p = *state;
+    struct err err = {ERR_NONE, 0, ""};
+    json_t *rows = NULL;
+
+    assert_int_equal(put(p, "a", NULL, 100000), QUEUE_DELIVERY_STORED);
+    assert_int_equal(put(p, "b", "why", 100000), QUEUE_DELIVERY_STORED);
+    assert_true(attend(p, "c1", 60000, " github ").taken);
+    assert_int_equal(settle_as(p, "c2"), ERR_LOST);
+    assert_int_equal(queue_replay(p->queue, "a", &err), -1);
+    assert_int_equal(settle_as(p, "c1"), ERR_NONE);
+    assert_int_equal(queue_deliveries(p->queue, NULL, 10, &rows, NULL), 0);
+    assert_int_equal(json_array_size(rows), 2);
+    json_decref(rows);
+    assert_int_equal(queue_deliveries(p->queue, "a", 10, &rows, NULL), 0);
+    assert_int_equal(json_array_size(rows), 1);
+    assert_string_equal(
+        json_string_value(json_array_get(
+            json_object_get(json_array_get(rows, 0), "jobs"), 1)),
+        "j-2");
+    json_decref(rows);
+    assert_int_equal(queue_replay(p->queue, "a", NULL), 0);
+    assert_int_equal(redis_num(p, "PTTL", "%delivery:a"), -1);
+    assert_int_equal(attend(p, "c3", 1000, " github ").replays, 1);
+    assert_int_equal(queue_replay(p->queue, "x", &err), -1);
+    assert_int_equal(err.kind, ERR_USER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        POOL_TEST(test_taken),     POOL_TEST(test_replayed),
         POOL_TEST(test_stored),    POOL_TEST(test_repeats),
         POOL_TEST(test_budget),    POOL_TEST(test_old),
         POOL_TEST(test_too_large),

@@ -31,6 +31,7 @@ static struct table tables[] = {
     {.title = "## Keys"},
     {.title = "## Fields of a job", .of = "*}:job:*"},
     {.title = "## Fields of a run", .of = "*}:run:*"},
+    {.title = "## Fields of a report under way", .of = "*}:reporting:*"},
     {.title = "## Fields of a worker", .of = "*}:worker:*"},
     {.title = "## Fields of a rejected document", .of = "*}:rejected:*"},
     {.title = "## Fields of a delivery", .of = "*}:delivery:*"},
@@ -341,8 +342,13 @@ static void do_deliveries(struct pool *p)
                                     "github", "event", "push", "id", "1",
                                     "repo", "a/b", "source", "192.0.2.1"),
                             "stored");
-    assert_string_equal(word_of(p, SCRIPT_SETTLE, "d1", "1000000", "done", ""),
+    (void)word_of(p, SCRIPT_ATTEND, "s1", "claim", "60000", " github ");
+    (void)word_of(p, SCRIPT_HEADS, "github", "a/b", "7", "8f14e45");
+    look(p);
+    assert_string_equal(word_of(p, SCRIPT_SETTLE, "d1", "1000000", "done", "",
+                                "claim", "j-1 j-2"),
                         "1");
+    assert_string_equal(word_of(p, SCRIPT_REPLAY, "d1"), "again");
     look(p);
 }
 
@@ -420,6 +426,68 @@ static void do_running(struct pool *p)
     }
 }
 
+/* What reads a private repository. */
+static void do_asks(struct pool *p)
+{
+    struct given given;
+
+    (void)submit(p, "private", JOB(.payload = "{\"repo\":\"https://h/a/b\"}"));
+    while (strcmp((given = take(p)).id, "private") != 0)
+        pass(p, &given);
+    assert_string_equal(
+        word_of(p, SCRIPT_ASK, "w", given.id, given.epoch, given.nonce, "9"),
+        "asked");
+    look(p);
+    assert_string_equal(word_of(p, SCRIPT_ASKED, "w", given.id, given.epoch,
+                                given.nonce, "1", "3", "99999999999999"),
+                        "ok");
+    assert_string_equal(word_of(p, SCRIPT_ANSWER, "w", given.id, given.epoch,
+                                given.nonce, "-host", "30000"),
+                        "1");
+    look(p);
+    pass(p, &given);
+}
+
+/* How a host answers the report that is due; "": it does not. */
+static void tell(struct pool *p, const char *nonce, const char *what)
+{
+    redisReply *reply =
+        script(p, SCRIPT_REPORT_TAKE, "s1", nonce, "60000", "github", NULL);
+
+    assert_string_equal(queue_reply_str(reply, 0), "github");
+    freeReplyObject(reply);
+    look(p);
+    if (*what)
+        assert_string_equal(word_of(p, SCRIPT_REPORT_DONE, "github", nonce,
+                                    what, "it said so", "60000", "0.5", "note",
+                                    "2", "1", "1", "f1", "open"),
+                            what);
+    look(p);
+}
+
+static void do_reports(struct pool *p)
+{
+    static const char *const said[] = {"again", "refused", "done"};
+    const struct queue_job job = {
+        .priority = JOB_NORMAL,
+        .infra_retries = -1,
+        .report = "{\"forge\":\"github\",\"repo\":\"a/b\",\"change\":\"7\"}"};
+
+    (void)submit(p, "told1", &job);
+    tell(p, "n1", "done");
+    (void)submit(p, "told2", &job);
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        (void)word_of(p, SCRIPT_REPORT_AGAIN, "told2");
+        tell(p, "n2", said[i]);
+    }
+    (void)word_of(p, SCRIPT_REPORT_AGAIN, "told1");
+    tell(p, "n3", "again");
+    (void)submit(p, "told3", &job);
+    tell(p, "n4", "refused");
+    (void)submit(p, "told4", &job);
+    tell(p, "n5", "paused");
+}
+
 static void do_parked(struct pool *p)
 {
     struct given a, b;
@@ -472,8 +540,10 @@ static void test_keys(void **state)
     do_deliveries(p);
     do_waiting(p);
     do_running(p);
+    do_asks(p);
     do_parked(p);
     do_run(p);
+    do_reports(p);
     (void)word_of(p, SCRIPT_CANCEL, "labelled", "cancelled");
     promote(p, "1000");
     (void)word_of(p, SCRIPT_TRIM, "1");

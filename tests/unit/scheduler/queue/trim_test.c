@@ -85,14 +85,14 @@ static void test_outbox(void **state)
     assert_false(is_there(p, "a"));
     assert_true(is_there(p, "r0"));
     /* Reported. */
-    assert_int_equal(redis_num(p, "ZREM", "%outbox", "r0:1"), 1);
+    assert_int_equal(redis_num(p, "ZREM", "%outbox:other", "r0"), 1);
     make_old(p, "%done", "r0", 20 * DAY);
     assert_int_equal(trim(p, "1000"), 1);
     assert_false(is_there(p, "r0"));
     /* Not for ever. */
-    make_old(p, "%outbox", "r1:1", 31 * DAY);
+    make_old(p, "%outbox:other", "r1", 31 * DAY);
     (void)trim(p, "1000");
-    assert_int_equal(redis_num(p, "ZCARD", "%outbox"), 128);
+    assert_int_equal(redis_num(p, "ZCARD", "%outbox:other"), 128);
 }
 
 static void test_dead(void **state)

@@ -302,6 +302,24 @@ static void test_mirror_names_of_credentials(void **state)
     apart = checkout_mirror_name(urls[0], "u", "hunter2");
     assert_string_equal(apart, names[1]);
     free(apart);
+    /* What stands for many is for none that is one of them, or like it. */
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const whose[] = {"u", "hunter2", "scheduler"};
+        char *one = checkout_mirror_name_as(urls[0], "u", "hunter2", whose[i]);
+        char *plain = checkout_mirror_name(urls[0], whose[i], "");
+
+        apart = checkout_mirror_name_as(urls[0], "v", "x", whose[i]);
+        assert_string_equal(one, apart);
+        assert_string_not_equal(one, plain);
+        assert_string_not_equal(one, names[0]);
+        assert_string_not_equal(one, names[1]);
+        free(one);
+        free(plain);
+        free(apart);
+        apart = checkout_mirror_name_as(urls[0], "", "", whose[i]);
+        assert_string_equal(apart, names[0]);
+        free(apart);
+    }
     apart = checkout_mirror_name(urls[0], "", NULL);
     assert_string_equal(apart, names[0]);
     free(apart);

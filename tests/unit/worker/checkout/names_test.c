@@ -121,13 +121,23 @@ static void test_gitmodules(void **state)
         assert_false(name_is_gitmodules(other[i], strlen(other[i])));
 }
 
+static void test_patterns(void **state)
+{
+    (void)state;
+    assert_true(path_is_pattern("*"));
+    assert_true(path_is_pattern("a/*.yml"));
+    assert_true(path_is_pattern("*a*"));
+    assert_false(path_is_pattern("a"));
+    assert_false(path_is_pattern("*/a"));
+    assert_false(path_is_pattern("a?[b]"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_gitmodules),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_paths),    cmocka_unit_test(test_gitmodules),
+        cmocka_unit_test(test_patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

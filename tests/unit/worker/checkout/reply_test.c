@@ -40,6 +40,9 @@ static void test_good(void **state)
     CLEANUP(reply) struct reply submodule = {0};
     CLEANUP(reply) struct reply file = {0};
     CLEANUP(reply) struct reply untold = {0};
+    CLEANUP(reply) struct reply fits = {0};
+    CLEANUP(reply) struct reply large = {0};
+    CLEANUP(reply) struct reply more = {0};
     CLEANUP(reply) struct reply done = {0};
     CLEANUP(reply) struct reply error = {0};
 
@@ -55,6 +58,17 @@ static void test_good(void **state)
     assert_null(file.why);
     assert_int_equal(parse("{\"file\":{\"why\":\"w\"}}", &untold), 0);
     assert_string_equal(untold.why, "w");
+    assert_null(untold.path);
+    assert_int_equal(parse("{\"file\":{\"size\":1,\"path\":\"a/b\"}}", &fits),
+                     0);
+    assert_string_equal(fits.path, "a/b");
+    assert_null(fits.why);
+    assert_int_equal(
+        parse("{\"file\":{\"why\":\"w\",\"path\":\"a/b\"}}", &large), 0);
+    assert_string_equal(large.path, "a/b");
+    assert_int_equal(parse(DONE("true", "3,\"more\":true"), &more), 0);
+    assert_true(more.more);
+    assert_false(done.more);
     assert_int_equal(parse(DONE("true", "3"), &done), 0);
     assert_int_equal(done.files, 3);
     assert_true(done.fetched);
@@ -86,6 +100,10 @@ static void test_bad(void **state)
         "{\"file\":{\"size\":1048577}}",
         "{\"file\":{\"size\":\"1\"}}",
         "{\"file\":{\"size\":1,\"why\":\"w\"}}",
+        "{\"file\":{\"size\":1,\"path\":\"../a\"}}",
+        "{\"file\":{\"why\":\"w\",\"path\":\"a/.git\"}}",
+        "{\"file\":{\"why\":\"w\",\"path\":1}}",
+        "{\"file\":{\"path\":\"a\"}}",
         SUBMODULE("../a", OID),
         SUBMODULE("a", "HEAD"),
         DONE("1", "3"),

@@ -1,0 +1,182 @@
+/* scheduler/intake/event_again.c - jobs that are there, ended or run again. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/intake/event_work_impl.h"
+
+#include "base/arena.h"
+#include "scheduler/forge/git_name.h"
+#include "scheduler/queue/inspect.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static const char *keep(struct event_work *w, const char *text)
+{
+    return arena_strndup(w->event->arena, text, strlen(text));
+}
+
+/* ---- the job of a check that is to be run again ----------------------------
+ */
+
+/* What is ours, of this very commit: its pipeline, and what it was for. */
+static bool take_report(struct event_work *w, const json_t *report)
+{
+    struct event *e = w->event;
+    const char *name = text_at(report, "name");
+    const char *ref = text_at(report, "branch");
+    json_int_t change = json_integer_value(json_object_get(report, "change"));
+
+    if (strcmp(text_at(report, "forge"), w->forge) != 0 ||
+        strcmp(text_at(report, "repo"), e->repo.full_name) != 0 ||
+        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name)
+        return false;
+    if (!e->change && !change) {
+        if (!json_is_false(json_object_get(report, "fork")))
+            return false;
+        ref = *ref ? ref : text_at(report, "ref");
+        if (*ref && git_is_ref(ref))
+            e->head.ref = keep(w, ref);
+        e->fork = EVENT_FORK_NO;
+    }
+    if (!e->change)
+        e->change = change;
+    /* A commit is approved for all that is to run for it. */
+    if (!w->approved) {
+        strv_add(&w->explicit, name);
+        w->wants_triggers = false;
+    }
+    return true;
+}
+
+static void on_report(void *arg, const char *const *words, size_t count,
+                      const struct err *err)
+{
+    struct event_work *w = arg;
+
+    w->asked.answered = true;
+    if (err)
+        w->asked.err = *err;
+    else if (count)
+        w->asked.body = json_loads(words[0], 0, NULL);
+    event_work_step(w);
+}
+
+enum event_next event_stage_find_job(struct event_work *w)
+{
+    struct event_asked *asked = &w->asked;
+    bool found = false;
+
+    if (w->event->kind != EVENT_RERUN && w->event->kind != EVENT_ACTION)
+        return EVENT_GO_ON;
+    if (w->job && queue_check_id(w->job, NULL) == 0) {
+        if (!asked->waiting) {
+            event_asked_clear(asked);
+            asked->waiting = true;
+            queue_job_report(w->options->admit->queue, w->job, on_report, w);
+        }
+        if (!asked->answered)
+            return EVENT_WAIT;
+        if (asked->err.kind)
+            return event_work_away(w, 0, asked->err.msg);
+        found = take_report(w, asked->body);
+        event_asked_clear(asked);
+    }
+    /* A fork's commits are told without their change, too. */
+    if (!found && w->event->change <= 0)
+        return event_work_end(w, EVENT_NOTHING,
+                              "neither a change nor a job of ours is known "
+                              "that the commit is of");
+    return EVENT_GO_ON;
+}
+
+/* ---- those of a change -----------------------------------------------------
+ */
+
+static bool is_meant(const struct event_work *w,
+                     const struct queue_change_job *job)
+{
+    if (w->wants_none)
+        return !strcmp(job->commit, w->event->head.sha);
+    if (w->wants_cancel)
+        return !queue_has_ended(job->state);
+    return !strcmp(job->state, "failed") &&
+           !strcmp(job->commit, w->event->head.sha);
+}
+
+static void on_jobs(void *arg, const struct queue_change_job *jobs,
+                    size_t count, const struct err *err)
+{
+    struct event_work *w = arg;
+
+    w->asked.answered = true;
+    if (err)
+        w->asked.err = *err;
+    for (size_t i = 0; !err && i < count; i++)
+        if (is_meant(w, &jobs[i]))
+            strv_add(&w->jobs.ids, jobs[i].id);
+    event_work_step(w);
+}
+
+enum event_next event_stage_list_jobs(struct event_work *w)
+{
+    CLEANUP(mem) char *number = xasprintf("%" PRId64, w->event->change);
+    const struct queue_change change = {w->forge, w->event->repo.full_name,
+                                        number};
+    struct event_asked *asked = &w->asked;
+
+    if (!w->wants_cancel && !w->wants_retry && !w->wants_none)
+        return EVENT_GO_ON;
+    if (!asked->waiting) {
+        event_asked_clear(asked);
+        asked->waiting = true;
+        queue_change_jobs(w->options->admit->queue, &change, on_jobs, w);
+    }
+    if (!asked->answered)
+        return EVENT_WAIT;
+    if (asked->err.kind)
+        return event_work_away(w, 0, asked->err.msg);
+    event_asked_clear(asked);
+    if (w->wants_none && w->jobs.ids.count)
+        return event_work_end(w, EVENT_NOTHING, "its event came after all");
+    return EVENT_GO_ON;
+}
+
+static void on_did(void *arg, bool did, const struct err *err)
+{
+    struct event_work *w = arg;
+
+    w->asked.answered = true;
+    w->jobs.did += did;
+    if (err)
+        w->asked.err = *err;
+    event_work_step(w);
+}
+
+enum event_next event_stage_each_job(struct event_work *w)
+{
+    struct event_asked *asked = &w->asked;
+    struct queue *queue = w->options->admit->queue;
+    const char *id;
+
+    if (asked->waiting && !asked->answered)
+        return EVENT_WAIT;
+    if (asked->err.kind)
+        return event_work_away(w, 0, asked->err.msg);
+    event_asked_clear(asked);
+    if (w->jobs.next == w->jobs.ids.count)
+        return EVENT_GO_ON;
+    id = w->jobs.ids.items[w->jobs.next++];
+    asked->waiting = true;
+    if (w->wants_cancel)
+        queue_cancel_async(queue, id, "cancelled", on_did, w);
+    else
+        queue_retry_async(queue, id, on_did, w);
+    return EVENT_WAIT;
+}

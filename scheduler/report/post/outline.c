@@ -1,0 +1,207 @@
+/* scheduler/report/post/outline.c - which comments a change is to have. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/report/post/outline.h"
+
+#include "base/arena.h"
+#include "scheduler/forge/api/write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- placing ------------------------------------------------------------- */
+
+static int worst_first(const void *a, const void *b, void *arg)
+{
+    const struct findings *findings = arg;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order =
+        (int)findings->items[y].severity - (int)findings->items[x].severity;
+
+    return order ? order : (x > y) - (x < y);
+}
+
+struct outline *outline_new(const struct findings *findings,
+                            const struct diff *diff)
+{
+    struct outline *outline = xcalloc(1, sizeof(*outline));
+
+    outline->arena = arena_new();
+    outline->findings = findings;
+    outline->count = findings->count;
+    outline->items = xcalloc(outline->count + 1, sizeof(*outline->items));
+    outline->order = xcalloc(outline->count + 1, sizeof(*outline->order));
+    for (size_t i = 0; i < outline->count; i++) {
+        outline->items[i].remark =
+            remark_make(outline->arena, diff, &findings->items[i]);
+        outline->order[i] = i;
+    }
+    qsort_r(outline->order, outline->count, sizeof(*outline->order),
+            worst_first, (void *)findings);
+    return outline;
+}
+
+void outline_free(struct outline *outline)
+{
+    if (!outline)
+        return;
+    for (size_t i = 0; i < outline->count; i++)
+        free(outline->items[i].body);
+    free(outline->items);
+    free(outline->order);
+    free(outline->stale);
+    arena_free(outline->arena);
+    free(outline);
+}
+
+/* ---- deciding ------------------------------------------------------------ */
+
+/* By fingerprint, the place in an array; an open comment before a resolved. */
+static json_t *index_comments(const struct forge_comments *comments)
+{
+    json_t *index = json_object();
+
+    for (size_t i = 0; i < comments->count; i++) {
+        const struct forge_comment *comment = &comments->items[i];
+        const json_t *there = json_object_get(index, comment->fingerprint);
+
+        if (!there || (comments->items[json_integer_value(there)].is_resolved &&
+                       !comment->is_resolved))
+            json_object_set_new(index, comment->fingerprint,
+                                json_integer((json_int_t)i));
+    }
+    return index;
+}
+
+static const struct forge_comment *
+find_comment(const struct forge_comments *comments, const json_t *index,
+             const char *fingerprint)
+{
+    const json_t *at = json_object_get(index, fingerprint);
+
+    return at ? &comments->items[json_integer_value(at)] : NULL;
+}
+
+static void decide_body(struct outline_item *item,
+                        const struct comment_style *style)
+{
+    item->body = comment_write(&item->remark, style);
+    if (item->comment)
+        item->kind = write_same(item->body, item->comment->body) ? OUTLINE_KEEP
+                                                                 : OUTLINE_EDIT;
+}
+
+/* One that has a comment, or had one. False: it is new. */
+static bool decide_known(struct outline_item *item,
+                         const struct forge_comment *comment, bool was_posted,
+                         const struct comment_style *style)
+{
+    if (!comment && !was_posted)
+        return false;
+    if (!comment || comment->is_resolved) {
+        item->kind = OUTLINE_SILENT;
+        return true;
+    }
+    item->comment = comment;
+    decide_body(item, style);
+    return true;
+}
+
+/* Open, and of no finding, or not the one that its finding has. */
+static void find_stale(struct outline *outline,
+                       const struct forge_comments *comments,
+                       const json_t *index, const json_t *seen)
+{
+    outline->stale = xcalloc(comments->count + 1, sizeof(*outline->stale));
+    for (size_t i = 0; i < comments->count; i++) {
+        const struct forge_comment *comment = &comments->items[i];
+
+        if (!comment->is_resolved &&
+            (!json_object_get(seen, comment->fingerprint) ||
+             find_comment(comments, index, comment->fingerprint) != comment))
+            outline->stale[outline->stale_count++].comment = comment;
+    }
+}
+
+/* Those that are there first: the others share what they leave. */
+static size_t decide_old(struct outline *outline,
+                         const struct outline_spec *spec, const json_t *index,
+                         json_t *seen, json_t *is_new)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < outline->count; i++) {
+        struct outline_item *item = &outline->items[outline->order[i]];
+        const char *print = item->remark.finding->fingerprint;
+
+        if (json_object_get(seen, print)) {
+            item->kind = OUTLINE_SILENT;
+            continue;
+        }
+        json_object_set_new(seen, print, json_true());
+        if (!decide_known(item, find_comment(spec->comments, index, print),
+                          json_object_get(spec->posted, print) != NULL,
+                          &spec->style))
+            json_array_append_new(is_new,
+                                  json_integer((json_int_t)outline->order[i]));
+        else
+            open += item->kind != OUTLINE_SILENT;
+    }
+    return open;
+}
+
+void outline_decide(struct outline *outline, const struct outline_spec *spec)
+{
+    json_t *index = index_comments(spec->comments);
+    json_t *seen = json_object(), *is_new = json_array(), *at;
+    size_t open = decide_old(outline, spec, index, seen, is_new), i;
+
+    json_array_foreach(is_new, i, at)
+    {
+        struct outline_item *item = &outline->items[json_integer_value(at)];
+
+        /* Of what could not be listed one may be there already. */
+        if (item->remark.place.where != DIFF_INLINE ||
+            spec->comments->is_partial || open >= spec->max_comments)
+            continue;
+        item->kind = OUTLINE_POST;
+        decide_body(item, &spec->style);
+        open++;
+    }
+    find_stale(outline, spec->comments, index, seen);
+    json_decref(index);
+    json_decref(seen);
+    json_decref(is_new);
+}
+
+/* ---- what is known ------------------------------------------------------- */
+
+json_t *outline_posted(const json_t *posted,
+                       const struct forge_comments *comments)
+{
+    json_t *all = json_object(), *index = index_comments(comments);
+    const char *print;
+    json_t *state, *at;
+
+    json_object_foreach((json_t *)posted, print, state)
+    {
+        const char *word = json_string_value(state);
+        bool is_open = word && strcmp(word, "open") == 0;
+
+        json_object_set_new(all, print,
+                            json_string(is_open && !comments->is_partial
+                                            ? "gone"
+                                        : word ? word
+                                               : "gone"));
+    }
+    json_object_foreach(index, print, at)
+    {
+        const struct forge_comment *comment =
+            &comments->items[json_integer_value(at)];
+
+        json_object_set_new(
+            all, print,
+            json_string(comment->is_resolved ? "resolved" : "open"));
+    }
+    json_decref(index);
+    return all;
+}

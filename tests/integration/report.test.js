@@ -1,0 +1,275 @@
+#!/usr/bin/env node
+// tests/integration/report.test.js - what `forge` reports on the three hosts.
+// timeout 240
+// long 40
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+const { World, REPO, MAIN, FIRST, THREE, FAR, FIX, SUMMARY, text, issue, isWhole,
+  oneCheck, shown } = require('../lib/report_world');
+const { ok, end } = require('../lib/tap');
+
+// ---- the life of a change ----------------------------------------------------------
+
+async function life(kind, options) {
+  const world = await World.make(kind, options);
+  const name = `${kind}${world.app ? ', App' : ''}`;
+  for (const state of ['queued', 'running'])
+    await world.report(null, { check: { state, ended_at_ms: 0 } });
+  ok(world.checks().length >= 1 && !world.change.comments.length,
+    `${name}: a check before there are findings`, shown(world));
+
+  let answer = await world.report([...THREE, FAR]);
+  ok(!answer.error && answer.comments === 3 && isWhole(world) && world.isClean(),
+    `${name}: the first report`, answer, shown(world));
+  const [summary] = world.summaries();
+  ok(/far\.js/.test(summary.body) && !/no var/.test(summary.body),
+    `${name}: what is outside the diff has a row`, summary);
+  const states = Object.values(answer.posted);
+  ok(states.length === 3 && states.every((s) => s === 'open'),
+    `${name}: says what was posted`, answer);
+  const lines = world.threads().map((t) => `${t.start_line ?? ''}-${t.line}`);
+  ok(lines.includes('-5') && lines.includes('-26') &&
+    lines.includes(kind === 'gitea' ? '-16' : '15-16'), `${name}: at the lines`,
+  lines);
+  if (kind !== 'gitea')
+    ok(world.threads().some((t) => /```suggestion/.test(t.notes[0].body)),
+      `${name}: with a suggestion`, shown(world));
+
+  let writes = world.writes();
+  answer = await world.report([...THREE, FAR]);
+  await world.report(null, { check: { state: 'running', ended_at_ms: 0 } });
+  ok(world.writes() === writes && isWhole(world) && answer.comments === 0,
+    `${name}: again, and late: nothing is written`, answer, shown(world));
+
+  // A person has seen enough of the first; another one imitates a comment.
+  const first = world.threads().find((t) => /no var/.test(t.notes[0].body));
+  Object.assign(first, { resolved: true, resolver: 'dev' });
+  await world.call('comment', { repo: REPO, number: 1, author: 'mallory',
+    body: '<!-- berth:summary review -->\nNothing was found.' });
+  writes = world.writes();
+  answer = await world.report([...THREE, FAR]);
+  ok(world.threads().length === 2 && world.writes() === writes &&
+    Object.values(answer.posted).filter((s) => s === 'resolved').length === 1,
+  `${name}: a resolved comment is not made again`, answer, shown(world));
+
+  // All moves by two, c is fixed, there is a new one.
+  const old = world.change.head_sha;
+  const moved = ['// new', 'var d = 4;', ...FIRST.map((l) =>
+    l === 'var c = 3;' ? MAIN[24] : l)];
+  await world.call('commit', { repo: REPO, branch: 'topic',
+    files: { 'a.js': text(moved) } });
+  world.job = 'job-2';
+  answer = await world.report([issue(2, 'no d'), issue(7, 'no var'),
+    issue(17, 'too much', { severity: 'error', end_line: 18 }), FAR]);
+  const open = world.threads().map((t) => t.notes[0].body);
+  ok(!answer.error && answer.comments === 1 && answer.resolved === 1 &&
+    open.length === 2 && open.some((b) => /no d/.test(b)) &&
+    open.some((b) => /too much/.test(b)) && oneCheck(world),
+  `${name}: a push: one is new, one fixed, one moved, one still resolved`, answer,
+  open, shown(world));
+  ok(world.change.comments.filter((c) => SUMMARY.test(c.body)).length === 2,
+    `${name}: one summary beside that of somebody else`, shown(world));
+
+  writes = world.writes();
+  answer = await world.report([...THREE, FAR], { commit: old });
+  ok(!answer.error && answer.comments === 0 && world.threads().length === 2 &&
+    answer.notes.some((n) => /younger commit/.test(n)),
+  `${name}: of an older commit only the check`, answer, shown(world));
+
+  // A comment that is removed does not come back.
+  const gone = world.threads().find((t) => /no d/.test(t.notes[0].body));
+  const { threads } = world.change;
+  threads.splice(threads.indexOf(gone), 1);
+  answer = await world.report([issue(2, 'no d')], { check: { state: 'failed',
+    reason: 'step_failed' } });
+  ok(answer.comments === 0 && world.threads().length === 0 &&
+    Object.values(answer.posted).includes('gone'),
+  `${name}: a removed comment is not made again`, answer, shown(world));
+  ok(world.isClean(), `${name}: the host had no objections`, world.fake.violations,
+    world.fake.broken);
+  await world.stop();
+}
+
+async function nothing(kind) {
+  const world = await World.make(kind);
+  const answer = await world.report([]);
+  ok(!answer.error && !world.change.comments.length && oneCheck(world),
+    `${kind}: nothing found, nothing said but the check`, answer, shown(world));
+  await world.stop();
+}
+
+// A renamed file whose names are odd, lines that are gone, and unchanged ones.
+async function places(kind) {
+  const world = await World.make(kind);
+  const named = MAIN.map((l, i) => `${l} of the file ${i * 7}`);
+  const name = 'dir/\u00fc "#1".js';
+  await world.call('commit', { repo: REPO, branch: 'main',
+    files: { 'old name.js': text(named) } });
+  await world.call('commit', { repo: REPO, branch: 'topic', from: 'main',
+    files: { 'old name.js': null, [name]: text(named.map((l, i) =>
+      i === 9 ? 'other' : l)), 'new.js': text(MAIN.map((l, i) => `n${i * i}`)),
+      'far.js': null } });
+  const answer = await world.report([
+    issue(10, 'new', { path: name }),
+    issue(10, 'old', { path: 'old name.js', side: 'old' }),
+    issue(9, 'same', { path: name, end_line: 10 }),
+    issue(4, 'added', { path: 'new.js', end_line: 6 }),
+    issue(4, 'deleted', { path: 'far.js', side: 'old', end_line: 6 })]);
+  ok(!answer.error && answer.comments === 5 && isWhole(world, 5) &&
+    world.isClean(), `${kind}: renamed, new, removed and unchanged lines`, answer,
+  shown(world));
+  const [summary] = world.summaries();
+  ok(!/\| Where/.test(summary.body), `${kind}: with nothing left for rows`, summary);
+  await world.stop();
+}
+
+// ---- limits -------------------------------------------------------------------------
+
+async function room(kind) {
+  const world = await World.make(kind);
+  let answer = await world.report([...THREE, FAR], { max_comments: 1 });
+  const [only] = world.threads();
+  ok(answer.comments === 1 && /too much/.test(only?.notes[0].body) &&
+    /no var/.test(world.summaries()[0].body), `${kind}: the worst first`, answer,
+  shown(world));
+  answer = await world.report([...THREE, FAR], { max_comments: 1 });
+  ok(answer.comments === 0 && isWhole(world, 1), `${kind}: and no more next time`,
+    answer, shown(world));
+  await world.stop();
+}
+
+async function oneBad(kind) {
+  const world = await World.make(kind);
+  world.call('fault', { kind: '422', method: 'POST',
+    path: '(reviews|discussions)$', count: kind === 'gitlab' ? 1 : 2 });
+  let answer = await world.report(THREE);
+  ok(!answer.error && answer.comments === 2 && world.threads().length === 2 &&
+    /too much/.test(world.summaries()[0]?.body) &&
+    answer.notes.some((n) => /1 comments/.test(n)),
+  `${kind}: one comment is refused, the others stand`, answer, shown(world));
+  answer = await world.report(THREE);
+  ok(answer.comments === 1 && isWhole(world) &&
+    !/too much/.test(world.summaries()[0]?.body),
+  `${kind}: and is taken next time`, answer, shown(world));
+  await world.stop();
+}
+
+async function annotations() {
+  const world = await World.make('github');
+  const many = Array.from({ length: 120 }, (_, i) =>
+    issue(i % 30 + 1, `far ${i}`, { path: 'far.js' }));
+  world.call('fault', { kind: '500', method: 'PATCH', path: 'check-runs' });
+  let answer = await world.report(many);
+  ok(answer.error === 'away' && world.checks()[0].annotations.length === 50,
+    'annotations: one batch went through', answer);
+  answer = await world.report(many);
+  const messages = world.checks()[0].annotations.map((a) => a.message);
+  ok(!answer.error && messages.length === 120 && new Set(messages).size === 120,
+    'annotations: each once', answer, messages.length);
+  const writes = world.writes();
+  await world.report(many);
+  ok(world.writes() === writes, 'annotations: and not again');
+  const { actions } = world.checks()[0];
+  ok(actions.some((a) => a.identifier === 'rerun') &&
+    !actions.some((a) => a.identifier === 'approve'), 'the check has actions',
+  actions);
+  await world.report(many, { check: { fork: true, state: 'failed',
+    reason: 'timed_out' } });
+  const [run] = world.checks();
+  ok(run.conclusion === 'timed_out' && run.actions.some((a) =>
+    a.identifier === 'approve') && run.annotations.length === 120,
+  'the check of a fork can be approved', run.conclusion, run.actions);
+  await world.stop();
+}
+
+async function sizes(kind, options) {
+  const world = await World.make(kind, options);
+  const many = Array.from({ length: 900 }, (_, i) => issue(i + 1,
+    '😀'.repeat(90) + i, { path: 'far.js' }));
+  const long = issue(5, 'x'.repeat(8000), { why: '`'.repeat(8000),
+    fix: { ...FIX, text: 'y\n'.repeat(8000) } });
+  const answer = await world.report([...many, long], { max_rows: 1000,
+    note: '_A note at the foot._', check: { state: 'failed',
+      reason: 'step_failed', message: 'ü'.repeat(3000) } });
+  const [summary] = world.summaries();
+  ok(!answer.error && world.threads().length === 1 &&
+    (kind === 'gitlab' || /more in the log/.test(summary?.body)) &&
+    /at the foot/.test(summary?.body) &&
+    world.isClean(), `${kind}: what is long is cut`, answer, shown(world));
+  const failed = await world.report(null, { check: { state: 'failed',
+    reason: 'step_failed', message: '😀'.repeat(200), external_id: 'job-9' } });
+  ok(!failed.error && world.isClean(), `${kind}: a long message, too`, failed,
+    shown(world));
+  await world.stop();
+}
+
+// ---- GitHub's own ---------------------------------------------------------------------
+
+async function noRights() {
+  const world = await World.make('github');
+  await world.report(THREE);
+  world.fake.options.resolve_needs_contents = true;
+  const answer = await world.report(THREE.slice(0, 2));
+  ok(!answer.error && answer.resolved === 1 && world.threads().length === 2 &&
+    world.threads(false).length === 3, 'without the right to resolve it says so',
+  answer, shown(world));
+  const writes = world.writes();
+  await world.report(THREE.slice(0, 2));
+  ok(world.writes() === writes, 'and says so once', shown(world));
+  await world.report(THREE);
+  ok(world.threads().length === 3, 'and it is back when it is found again',
+    shown(world));
+  await world.stop();
+}
+
+async function requestChanges() {
+  const world = await World.make('github', { app: false });
+  let answer = await world.report(THREE, { request_changes: true });
+  ok(!answer.error && world.change.reviews[0].state === 'CHANGES_REQUESTED',
+    'errors ask for changes', answer, world.change.reviews);
+  await world.stop();
+  const own = await World.make('github', { app: false });
+  own.change.author = 'berth';
+  answer = await own.report(THREE, { request_changes: true });
+  ok(!answer.error && own.change.reviews[0]?.state === 'COMMENTED' &&
+    isWhole(own), 'but not of our own change', answer, shown(own));
+  await own.stop();
+}
+
+async function cancelled() {
+  const world = await World.make('github');
+  await world.report(THREE);
+  const answer = await world.report(THREE.slice(0, 1), { check: {
+    state: 'cancelled', reason: 'cancelled' } });
+  ok(!answer.error && answer.resolved === 0 && world.threads().length === 3,
+    'what a cancelled job did not find is not fixed', answer, shown(world));
+  const wrong = await world.forge.ask('report', { repo: REPO, commit: 'HEAD' });
+  ok(wrong.error === 'bug', 'a report that is none is refused', wrong);
+  await world.stop();
+}
+
+async function main() {
+  await life('github', { validate: true });
+  await life('github', { app: false });
+  await life('gitlab');
+  await life('gitea');
+  for (const kind of ['github', 'gitlab', 'gitea']) {
+    await nothing(kind);
+    await places(kind);
+    await room(kind);
+    await oneBad(kind);
+    await sizes(kind);
+  }
+  await sizes('github', { app: false });
+  await annotations();
+  await noRights();
+  await requestChanges();
+  await cancelled();
+  end();
+}
+
+main().catch((error) => {
+  ok(false, 'the test itself', error);
+  end();
+});
