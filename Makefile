@@ -64,7 +64,7 @@ ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/report \
                scheduler/forge \
                worker/supervisor worker/artifacts worker/secrets worker/logs \
                worker/gateway scheduler/queue pipelines \
-               pipelines/findings pipelines/diff base
+               pipelines/review pipelines/findings pipelines/diff base
 PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson expat libzstd libmicrohttpd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \

@@ -192,6 +192,8 @@ async function batch() {
     ['one', 'two', 'three'].map((name) => ({ name, repo: `${repo}`,
       ref: 'main', paths: name === 'two' ? ['*.md'] : ['*.js'] })) }));
   const args = ['batch', list, '--out', out, '--config', config];
+  for (let i = 0; i < 600 && (await berthIn(home, ['queue', '--config',
+    config]).done).status; i++) await new Promise((go) => setTimeout(go, 200));
   const has = (name) => fs.existsSync(path.join(out, name));
 
   // Killed when the first has its files.
