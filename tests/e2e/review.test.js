@@ -50,7 +50,7 @@ const told = (e) => [`status ${e.status}`, e.out, e.err,
   e.requests && e.requests.length];
 const found = [answer(finding()), verdicts(true)];
 const review = (name, more, script = found, model) => before(name, script,
-  ['review', '--repo', repo, '--ref', 'topic', ...more], model);
+  ['review', '-v', '--repo', repo, '--ref', 'topic', ...more], model);
 
 // Some document obeys its schema.
 function isValid(schema, name, text) {
