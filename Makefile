@@ -63,8 +63,9 @@ MAIN_berth := cli
 ROOMS_berth := cli scheduler/daemon scheduler/intake scheduler/report \
                scheduler/forge \
                worker/supervisor worker/artifacts worker/secrets worker/logs \
-               worker/gateway scheduler/queue pipelines base
-PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson libzstd libmicrohttpd
+               worker/gateway scheduler/queue pipelines \
+               pipelines/review pipelines/findings pipelines/diff base
+PKGS_berth := $(sort $(REDIS_PKGS) openssl) yaml-0.1 jansson expat libzstd libmicrohttpd
 MAIN_run-job := worker/job
 ROOMS_run-job := worker/job worker/artifacts worker/checkout worker/cache \
                  worker/gateway/relay worker/gateway worker/sandbox \

@@ -26,6 +26,7 @@
 extern const struct command command_artifacts;
 extern const struct command command_config;
 extern const struct command command_doctor;
+extern const struct command command_review;
 extern const struct command command_run;
 extern const struct command command_scheduler;
 extern const struct command command_setup;
@@ -41,6 +42,7 @@ int cmd_artifacts(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 /** Look for what would keep jobs from running: 0 nothing, 1 something. */
 int cmd_doctor(int argc, char **argv);
+extern const struct command command_batch;
 extern const struct command command_cancel;
 extern const struct command command_retry;
 extern const struct command command_ps;
@@ -54,6 +56,8 @@ extern const struct command command_dead;
 extern const struct command command_deliveries;
 extern const struct command command_report;
 
+/** Review a branch. Exit status: see command_review.details. */
+int cmd_review(int argc, char **argv);
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
 /** Install opencode for jobs: 0 it is there, 1 not, 2 wrong usage. */
@@ -73,6 +77,7 @@ int cmd_worker(int argc, char **argv);
 int cmd_worker_key(int argc, char **argv);
 
 /* About a pool of jobs; exit statuses as cli/pool.h has them. */
+int cmd_batch(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_ps(int argc, char **argv);

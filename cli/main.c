@@ -32,11 +32,11 @@ static const struct {
     const struct command *commands[GROUP_MAX];
 } groups[] = {
     {"on this machine",
-     {&command_run, &command_validate, &command_config, &command_doctor,
-      &command_setup}},
+     {&command_run, &command_review, &command_validate, &command_config,
+      &command_doctor, &command_setup}},
     {"jobs of a queue",
      {&command_submit, &command_ps, &command_status, &command_logs,
-      &command_artifacts, &command_cancel, &command_retry}},
+      &command_artifacts, &command_cancel, &command_retry, &command_batch}},
     {"a queue and its workers",
      {&command_queue, &command_drain, &command_resume, &command_rejected,
       &command_dead, &command_deliveries, &command_report}},

@@ -301,7 +301,9 @@ static int report(struct run *run, const struct queue_status *status,
     int rc = 0;
 
     *out_status = report_exit_status(status->state, status->reason);
-    if (result) {
+    if (result && request->out_result) {
+        *request->out_result = json_incref(result);
+    } else if (result) {
         if (request->display.detail != DISPLAY_QUIET)
             strbuf_addc(&text, '\n');
         report_add(result, &options, &text);

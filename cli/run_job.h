@@ -17,6 +17,8 @@ struct run_request {
     const char *heading;   /* the first line that is shown */
     struct display_options display;
     bool json; /* the result on standard output, all else on the display */
+    json_t **out_result; /* NULL; or it is the caller's (json_decref), and not
+                            shown; NULL there: there is none */
 };
 
 /**

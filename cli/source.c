@@ -367,3 +367,66 @@ int source_find(const char *repo, const char *commit, const char *ref,
     *out_source = STEAL(source);
     return 0;
 }
+
+/* What a name stands for, as others have it before as it is here. */
+static char *commit_named(const char *repo, const char *name)
+{
+    static const char *const where[] = {"refs/remotes/origin/", "refs/heads/",
+                                        ""};
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+
+    for (size_t i = 0; i < ARRAY_LEN(where); i++) {
+        CLEANUP(mem) char *full = xasprintf("%s%s^{commit}", where[i], name);
+
+        strbuf_cut(&output, 0);
+        if (GIT(repo, &output, NULL, "rev-parse", "--verify", "--quiet",
+                "--end-of-options", full) == 0)
+            return answer(&output);
+    }
+    return NULL;
+}
+
+static char *default_branch(const char *repo)
+{
+    static const char *const usual[] = {"main", "master"};
+    CLEANUP(mem)
+    char *head =
+        ask(repo, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD");
+    static const char prefix[] = "refs/remotes/origin/";
+
+    if (strncmp(head, prefix, sizeof(prefix) - 1) == 0)
+        return xstrdup(head + sizeof(prefix) - 1);
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+        CLEANUP(mem) char *commit = commit_named(repo, usual[i]);
+
+        if (commit)
+            return xstrdup(usual[i]);
+    }
+    return NULL;
+}
+
+int source_base(const struct source *source, const char *base, char **out_base,
+                struct err *err)
+{
+    CLEANUP(strbuf) struct strbuf output = STRBUF_MAX(GIT_OUTPUT_MAX);
+    CLEANUP(mem)
+    char *name = base ? xstrdup(base) : default_branch(source->repo);
+    CLEANUP(mem) char *commit = NULL;
+
+    if (!name)
+        return err_set(err, ERR_USER,
+                       "which branch it is compared with is not clear: there "
+                       "is no origin/HEAD, main or master; give --base");
+    commit = *name == '-' ? NULL : commit_named(source->repo, name);
+    if (!commit)
+        return err_set(err, ERR_USER,
+                       "'%.300s' has no branch or commit '%.200s'",
+                       source->repo, name);
+    if (GIT(source->repo, &output, NULL, "merge-base", commit, source->commit) <
+        0)
+        return err_set(err, ERR_USER,
+                       "'%.200s' and %.7s have no commit in common", name,
+                       source->commit);
+    *out_base = answer(&output);
+    return 0;
+}

@@ -26,6 +26,14 @@ MUST_USE int source_find(const char *repo, const char *commit, const char *ref,
 void source_free(struct source *source);
 OWNER(source)
 
+/**
+ * The commit at which `source`, a path here, left a branch: `base`, as the
+ * origin has it, else as it is here; NULL: the origin's main branch, else main
+ * or master. Owned by the caller. ERR_USER: there is none.
+ */
+MUST_USE int source_base(const struct source *source, const char *base,
+                         char **out_base, struct err *err);
+
 /** Whether `repo` is an address (https://…, git@host:path), not a path here. */
 int source_is_address(const char *repo);
 

@@ -4,23 +4,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/job_text.h"
 #include "cli/logs.h"
-#include "cli/mirror_uid.h"
+#include "cli/put_in.h"
 #include "cli/report.h"
 #include "cli/source.h"
-#include "cli/text.h"
-#include "scheduler/intake/admit.h"
-#include "scheduler/queue/inspect.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define READ_TIMEOUT_MS 60000
-#define POLL_MS         250
-#define SILENT_MS       5000 /* then it is told why nothing happens */
+#include <unistd.h>
 
 /* What was read, and checked, before anything else. */
 struct document_file {
@@ -143,129 +135,13 @@ static void set_repos(struct job_batch *batch)
                  source->dirty_files == 1 ? " is" : "s are");
 }
 
-/* ---- into the queue --------------------------------------------------------
- */
-
 struct submission {
-    struct loop *loop; /* owned */
-    bool done;
-    int rc;
-    struct err err;
     struct queue_answer *answers; /* owned */
     size_t count;
 };
 
-static void on_admitted(void *arg, const struct admit_outcome *outcome)
-{
-    struct submission *s = arg;
-
-    s->done = true;
-    s->err = outcome->err;
-    s->rc = outcome->count ? 0 : -1;
-    s->count = outcome->count;
-    if (outcome->count)
-        s->answers = xmemdup(outcome->answers,
-                             outcome->count * sizeof(*outcome->answers));
-    if (outcome->complaint)
-        fputs(outcome->complaint, stderr);
-    if (outcome->complaint && s->err.kind != ERR_USER)
-        (void)err_set(&s->err, s->err.kind,
-                      "nothing was put in: try again later");
-}
-
-static int put_in(const struct pool *pool, struct document_file *file,
-                  struct submission *s, struct err *err)
-{
-    const struct settings *settings = pool->at.settings;
-    const struct queue_options options = pool_at_queue(&pool->at);
-    struct admit_options admit_options = {.state_dir = settings->state_dir,
-                                          .uid = mirror_uid(),
-                                          .read_timeout_ms = READ_TIMEOUT_MS};
-    struct admission *admission;
-    struct queue *queue = NULL;
-    int rc = 0;
-
-    if (loop_new(&s->loop, err) < 0 ||
-        settings_make_state_dir(settings, err) < 0 ||
-        queue_open(s->loop, &options, &queue, err) < 0)
-        return -1;
-    admit_options.loop = s->loop;
-    admit_options.queue = queue;
-    admission = admit(&admit_options,
-                      &(struct admit_request){.file = file->name,
-                                              .text = file->text.data,
-                                              .len = file->text.len,
-                                              .batch = STEAL(file->batch),
-                                              .now_ms = clock_wall_ms()},
-                      on_admitted, s);
-    while (rc == 0 && !s->done)
-        rc = loop_step(s->loop, -1, err);
-    queue_free(queue);
-    admission_free(admission);
-    if (rc == 0 && s->rc < 0) {
-        *err = s->err;
-        rc = -1;
-    }
-    return rc;
-}
-
 /* ---- what became of them ---------------------------------------------------
  */
-
-/* Why it waits, or its run does not go on: to standard error. */
-static void say_why(struct pool *pool, const char *id)
-{
-    CLEANUP(strbuf) struct strbuf why = STRBUF_INIT;
-    CLEANUP(strbuf) struct strbuf line = STRBUF_INIT;
-    json_t *job = NULL, *more = NULL;
-    const char *state;
-
-    if (queue_job(pool->queue, id, &job, NULL) < 0)
-        return;
-    state = job_string(job, "state");
-    if (strcmp(state, "running") != 0) {
-        if (queue_why(pool->queue, id, &more, NULL) == 0)
-            job_add_why(job, more, job_number(job, "now_ms"), &why);
-    } else if (strcmp(job_string(job, "kind"), "run") == 0 &&
-               queue_depths(pool->queue, &more, NULL) == 0) {
-        job_add_no_scheduler(more, pool->at.settings->scheduler.tick_ms, &why);
-    }
-    if (why.len)
-        text_add_clean(&line, why.data);
-    if (line.len)
-        fprintf(stderr, "note: %s is %s: %s\n", id, state, line.data);
-    json_decref(job);
-    json_decref(more);
-}
-
-/* Until it ended; Redis may be away for a while. */
-static int wait_for(struct pool *pool, const char *id,
-                    struct queue_status **out_status, struct err *err)
-{
-    struct queue_status *status = NULL;
-    int64_t say_at_ms = clock_mono_ms() + SILENT_MS;
-    unsigned attempt = 0;
-
-    for (;;) {
-        if (queue_status(pool->queue, id, &status, err) < 0) {
-            if ((err->kind != ERR_TRANSIENT && err->kind != ERR_TIMEOUT) ||
-                pool_back_off(pool, &attempt, err) < 0)
-                return -1;
-            continue;
-        }
-        attempt = 0;
-        if (queue_has_ended(status->state))
-            break;
-        if (say_at_ms && clock_mono_ms() >= say_at_ms) {
-            say_why(pool, id);
-            say_at_ms = 0;
-        }
-        queue_status_free(STEAL(status));
-        (void)poll(NULL, 0, POLL_MS);
-    }
-    *out_status = status;
-    return 0;
-}
 
 static int exit_of(const struct queue_status *status)
 {
@@ -318,7 +194,7 @@ static int finish_one(struct pool *pool, const struct queue_answer *answer,
         return POOL_OK;
     if (o->follow && logs_follow(pool, answer->id, err) < 0)
         return -1;
-    if (wait_for(pool, answer->id, &status, err) < 0)
+    if (wait_job(pool, answer->id, &status, err) < 0)
         return -1;
     json_object_set_new(row, "state", json_string(status->state));
     json_object_set_new(row, "reason",
@@ -370,14 +246,19 @@ static int submit(struct pool *pool, const void *options,
     int rc;
 
     set_repos(o->file->batch);
-    rc = put_in(pool, o->file, &s, err);
+    rc = put_in(pool,
+                &(struct admit_request){.file = o->file->name,
+                                        .text = o->file->text.data,
+                                        .len = o->file->text.len,
+                                        .batch = STEAL(o->file->batch),
+                                        .now_ms = clock_wall_ms()},
+                &s.answers, &s.count, err);
     if (rc == 0)
         rc = finish(pool, &s, o, err);
     else if (err->kind == ERR_USER) {
         log_error("%s", err->msg);
         rc = OPTIONS_USAGE;
     }
-    loop_free(s.loop);
     free(s.answers);
     return rc;
 }

@@ -9,12 +9,18 @@
 #include <string.h>
 
 EMBED(library_test_yml, "pipelines/library/test.yml");
+EMBED(library_review_yml, "pipelines/library/review.yml");
+EMBED(library_nightly_yml, "pipelines/library/nightly.yml");
+EMBED(library_codegen_yml, "pipelines/library/codegen.yml");
+EMBED(library_batch_yml, "pipelines/library/batch.yml");
 
 static const struct {
     const char *name;
     const char *text;
 } library[] = {
-    {"test", library_test_yml},
+    {"test", library_test_yml},       {"review", library_review_yml},
+    {"nightly", library_nightly_yml}, {"codegen", library_codegen_yml},
+    {"batch", library_batch_yml},
 };
 
 static const char *skip(const char *s, const char *prefix)

@@ -3,6 +3,7 @@
 #include "scheduler/report/question.h"
 
 #include "base/strbuf.h"
+#include "pipelines/review/outcome.h"
 #include "scheduler/queue/inspect.h"
 
 #include <stdlib.h>
@@ -88,6 +89,16 @@ static json_t *check_of(const struct queue_report *report,
     return check;
 }
 
+/* What a review took, once there is one. */
+static json_t *note_of(const struct queue_report *report)
+{
+    CLEANUP(strbuf) struct strbuf note = STRBUF_INIT;
+
+    if (report_has_result(report))
+        outcome_note(&note, report->result);
+    return json_string(note.len ? note.data : "");
+}
+
 int report_question(const struct queue_report *report, json_t *findings,
                     const struct report_style *style, json_t **out_question,
                     struct err *err)
@@ -115,7 +126,7 @@ int report_question(const struct queue_report *report, json_t *findings,
     json_object_set_new(question, "check", check);
     json_object_set_new(question, "findings",
                         findings ? findings : json_null());
-    json_object_set_new(question, "note", json_string(""));
+    json_object_set_new(question, "note", note_of(report));
     json_object_set(question, "posted", report->posted);
     json_object_set_new(question, "max_comments",
                         json_integer(style->max_comments));

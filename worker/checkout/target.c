@@ -168,6 +168,35 @@ static int peel(struct finder *f, struct target *t, struct err *err)
     return 0;
 }
 
+static bool is_here(struct finder *f, const char *commit)
+{
+    git_commit *found = NULL;
+    git_oid oid;
+    bool here =
+        git_oid_fromstr(&oid, commit) == 0 &&
+        git_commit_lookup(&found, mirror_repository(f->mirror), &oid) == 0;
+
+    git_commit_free(found);
+    return here;
+}
+
+/* A branch; or a commit, which no ref needs to name in the tree. */
+static int resolve_base(struct finder *f, struct target *t, struct err *err)
+{
+    const struct ref *base = find(f, &t->refs, "heads/", f->base);
+
+    if (!base && oid_ok(f->base) && is_here(f, f->base))
+        return 0;
+    if (!base)
+        return err_set(err, ERR_USER,
+                       "no branch '%.300s' to compare with in '%s'", f->base,
+                       f->request->url);
+    free(t->base);
+    t->base = xstrdup(f->base);
+    memcpy(t->base_oid, base->oid, sizeof(t->base_oid));
+    return 0;
+}
+
 static int resolve(struct finder *f, struct target *t, struct err *err)
 {
     int rc = 0;
@@ -180,18 +209,7 @@ static int resolve(struct finder *f, struct target *t, struct err *err)
     }
     if (rc < 0 || peel(f, t, err) < 0)
         return -1;
-    if (*f->base) {
-        const struct ref *base = find(f, &t->refs, "heads/", f->base);
-
-        if (!base)
-            return err_set(err, ERR_USER,
-                           "no branch '%.300s' to compare with in '%s'",
-                           f->base, f->request->url);
-        free(t->base);
-        t->base = xstrdup(f->base);
-        memcpy(t->base_oid, base->oid, sizeof(t->base_oid));
-    }
-    return 0;
+    return *f->base ? resolve_base(f, t, err) : 0;
 }
 
 int target_find(struct mirror *mirror, const struct request *request,

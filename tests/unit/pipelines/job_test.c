@@ -187,7 +187,7 @@ static const struct {
 } wrong[] = {
     {"repo: /r", 1, 1, "needs `kind` or `pipeline`", NULL},
     {"kind: test\npipeline: x", 1, 7, "exclude each other", NULL},
-    {"kind: tset", 1, 7, "not one of: test", "test"},
+    {"kind: tset", 1, 7, "not one of: test, review, nightly", "test"},
     {"pipeline: a b", 1, 11, "neither the name", NULL},
     {"pipeline: [a]", 1, 11, "not a list", NULL},
     /* In an inline pipeline places are those of the document. */

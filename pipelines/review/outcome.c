@@ -1,0 +1,210 @@
+/* pipelines/review/outcome.c - what a job's result says of its reviews. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipelines/review/outcome.h"
+
+#include "pipelines/findings/markdown.h"
+
+#include <string.h>
+
+#define NOTES_MAX 10
+
+static long long number_of(const json_t *object, const char *key)
+{
+    json_int_t number = json_integer_value(json_object_get(object, key));
+
+    return number > 0 ? (long long)number : 0;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+/* ---- the note ------------------------------------------------------------ */
+
+static void add_commit(struct strbuf *out, const char *commit)
+{
+    CLEANUP(mem) char *start = xasprintf("%.7s", commit);
+
+    markdown_code(out, start, 0);
+}
+
+static void add_range(struct strbuf *out, const json_t *review)
+{
+    const char *from = text_of(review, "from");
+    const char *to = text_of(review, "to");
+
+    strbuf_addf(out, "Reviewed %lld file%s", number_of(review, "files"),
+                number_of(review, "files") == 1 ? "" : "s");
+    if (*from) {
+        strbuf_adds(out, ", ");
+        add_commit(out, from);
+        strbuf_adds(out, " to ");
+        add_commit(out, to);
+    } else if (*to) {
+        strbuf_adds(out, ", all of ");
+        add_commit(out, to);
+    }
+    if (json_is_true(json_object_get(review, "since")))
+        strbuf_adds(out, " (what is new since the last review)");
+}
+
+static void add_cost(struct strbuf *out, const json_t *review,
+                     const json_t *model)
+{
+    long long seconds = number_of(review, "ms") / 1000;
+
+    if (*text_of(model, "model")) {
+        strbuf_adds(out, " with ");
+        markdown_code(out, text_of(model, "model"), 0);
+    }
+    strbuf_addf(out, " in %lld s", seconds);
+    if (!model)
+        return;
+    strbuf_addf(
+        out, ": %lld request%s, %lld tokens in, %lld out, %s%.4f USD",
+        number_of(model, "requests"),
+        number_of(model, "requests") == 1 ? "" : "s",
+        number_of(model, "input_tokens"), number_of(model, "output_tokens"),
+        json_is_true(json_object_get(model, "estimated")) ? "about " : "",
+        json_number_value(json_object_get(model, "usd")));
+}
+
+static void add_dropped(struct strbuf *out, const json_t *review)
+{
+    static const struct {
+        const char *key, *words;
+    } kinds[] = {{"refuted", "refuted when asked again"},
+                 {"misplaced", "at lines that are not there"},
+                 {"repeated", "told before"},
+                 {"minor", "too minor"},
+                 {"beyond", "beyond the limit"}};
+    const char *between = "\n\nNot told: ";
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (!number_of(review, kinds[i].key))
+            continue;
+        strbuf_addf(out, "%s%lld %s", between, number_of(review, kinds[i].key),
+                    kinds[i].words);
+        between = ", ";
+    }
+    if (strcmp(between, ", ") == 0)
+        strbuf_addc(out, '.');
+}
+
+static void add_left_out(struct strbuf *out, const json_t *review)
+{
+    const json_t *notes = json_object_get(review, "notes"), *note;
+    size_t i;
+
+    if (number_of(review, "failed"))
+        strbuf_addf(out,
+                    "\n\n**%lld of %lld parts were not reviewed**: the model "
+                    "gave no answer of use.",
+                    number_of(review, "failed"), number_of(review, "chunks"));
+    if (!number_of(review, "left_out"))
+        return;
+    strbuf_addf(out, "\n\nNot looked at: %lld file%s",
+                number_of(review, "left_out"),
+                number_of(review, "left_out") == 1 ? "" : "s");
+    json_array_foreach(notes, i, note)
+    {
+        const char *text = json_string_value(note);
+
+        if (!text || i >= NOTES_MAX)
+            continue;
+        strbuf_adds(out, i ? "; " : ": ");
+        markdown_text(out, text, MARKDOWN_TABLE);
+    }
+    strbuf_addc(out, '.');
+}
+
+void outcome_note(struct strbuf *out, const json_t *result)
+{
+    const json_t *step, *review;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "steps"), i, step)
+    {
+        review = json_object_get(step, "review");
+        if (!json_is_object(review))
+            continue;
+        if (out->len)
+            strbuf_adds(out, "\n\n");
+        add_range(out, review);
+        add_cost(out, review, json_object_get(step, "model"));
+        strbuf_addc(out, '.');
+        add_dropped(out, review);
+        add_left_out(out, review);
+    }
+}
+
+/* ---- for the next one ---------------------------------------------------- */
+
+static json_t *cut_text(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len > OUTCOME_MAX_TEXT)
+        for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
+            len--;
+    return json_stringn(text, len);
+}
+
+/* As much as tells two findings apart. */
+static json_t *short_finding(const json_t *finding)
+{
+    static const char *const texts[] = {"message", "quote"};
+    static const char *const as_is[] = {"kind", "severity", "tool",
+                                        "rule", "path",     "side",
+                                        "line", "end_line", "fingerprint"};
+    json_t *made = json_object();
+
+    for (size_t i = 0; i < ARRAY_LEN(as_is); i++) {
+        json_t *value = json_object_get(finding, as_is[i]);
+
+        if (json_is_string(value) || json_is_integer(value))
+            json_object_set(made, as_is[i], value);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (*text_of(finding, texts[i]))
+            json_object_set_new(made, texts[i],
+                                cut_text(text_of(finding, texts[i])));
+    return made;
+}
+
+static json_t *short_findings(const json_t *found)
+{
+    const json_t *finding;
+    json_t *list = json_array();
+    size_t i;
+
+    json_array_foreach(json_object_get(found, "findings"), i, finding)
+    {
+        if (i < OUTCOME_MAX_FINDINGS)
+            json_array_append_new(list, short_finding(finding));
+    }
+    return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
+                     list, "tests", "passed", 0, "failed", 0, "skipped", 0);
+}
+
+json_t *outcome_previous(const json_t *result)
+{
+    const json_t *step, *review;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "steps"), i, step)
+    {
+        review = json_object_get(step, "review");
+        if (!json_is_object(review) || !*text_of(review, "to") ||
+            number_of(review, "failed") ||
+            strcmp(text_of(step, "outcome"), "passed") != 0)
+            continue;
+        return json_pack("{s:s, s:o}", "commit", text_of(review, "to"),
+                         "findings",
+                         short_findings(json_object_get(step, "findings")));
+    }
+    return NULL;
+}

@@ -1,0 +1,33 @@
+/* pipelines/review/outcome.h - what a job's result says of its reviews. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINES_REVIEW_OUTCOME_H
+#define PIPELINES_REVIEW_OUTCOME_H
+
+#include "base/strbuf.h"
+
+#include <jansson.h>
+
+/*
+ * Both take a result (schemas/result.schema.json), which may be any JSON, or
+ * NULL: its texts are strangers'.
+ */
+
+#define OUTCOME_MAX_FINDINGS 50u
+#define OUTCOME_MAX_TEXT     ((size_t)400) /* bytes of a text of these */
+
+/**
+ * Add, as Markdown, for the foot of a summary: what each step that reviewed
+ * compared, with which model, how long it took and what it cost; what was left
+ * out, not reviewed, or refuted. Nothing where no step did.
+ */
+void outcome_note(struct strbuf *out, const json_t *result);
+
+/**
+ * What the next review of the same change is told of this one: the `previous`
+ * of a job document (schemas/job.schema.json), with the first findings and
+ * their texts cut. Owned by the caller. NULL: no step reviewed all that it was
+ * to review, so that its commit must not count as looked at.
+ */
+MUST_USE json_t *outcome_previous(const json_t *result);
+
+#endif

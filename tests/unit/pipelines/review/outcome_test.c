@@ -1,0 +1,128 @@
+/* tests/unit/pipelines/review/outcome_test.c - notes, and what comes next. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipelines/review/outcome.h"
+#include "tests/lib/unit.h"
+
+#include <string.h>
+
+#define A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B40 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static json_t *parse(const char *text)
+{
+    json_error_t why;
+    json_t *json = json_loads(text, 0, &why);
+
+    if (!json)
+        fail_msg("%s", why.text);
+    return json;
+}
+
+static void test_note(void **state)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+    json_t *result = parse(
+        "{\"steps\":[{},{\"outcome\":\"passed\",\"review\":{\"from\":\"" A40
+        "\",\"to\":\"" B40 "\",\"files\":3,\"ms\":4200,\"refuted\":2,"
+        "\"beyond\":1,\"failed\":1,\"chunks\":4,\"left_out\":1,"
+        "\"notes\":[\"a`b @me <img>: binary\"]},\"model\":{\"model\":"
+        "\"small\",\"requests\":2,\"input_tokens\":200,\"output_tokens\":40,"
+        "\"usd\":0.0125}}]}");
+
+    (void)state;
+    outcome_note(&out, result);
+    assert_non_null(strstr(out.data, "Reviewed 3 files, `aaaaaaa` to `bbbbbbb` "
+                                     "with `small` in 4 s: 2 requests, 200 "
+                                     "tokens in, 40 out, 0.0125 USD."));
+    assert_non_null(strstr(out.data, "Not told: 2 refuted when asked again, 1 "
+                                     "beyond the limit."));
+    assert_non_null(strstr(out.data, "**1 of 4 parts were not reviewed**"));
+    assert_non_null(strstr(out.data, "Not looked at: 1 file: "));
+    assert_null(strstr(out.data, " @me"));
+    assert_null(strstr(out.data, "<img>"));
+    json_decref(result);
+}
+
+static void test_nothing(void **state)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+    static const char *const odd[] = {
+        "{}", "[]", "{\"steps\":[{\"review\":7}]}", "{\"steps\":{}}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        json_t *result = parse(odd[i]);
+
+        outcome_note(&out, result);
+        assert_int_equal(out.len, 0);
+        assert_null(outcome_previous(result));
+        json_decref(result);
+    }
+    outcome_note(&out, NULL);
+    assert_int_equal(out.len, 0);
+    assert_null(outcome_previous(NULL));
+}
+
+static json_t *make_result(const char *outcome, int failed, size_t count)
+{
+    char text[2 * OUTCOME_MAX_TEXT];
+    json_t *list = json_array();
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    memcpy(text + OUTCOME_MAX_TEXT - 1, "\xc3\xbc", 2);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:i, s:s, s:s, s:{s:s}}", "path",
+                                        "a.c", "line", (int)i, "message", text,
+                                        "why", "w", "fix", "text", "t"));
+    return json_pack("{s:[{s:s, s:{s:s, s:i}, s:{s:o}}]}", "steps", "outcome",
+                     outcome, "review", "to", B40, "failed", failed, "findings",
+                     "findings", list);
+}
+
+static void test_previous(void **state)
+{
+    json_t *result = make_result("passed", 0, 80);
+    json_t *previous = outcome_previous(result);
+    const json_t *list =
+        json_object_get(json_object_get(previous, "findings"), "findings");
+    const json_t *one = json_array_get(list, 7);
+
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(previous, "commit")),
+                        B40);
+    assert_int_equal(json_array_size(list), OUTCOME_MAX_FINDINGS);
+    assert_int_equal(json_integer_value(json_object_get(one, "line")), 7);
+    assert_int_equal(json_string_length(json_object_get(one, "message")),
+                     OUTCOME_MAX_TEXT - 1);
+    assert_null(json_object_get(one, "why"));
+    assert_null(json_object_get(one, "fix"));
+    json_decref(previous);
+    json_decref(result);
+}
+
+/* What was not looked at must be looked at the next time. */
+static void test_incomplete(void **state)
+{
+    json_t *part = make_result("passed", 1, 1);
+    json_t *failed = make_result("failed", 0, 1);
+
+    (void)state;
+    assert_null(outcome_previous(part));
+    assert_null(outcome_previous(failed));
+    json_decref(part);
+    json_decref(failed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_note),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_previous),
+        cmocka_unit_test(test_incomplete),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
