@@ -39,7 +39,7 @@ function berthIn(home, args, options = {}) {
 
 // One command before a fake of its own.
 async function before(name, script, args, model = {}) {
-  const fake = await startModel({ key: KEY, script });
+  const fake = await startModel({ key: KEY, script: [...script] });
   const ended = await berthIn(state, [...args, '--config',
     makeConfig(name, fake, model)]).done;
   await fake.stop();

@@ -224,8 +224,8 @@ function testCommand() {
      'a document over 1 MiB is refused', JSON.stringify(got));
   got = run(['--job', '-'], 'kind: tset\n');
   ok(got.status === 1 &&
-       got.err.startsWith("<stdin>:1:7: 'tset' is not one of: test; " +
-                          "did you mean 'test'?"),
+       got.err.startsWith("<stdin>:1:7: 'tset' is not one of: test, ") &&
+       got.err.includes("did you mean 'test'?"),
      'a job document on standard input', JSON.stringify(got));
   got = run([]);
   ok(got.status === 2 && got.err, 'no file is wrong usage',
