@@ -85,8 +85,10 @@ enum forge_frame {
  *   "findings": a document of schemas/findings.schema.json, or null: the job
  *     has not ended, or looked for none,
  *   "note": "" or Markdown of ours for the summary's foot,
- *   "posted": {"<fingerprint>": "open"|"resolved"|"gone"}: what the last answer
- *     said, of this change,
+ *   "posted": {"<fingerprint>": "open"|"fixed"|"resolved"|"gone"}: what the
+ *     last answer said, of this change: its comment is open; we closed it, for
+ *     the finding was not there any more; somebody else closed it; or removed
+ *     it. What is fixed and found again is raised again; the last two stay away,
  *   "max_comments": N, "max_rows": N,
  *   "request_changes": bool: a review with errors asks for changes }
  * -> {"posted": {…}, "comments": N new ones, "resolved": N, "requests": N made,
