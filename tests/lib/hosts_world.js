@@ -163,9 +163,15 @@ class Hosts {
     return all.length >= service.starts ? Number(all.at(-1)[1]) : 0;
   }
 
-  async start() {
-    for (const service of this.all) service.start();
-    for (const service of this.all.filter((s) => /^s/.test(s.name)))
+  the(name) {
+    return this.all.find((s) => s.name === name);
+  }
+
+  // What is of a kind: "s" or "w".
+  async start(kinds = 'sw') {
+    const all = this.all.filter((s) => kinds.includes(s.name[0]));
+    for (const service of all) service.start();
+    for (const service of all.filter((s) => s.name[0] === 's'))
       await this.listens(service);
   }
 
@@ -212,8 +218,7 @@ class Hosts {
     const flat = await this.redis.call('HGETALL', this.key(`job:${id}`));
     const all = { id };
     for (let i = 0; i < flat.length; i += 2) all[flat[i]] = flat[i + 1];
-    return { ...all, parsed: JSON.parse(all.payload || '{}'),
-      shown: JSON.parse(all.result || 'null') };
+    return { ...all, about: JSON.parse(all.report || '{}') };
   }
 
   berth(...words) {

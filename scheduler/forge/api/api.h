@@ -103,6 +103,11 @@ bool api_is_app(const struct api *api);
  * user, or the App's "slug[bot]". Asked once. Borrowed.
  */
 MUST_USE int api_self(struct api *api, const char **out_login, struct err *err);
+/**
+ * Another process may have written to the host until now: the next write of
+ * this one keeps the gap to that, too.
+ */
+void api_after_others(struct api *api);
 /** Requests that were sent so far. */
 unsigned api_requests(const struct api *api);
 /** A name with what a part of a path cannot have encoded, "/" too; the

@@ -436,6 +436,8 @@ int report_op(struct api *api, const struct forge_driver *driver,
     report.posted = json_is_object(report.ask.posted)
                         ? json_deep_copy(report.ask.posted)
                         : json_object();
+    /* Another scheduler's `forge` may have told the last job. */
+    api_after_others(api);
     api_for_repo(api, report.ask.target.repo, report.ask.target.installation,
                  true);
     read_diff(&report);
