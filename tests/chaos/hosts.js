@@ -55,7 +55,7 @@ class Run {
         await world.call('commit', { repo: REPO, branch: 'main',
             files: { '.berth/test.yml': PIPELINE, 'report.json': '[]' } });
         await world.start();
-        world.call('chaos', { seed: this.seed, rate: 0.08 });
+        world.call('chaos', { seed: this.seed, rate: 0.15 });
     }
 
     // ---- the work ----------------------------------------------------------
@@ -147,7 +147,7 @@ class Run {
             () => this.killRedis()];
         while (this.raging) {
             await this.pick(what)();
-            await pause(this.between(300, 2500));
+            await pause(this.between(100, 1200));
         }
     }
 

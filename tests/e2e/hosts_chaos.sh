@@ -8,6 +8,6 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 
 # One seed, so that it is about the same each time.
-HOSTS_KIND=${HOSTS_KIND:-github} HOSTS_CHANGES=${HOSTS_CHANGES:-3} \
+HOSTS_KIND=${HOSTS_KIND:-github} HOSTS_CHANGES=${HOSTS_CHANGES:-4} \
     HOSTS_SEED=${HOSTS_SEED:-7} HOSTS_SECONDS=200 \
     exec node "$tap_root/tests/chaos/hosts.js"

@@ -270,6 +270,22 @@ async function sizes(kind, options) {
   await world.stop();
 }
 
+// Where the host has no diff of all it comes file by file.
+async function byFiles(kind) {
+  const world = await World.make(kind, { validate: kind === 'github' });
+  const [wanted, whole] = kind === 'github' ? [/pulls\/1\/files/, 406]
+    : [/merge_requests\/1\/changes/, 404];
+  if (kind === 'github') world.fake.options.max_diff_lines = 3;
+  else world.call('fault', { kind: '404', method: 'GET', path: 'diffs$' });
+  const answer = await world.report([...THREE, FAR]);
+  const asked = world.fake.requests.find((r) => wanted.test(r.path));
+  ok(!answer.error && asked?.status === 200 && isWhole(world) && world.isClean() &&
+    world.fake.requests.some((r) => r.status === whole) &&
+    /far\.js/.test(world.summaries()[0].body),
+  `${kind}: without a diff of all, by files`, answer, shown(world));
+  await world.stop();
+}
+
 // ---- GitHub's own ---------------------------------------------------------------------
 
 async function noRights() {
@@ -332,6 +348,8 @@ async function main() {
     await oneBad(kind);
     await sizes(kind);
   }
+  await byFiles('github');
+  await byFiles('gitlab');
   await sizes('github', { app: false });
   await annotations();
   await noRights();
