@@ -155,16 +155,16 @@ class Run {
         const late = Date.now() + SECONDS * 1000;
         this.raging = true;
         const rage = this.rage();
-        const left = Array.from({ length: CHANGES * 2 }, (_, i) => i % CHANGES);
+        const left = Array.from({ length: CHANGES * 3 }, (_, i) => i % CHANGES);
         for (const i of left) {
             await this.push(i);
             await pause(this.between(100, 1500));
         }
         this.raging = false;
         await rage;
-        this.world.call('clearFaults');
         await until('all to be as it should', () => this.isDone(),
             Math.max(60000, late - Date.now()));
+        this.world.call('clearFaults');
         await this.settle();
     }
 
