@@ -45,9 +45,11 @@ enum forge_frame {
  * In each ASK: "repo": "owner/name", "installation": N (GitHub; 0: ask the
  * host). Ops:
  *
- * token {}: a credential that can read this repository and nothing else, or
- *   none if the host cannot make one: {"username", "password",
- *   "expires_at_ms"}; {"password": ""} with no token to be had.
+ * token {"own": bool}: a credential that can read this repository and nothing
+ *   else, or none if the host cannot make one: {"username", "password",
+ *   "expires_at_ms"}; {"password": ""} with no token to be had. With "own" the
+ *   scheduler itself is to read: then it is the token that we have. Never for
+ *   workers.
  * change {"number": N}: {"state": "open|closed|merged", "draft": bool,
  *   "fork": bool, "head": {"ref", "sha", "repo"}, "base": {"ref", "sha",
  *   "repo"}, "author": "login", "author_is_bot": bool, "labels": ["…"],

@@ -75,7 +75,7 @@ int wire_send(struct api *api, const struct api_request *request,
               struct err *err)
 {
     struct api_answer answer = {.text = STRBUF_MAX(API_MAX_ANSWER)};
-    char *head = "0", *body = "", *link;
+    char none[] = "0", *head = none, *body = none + 1, *link;
     int rc = 0;
 
     require(strncmp(url, "http://", 7) == 0 && auth);

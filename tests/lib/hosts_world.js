@@ -129,7 +129,11 @@ class Hosts {
     const file = this.configFor(name, { worker: { name, capacity: 3, poll: '1s',
       min_disk: '1KiB', min_memory: '1KiB' },
     secrets: { env_prefix: 'HOSTS_SECRET_',
-      allow: ['http+/127.0.0.1:*/acme/*'] }, ...this.config.worker });
+      allow: ['http+/127.0.0.1:*/acme/*'] },
+    // Only GitHub's Apps make tokens for one repository.
+    ...(this.kind === 'github' ? {} : { checkout: { credentials:
+      [`http+/127.0.0.1:*/acme/*=file:${this.dir}/token`] } }),
+    ...this.config.worker });
     fs.mkdirSync(path.join(this.state, name), { recursive: true, mode: 0o711 });
     const key = execFileSync(berth, ['worker-key', '--config', file]).toString()
       .trim();

@@ -257,6 +257,11 @@ bool api_is_app(const struct api *api)
     return api->app != NULL;
 }
 
+const char *api_own_token(const struct api *api)
+{
+    return api->token;
+}
+
 void api_after_others(struct api *api)
 {
     if (api->gap_ms)

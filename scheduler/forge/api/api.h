@@ -98,6 +98,8 @@ struct api_failure api_failed(const struct api *api);
 enum forge_kind api_kind(const struct api *api);
 /** Whether we are an App: only they write checks. */
 bool api_is_app(const struct api *api);
+/** Our own token, NULL for an App; borrowed, and a secret. */
+const char *api_own_token(const struct api *api);
 /**
  * Who we are, so that comments are known as ours: the login of the token's
  * user, or the App's "slug[bot]". Asked once. Borrowed.
