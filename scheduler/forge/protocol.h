@@ -90,9 +90,9 @@ enum forge_frame {
  *   "posted": {"<fingerprint>": "open"|"fixed"|"resolved"|"gone"}: what the
  *     last answer said, of this change: its comment is open; we closed it, for
  *     the finding was not there any more; somebody else closed it; or removed
- *     it. What is fixed and found again is raised again; the last two stay away,
- *   "max_comments": N, "max_rows": N,
- *   "request_changes": bool: a review with errors asks for changes }
+ *     it. What is fixed and found again is raised again; the last two stay
+ * away, "max_comments": N, "max_rows": N, "request_changes": bool: a review
+ * with errors asks for changes }
  * -> {"posted": {…}, "comments": N new ones, "resolved": N, "requests": N made,
  *     "notes": ["what could not be done, and was got around"]}
  */

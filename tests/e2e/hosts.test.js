@@ -63,7 +63,8 @@ const states = (world, sha) => (world.kind === 'github'
   ? world.fake.requests.filter((r) => /check-runs/.test(r.path) && r.write)
     .filter((r) => r.method === 'POST' ? r.body.head_sha === sha : true)
     .map((r) => r.body.status).filter(Boolean)
-  : world.checks(REPO, sha).map((s) => s.state));
+  : world.fake.requests.filter((r) => r.method === 'POST' &&
+    r.path.includes(`statuses/${sha}`)).map((r) => r.body.state));
 const bodies = (world, number = 1, repo = REPO) => world.threads(repo, number)
   .map((t) => t.notes[0].body);
 const lineOf = (world, what) => world.threads(REPO, 1)

@@ -1,4 +1,5 @@
-/* tests/fuzz/forge_fuzz.c - what a Git host answers, to all that it is asked. */
+/* tests/fuzz/forge_fuzz.c - what a Git host answers, to all that it is asked.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "scheduler/forge/api/api_internal.h"

@@ -69,7 +69,7 @@ struct forge_comment {
     const char *body;
     bool is_resolved;
     enum forge_resolver resolver; /* of is_resolved */
-    bool is_outdated; /* its line is not in the diff any more */
+    bool is_outdated;             /* its line is not in the diff any more */
 };
 
 struct forge_comments {

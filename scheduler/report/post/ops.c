@@ -40,8 +40,7 @@ static int need_change(const struct asked *asked, struct err *err)
 /* A host that makes none for one repository: ours, where only we read. */
 static void add_own(struct asked *asked, json_t *answer)
 {
-    const char *made =
-        json_string_value(json_object_get(answer, "password"));
+    const char *made = json_string_value(json_object_get(answer, "password"));
     const char *own = api_own_token(asked->api);
     bool is_gitlab = api_kind(asked->api) == FORGE_GITLAB;
 

@@ -169,10 +169,10 @@ static size_t decide_old(struct outline *outline,
             continue;
         }
         json_object_set_new(seen, print, json_true());
-        if (!decide_known(item, find_comment(spec->comments, index, print),
-                          json_string_value(
-                              json_object_get(spec->posted, print)),
-                          &spec->style))
+        if (!decide_known(
+                item, find_comment(spec->comments, index, print),
+                json_string_value(json_object_get(spec->posted, print)),
+                &spec->style))
             json_array_append_new(is_new,
                                   json_integer((json_int_t)outline->order[i]));
         else

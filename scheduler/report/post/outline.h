@@ -17,8 +17,8 @@ enum outline_kind {
     OUTLINE_EDIT,   /* its comment says something else */
     OUTLINE_KEEP,   /* its comment stands */
     OUTLINE_RAISE,  /* it was fixed, and is back: its thread is to be opened */
-    OUTLINE_SILENT, /* somebody else resolved or removed its comment: never again; or
-                    another finding has its fingerprint */
+    OUTLINE_SILENT, /* somebody else resolved or removed its comment: never
+                    again; or another finding has its fingerprint */
 };
 
 /** One for each finding, in their order. */
@@ -50,7 +50,7 @@ MUST_USE struct outline *outline_new(const struct findings *findings,
 
 struct outline_spec {
     const struct forge_comments *comments; /* ours, that are there */
-    const json_t *posted; /* of outline_posted() */
+    const json_t *posted;                  /* of outline_posted() */
     struct comment_style style;
     bool can_raise;      /* threads can be opened again; else a new comment */
     size_t max_comments; /* open ones, those that are there among them */

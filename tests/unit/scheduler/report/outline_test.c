@@ -95,12 +95,9 @@ static void add(struct world *world, const char *print, const char *say,
 
 static void decides(struct world *world, const char *wanted)
 {
-    static const char letters[] = {[OUTLINE_ROW] = 'r',
-                                   [OUTLINE_POST] = 'p',
-                                   [OUTLINE_EDIT] = 'e',
-                                   [OUTLINE_KEEP] = 'k',
-                                   [OUTLINE_RAISE] = 'a',
-                                   [OUTLINE_SILENT] = 's'};
+    static const char letters[] = {
+        [OUTLINE_ROW] = 'r',  [OUTLINE_POST] = 'p',  [OUTLINE_EDIT] = 'e',
+        [OUTLINE_KEEP] = 'k', [OUTLINE_RAISE] = 'a', [OUTLINE_SILENT] = 's'};
     char got[16] = "";
 
     outline_decide(world->outline, &world->spec);
@@ -389,8 +386,7 @@ int main(void)
         cmocka_unit_test(test_worst_first), cmocka_unit_test(test_room),
         cmocka_unit_test(test_dismissed),   cmocka_unit_test(test_stale),
         cmocka_unit_test(test_open_wins),   cmocka_unit_test(test_partial),
-        cmocka_unit_test(test_raised),
-        cmocka_unit_test(test_who_resolved),
+        cmocka_unit_test(test_raised),      cmocka_unit_test(test_who_resolved),
         cmocka_unit_test(test_posted),      cmocka_unit_test(test_titles),
         cmocka_unit_test(test_bodies),      cmocka_unit_test(test_annotations),
     };
