@@ -1,5 +1,4 @@
-/* tests/fuzz/forge_fuzz.c - what a Git host answers, to all that it is asked.
- */
+/* tests/fuzz/forge_fuzz.c - what a Git host answers to what it is asked. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "scheduler/forge/api/api_internal.h"
