@@ -102,7 +102,7 @@ $(ATTACK): $(patsubst %.c,$(BUILD)/static/%.o,$(wildcard tests/security/*.c))
 	$(Q)$(CC) -static $(STATIC_OPT) -o $@ $^
 -include $(wildcard $(BUILD)/static/tests/security/*.d)
 
-.PHONY: chaos kill-sandboxes failover torture security tools
+.PHONY: chaos kill-sandboxes hosts failover torture security tools
 tools: programs $(TOOLS) $(BUILD)/tests/torture/fail.so $(ATTACK)
 
 # With release programs: sanitizers and a faked clock do not go together.
@@ -119,6 +119,13 @@ kill-sandboxes: ## kill -9 of all that runs jobs; KILL_JOBS= KILL_SEED=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    node tests/chaos/kill.js
+
+hosts: ## Git hosts go wrong, berth is killed; HOSTS_CHANGES= HOSTS_SEEDS= HOSTS_SEED=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    node tests/chaos/hosts.js
 
 failover: ## Sentinel and Cluster fail over under load; FAILOVER_JOBS=
 	@deploy/deps.sh build run test

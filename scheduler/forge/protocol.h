@@ -45,9 +45,11 @@ enum forge_frame {
  * In each ASK: "repo": "owner/name", "installation": N (GitHub; 0: ask the
  * host). Ops:
  *
- * token {}: a credential that can read this repository and nothing else, or
- *   none if the host cannot make one: {"username", "password",
- *   "expires_at_ms"}; {"password": ""} with no token to be had.
+ * token {"own": bool}: a credential that can read this repository and nothing
+ *   else, or none if the host cannot make one: {"username", "password",
+ *   "expires_at_ms"}; {"password": ""} with no token to be had. With "own" the
+ *   scheduler itself is to read: then it is the token that we have. Never for
+ *   workers.
  * change {"number": N}: {"state": "open|closed|merged", "draft": bool,
  *   "fork": bool, "head": {"ref", "sha", "repo"}, "base": {"ref", "sha",
  *   "repo"}, "author": "login", "author_is_bot": bool, "labels": ["…"],
@@ -85,10 +87,12 @@ enum forge_frame {
  *   "findings": a document of schemas/findings.schema.json, or null: the job
  *     has not ended, or looked for none,
  *   "note": "" or Markdown of ours for the summary's foot,
- *   "posted": {"<fingerprint>": "open"|"resolved"|"gone"}: what the last answer
- *     said, of this change,
- *   "max_comments": N, "max_rows": N,
- *   "request_changes": bool: a review with errors asks for changes }
+ *   "posted": {"<fingerprint>": "open"|"fixed"|"resolved"|"gone"}: what the
+ *     last answer said, of this change: its comment is open; we closed it, for
+ *     the finding was not there any more; somebody else closed it; or removed
+ *     it. What is fixed and found again is raised again; the last two stay
+ * away, "max_comments": N, "max_rows": N, "request_changes": bool: a review
+ * with errors asks for changes }
  * -> {"posted": {…}, "comments": N new ones, "resolved": N, "requests": N made,
  *     "notes": ["what could not be done, and was got around"]}
  */

@@ -376,7 +376,7 @@ static enum event_next stage_token(struct event_work *w)
         !forge_can_write(w->host->forge) ||
         !(w->wants_triggers || w->explicit.count))
         return EVENT_GO_ON;
-    next = event_work_ask(w, FORGE_OP_TOKEN, json_object());
+    next = event_work_ask(w, FORGE_OP_TOKEN, json_pack("{s:b}", "own", 1));
     if (next != EVENT_GO_ON)
         return next;
     if (is_away(&w->asked))

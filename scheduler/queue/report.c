@@ -184,10 +184,10 @@ static void add_cut(struct queue_args *args, const char *text)
     queue_args_mem(args, text ? text : "", len);
 }
 
-/* What is open first: that is what is asked for most. */
+/* What is open first, and last what would be raised again if forgotten. */
 static void add_posted(struct queue_args *args, const json_t *posted)
 {
-    static const char *const words[] = {"open", "resolved", "gone"};
+    static const char *const words[] = {"open", "resolved", "gone", "fixed"};
     size_t left = QUEUE_MAX_POSTED;
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {

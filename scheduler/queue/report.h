@@ -35,7 +35,7 @@ struct queue_report {
     bool is_run;
     json_t *report; /* an object */
     json_t *result; /* of the last attempt; NULL: there is none */
-    json_t *posted; /* of its change: fingerprint to word */
+    json_t *posted; /* of its change: fingerprint to word (forge/protocol.h) */
     bool latest;    /* no younger job of its change and pipeline is there */
     uint64_t revision, epoch;
     unsigned tries; /* in a row that failed */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLD_MS  120000
+#define HOLD_MS  30000
 #define POLL_MS  1000
 #define AGAIN_MS 1000
 

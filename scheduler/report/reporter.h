@@ -21,7 +21,7 @@ struct reporter_options {
     struct forge *const *forges; /* one a kind; the same for the whole life */
     size_t count;
     struct report_style style;
-    int64_t hold_ms; /* a host, unrenewed; 0: 2 min */
+    int64_t hold_ms; /* a host, unrenewed; 0: 30 s */
     int64_t poll_ms; /* between looks for what is due; 0: 1 s */
 };
 

@@ -91,6 +91,72 @@ async function life(kind, options) {
   await world.stop();
 }
 
+// What we resolved because it was fixed is raised again when it is back; what a
+// person resolved or removed is not, though it was fixed and back before.
+async function back(kind, options) {
+  const world = await World.make(kind, options);
+  const name = `${kind}${world.app ? ', App' : ''}`;
+  const find = (what) => world.threads().filter((t) =>
+    what.test(t.notes[0].body));
+  await world.report(THREE);
+  let answer = await world.report([]);
+  const words = () => Object.values(world.posted).sort().join();
+  ok(!answer.error && world.threads().length === 0 && answer.resolved === 3 &&
+    words() === 'fixed,fixed,fixed', `${name}: all is fixed`, answer,
+  shown(world));
+  let writes = world.writes();
+  await world.report([]);
+  ok(world.writes() === writes && words() === 'fixed,fixed,fixed',
+    `${name}: and stays so`, world.posted, shown(world));
+
+  // It is not known whether it was said: the host knows who closed them.
+  if (kind !== 'gitea') world.posted = {};
+  answer = await world.report(THREE.slice(0, 2));
+  ok(!answer.error && find(/no var/).length === 1 &&
+    find(/too much/).length === 1 && world.threads().length === 2 &&
+    world.threads(false).length === 3 &&
+    words() === 'fixed,open,open', `${name}: two are back`, answer,
+  shown(world));
+  writes = world.writes();
+  await world.report(THREE.slice(0, 2));
+  ok(world.writes() === writes, `${name}: once`, shown(world));
+
+  // Dismissed while it was back; another one after it was fixed again.
+  Object.assign(find(/no var/)[0], { resolved: true, resolver: 'dev' });
+  answer = await world.report([]);
+  ok(!answer.error && answer.resolved === 1, `${name}: one is fixed again`,
+    answer, shown(world));
+  answer = await world.report(THREE);
+  ok(!answer.error && find(/no var/).length === 0 &&
+    find(/too much/).length === 1 && find(/no c/).length === 1 &&
+    words() === 'open,open,resolved',
+  `${name}: what was dismissed stays away, the others are back`, answer,
+  shown(world));
+  ok(world.isClean(), `${name}: the host had no objections to that`,
+    world.fake.violations, world.fake.broken);
+  await world.stop();
+}
+
+// Its line was in no diff for a while.
+async function backElsewhere(kind) {
+  const world = await World.make(kind);
+  await world.report(THREE);
+  await world.call('commit', { repo: REPO, branch: 'topic',
+    files: { 'a.js': text(MAIN.map((l, i) => (i === 0 ? 'first' : l))) } });
+  world.job = 'job-2';
+  let answer = await world.report([]);
+  ok(!answer.error && world.threads().length === 0, `${kind}: all is removed`,
+    answer, shown(world));
+  await world.call('commit', { repo: REPO, branch: 'topic',
+    files: { 'a.js': text(FIRST) } });
+  world.job = 'job-3';
+  answer = await world.report(THREE);
+  // Gitea has no threads to open again: its comments say it again.
+  ok(!answer.error && isWhole(world) &&
+    answer.comments === (kind === 'gitea' ? 0 : 3), `${kind}: all is back`, answer, shown(world));
+  await world.stop();
+}
+
 async function nothing(kind) {
   const world = await World.make(kind);
   const answer = await world.report([]);
@@ -204,6 +270,22 @@ async function sizes(kind, options) {
   await world.stop();
 }
 
+// Where the host has no diff of all it comes file by file.
+async function byFiles(kind) {
+  const world = await World.make(kind, { validate: kind === 'github' });
+  const [wanted, whole] = kind === 'github' ? [/pulls\/1\/files/, 406]
+    : [/merge_requests\/1\/changes/, 404];
+  if (kind === 'github') world.fake.options.max_diff_lines = 3;
+  else world.call('fault', { kind: '404', method: 'GET', path: 'diffs$' });
+  const answer = await world.report([...THREE, FAR]);
+  const asked = world.fake.requests.find((r) => wanted.test(r.path));
+  ok(!answer.error && asked?.status === 200 && isWhole(world) && world.isClean() &&
+    world.fake.requests.some((r) => r.status === whole) &&
+    /far\.js/.test(world.summaries()[0].body),
+  `${kind}: without a diff of all, by files`, answer, shown(world));
+  await world.stop();
+}
+
 // ---- GitHub's own ---------------------------------------------------------------------
 
 async function noRights() {
@@ -254,13 +336,20 @@ async function main() {
   await life('github', { app: false });
   await life('gitlab');
   await life('gitea');
+  await back('github', { validate: true });
+  await back('github', { app: false });
+  await back('gitlab');
+  await back('gitea');
   for (const kind of ['github', 'gitlab', 'gitea']) {
+    await backElsewhere(kind);
     await nothing(kind);
     await places(kind);
     await room(kind);
     await oneBad(kind);
     await sizes(kind);
   }
+  await byFiles('github');
+  await byFiles('gitlab');
   await sizes('github', { app: false });
   await annotations();
   await noRights();

@@ -129,6 +129,12 @@ static void checkout_free(struct checkout *c)
 }
 OWNER(checkout)
 
+bool checkout_is_denied(const struct err *err)
+{
+    return strstr(err->msg, CHECKOUT_DENIED) ||
+           strstr(err->msg, CHECKOUT_ABSENT);
+}
+
 void checkout_kill(struct checkout *c)
 {
     if (c && c->calling) {

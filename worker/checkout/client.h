@@ -139,6 +139,9 @@ struct checkout_identity {
     char *url;           /* owned: the address without a credential */
     char credential[17]; /* stands for the one of an http(s) address, or "" */
 };
+/** Whether a host did not let us read, or says that there is nothing. */
+bool checkout_is_denied(const struct err *err);
+
 /** As in checkout_request; NULL is "". ERR_USER: malformed; no mirror.key. */
 MUST_USE int checkout_identify(const char *url, const char *username,
                                const char *password,

@@ -3,6 +3,7 @@
 #include "worker/checkout/giterr.h"
 
 #include "base/mem.h"
+#include "worker/checkout/reply.h"
 
 #include <errno.h>
 #include <git2.h>
@@ -55,13 +56,13 @@ int giterr_fetch(struct err *err, int code, const char *url)
     if (code == GIT_EAUTH || strstr(said, "status code: 401") ||
         strstr(said, "status code: 403"))
         return err_set(err, ERR_USER,
-                       "cannot fetch from '%s': authentication failed: check "
+                       "cannot fetch from '%s': " CHECKOUT_DENIED ": check "
                        "the credential and the address",
                        url);
     if (strstr(said, "status code: 404") || strstr(said, "status code: 410") ||
         strstr(said, "epository not found"))
         return err_set(err, ERR_USER,
-                       "cannot fetch from '%s': there is no such repository, "
+                       "cannot fetch from '%s': " CHECKOUT_ABSENT ", "
                        "or no right to read it",
                        url);
     if (strstr(said, "redirect"))

@@ -54,4 +54,9 @@ UNUSED static inline void reply_freep(struct reply *reply)
     reply_clear(reply);
 }
 
+/** In messages of a host that did not let us read, or denies that there is
+ * anything. */
+#define CHECKOUT_DENIED "authentication failed"
+#define CHECKOUT_ABSENT "there is no such repository"
+
 #endif

@@ -50,6 +50,8 @@ enum job_frame {
  *   "username": "", "password": "", for an http(s) repo; never stored;
  *   "whose": "" or what stands for all tokens that may read the repository in
  *            this one's place, when mirrors and caches are told apart,
+ *   "credential": "" or "later": there was none to be had for now, so that a
+ *            host that wants one is no fault of the job's,
  *   "inputs": {"k": "v"}, "env": {"K": "v"}, "runtime": "" | "crun" | path,
  *   "gateway": {"allow_addresses": ["10.0.0.0/8"], "fork_hosts": ["npm"],
  *               "max_connections": N, "max_rate": N, "max_bytes": N}: the

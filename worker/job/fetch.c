@@ -131,12 +131,26 @@ static bool keep(struct fetch *fetch, const struct checkout_result *result)
     return false;
 }
 
+/* Nobody could be asked for a credential: that is not the job's fault. */
+static const struct err *blame(const struct fetch *fetch, const struct err *err,
+                               struct err *out)
+{
+    if (!err || strcmp(fetch->spec.start->credential, "later") != 0 ||
+        !checkout_is_denied(err))
+        return err;
+    *out = *err;
+    out->kind = ERR_TRANSIENT;
+    return out;
+}
+
 static void on_done(void *arg, const struct checkout_result *result,
                     const struct err *err)
 {
     struct fetch *fetch = arg;
+    struct err other;
 
     fetch->checkout = NULL;
+    err = blame(fetch, err, &other);
     if (!err && fetch->snapshot && !keep(fetch, result))
         return;
     if (!err)

@@ -21,6 +21,7 @@ static const struct {
     {"username", offsetof(struct job_start, username), false},
     {"whose", offsetof(struct job_start, whose), false},
     {"password", offsetof(struct job_start, password), false},
+    {"credential", offsetof(struct job_start, credential), false},
     {"repo_name", offsetof(struct job_start, repo_name), false},
     {"commit", offsetof(struct job_start, commit), false},
     {"ref", offsetof(struct job_start, ref), false},

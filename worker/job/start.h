@@ -16,6 +16,7 @@ struct job_start {
     char *username;    /* for an http(s) address, or "" */
     char *whose;       /* stands for that credential among mirrors, or "" */
     char *password;    /* the same */
+    char *credential;  /* "later": it has to come with another attempt; or "" */
     char *repo_name;   /* for people and the environment */
     char *commit;      /* 40 hex digits, or "" */
     char *ref;         /* or "" */

@@ -16,7 +16,7 @@
 
 #define LOOK_MS     50 /* grows */
 #define LOOK_MAX_MS 500
-#define AGAIN_MS    8000 /* who took it may have died */
+#define AGAIN_MS    8000 /* who took it may have died; the host may be back */
 
 struct credential {
     struct credential_spec spec;
@@ -29,6 +29,7 @@ struct credential {
 };
 
 static void look(void *arg);
+static void look_in(struct credential *c);
 
 /* Last thing done with it. */
 static void over(struct credential *c, json_t *found, const char *note)
@@ -75,6 +76,12 @@ static const char *reason_of(const char *word, size_t len)
             memcmp(reasons[i].word, word, len) == 0)
             return reasons[i].note;
     return "a scheduler's answer that this worker does not understand";
+}
+
+/* There may be one later: who cannot read the repository is to try again. */
+static void give_up(struct credential *c, const char *note)
+{
+    over(c, json_pack("{s:s}", "credential", "later"), note);
 }
 
 static json_t *read_message(const char *text, size_t len)
@@ -125,6 +132,14 @@ static void take_answer(struct credential *c, const char *text, size_t len)
 {
     json_t *found = NULL;
 
+    if (len - 1 == strlen(QUEUE_NO_REPLY) && *text == '-' &&
+        memcmp(text + 1, QUEUE_NO_REPLY, len - 1) == 0) {
+        if (clock_mono_ms() < c->until_ms)
+            look_in(c);
+        else
+            give_up(c, reason_of(text + 1, len - 1));
+        return;
+    }
     if (len && *text == '-') {
         over(c, NULL, reason_of(text + 1, len - 1));
         return;
@@ -160,7 +175,7 @@ static void on_answer(void *arg, const char *answer, size_t len,
     if (answer)
         take_answer(c, answer, len);
     else if (clock_mono_ms() >= c->until_ms)
-        over(c, NULL, "no scheduler answered");
+        give_up(c, "no scheduler answered, or the host does not answer it");
     else
         look_in(c);
 }

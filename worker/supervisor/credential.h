@@ -38,8 +38,9 @@ credential_spec_of(const struct supervisor_options *options);
 
 /**
  * What came, owned by the callee (secrets_free): {"username", "password"} and,
- * of a scheduler, "whose"; NULL: nothing, and `note`, borrowed, is why, for
- * the job's log; "": nothing was to be had.
+ * of a scheduler, "whose"; or {"credential": "later"}: nothing, but another
+ * attempt may get some (worker/job/events.h); NULL: nothing. `note`, borrowed,
+ * is why, for the job's log; "": nothing was to be had.
  */
 typedef void credential_fn(void *arg, json_t *credential, const char *note);
 struct credential;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/api/api_internal.h"
 
+#include "base/clock.h"
 #include "scheduler/forge/git_name.h"
 #include "scheduler/forge/url.h"
 
@@ -254,6 +255,17 @@ enum forge_kind api_kind(const struct api *api)
 bool api_is_app(const struct api *api)
 {
     return api->app != NULL;
+}
+
+const char *api_own_token(const struct api *api)
+{
+    return api->token;
+}
+
+void api_after_others(struct api *api)
+{
+    if (api->gap_ms)
+        api->wrote_at_ms = clock_mono_ms();
 }
 
 unsigned api_requests(const struct api *api)

@@ -98,11 +98,18 @@ struct api_failure api_failed(const struct api *api);
 enum forge_kind api_kind(const struct api *api);
 /** Whether we are an App: only they write checks. */
 bool api_is_app(const struct api *api);
+/** Our own token, NULL for an App; borrowed, and a secret. */
+const char *api_own_token(const struct api *api);
 /**
  * Who we are, so that comments are known as ours: the login of the token's
  * user, or the App's "slug[bot]". Asked once. Borrowed.
  */
 MUST_USE int api_self(struct api *api, const char **out_login, struct err *err);
+/**
+ * Another process may have written to the host until now: the next write of
+ * this one keeps the gap to that, too.
+ */
+void api_after_others(struct api *api);
 /** Requests that were sent so far. */
 unsigned api_requests(const struct api *api);
 /** A name with what a part of a path cannot have encoded, "/" too; the

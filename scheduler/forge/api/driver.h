@@ -54,6 +54,13 @@ struct forge_check {
     bool offer_approve; /* "approve this commit", of a fork */
 };
 
+/** Who resolved a thread. */
+enum forge_resolver {
+    RESOLVER_UNKNOWN, /* the host does not say */
+    RESOLVER_US,
+    RESOLVER_OTHER,
+};
+
 /** An inline comment that is there. */
 struct forge_comment {
     const char *id;          /* for edit and resolve */
@@ -61,7 +68,8 @@ struct forge_comment {
     const char *fingerprint; /* of its mark */
     const char *body;
     bool is_resolved;
-    bool is_outdated; /* its line is not in the diff any more */
+    enum forge_resolver resolver; /* of is_resolved */
+    bool is_outdated;             /* its line is not in the diff any more */
 };
 
 struct forge_comments {
@@ -134,9 +142,10 @@ struct forge_driver {
     int (*edit)(struct api *api, const struct forge_target *target,
                 const struct forge_comment *comment, const char *body,
                 struct err *err);
-    /** Where can_resolve; else NULL. */
+    /** Resolve a thread, or open it again. Where can_resolve; else NULL. */
     int (*resolve)(struct api *api, const struct forge_target *target,
-                   const struct forge_comment *comment, struct err *err);
+                   const struct forge_comment *comment, bool resolved,
+                   struct err *err);
     /**
      * The one comment with the mark "summary" of this key, by us: created, or
      * changed if `body` is another. `create` false: only changed.

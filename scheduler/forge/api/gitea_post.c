@@ -86,6 +86,8 @@ static int add_review(struct api *api, const char *reviews,
             .thread = id,
             .body = write_text(item, "body"),
             .is_resolved = json_is_object(json_object_get(item, "resolver")),
+            .resolver =
+                write_resolver(json_object_get(item, "resolver"), login),
             .is_outdated =
                 !json_integer_value(json_object_get(item, "position")) &&
                 !json_integer_value(

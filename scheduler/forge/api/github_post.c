@@ -93,7 +93,7 @@ static const char threads_query[] =
     "repository(owner:$owner,name:$name){pullRequest(number:$number){"
     "reviewThreads(first:100,after:$after){"
     "pageInfo{hasNextPage endCursor}"
-    "nodes{id isResolved isOutdated "
+    "nodes{id isResolved isOutdated resolvedBy{login} "
     "comments(first:1){nodes{id databaseId}}}}}}}";
 
 static json_t *threads_variables(const struct forge_target *target,
@@ -177,7 +177,7 @@ static int threads_get(struct api *api, const struct forge_target *target,
 }
 
 static void add_comment(struct forge_comments *out, const json_t *comment,
-                        const json_t *threads)
+                        const json_t *threads, const char *login)
 {
     const json_t *thread = thread_of(threads, comment);
     CLEANUP(mem) char *id = write_id(comment, "id");
@@ -186,6 +186,8 @@ static void add_comment(struct forge_comments *out, const json_t *comment,
         .thread = write_text(thread, "id"),
         .body = write_text(comment, "body"),
         .is_resolved = json_is_true(json_object_get(thread, "isResolved")),
+        .resolver =
+            write_resolver(json_object_get(thread, "resolvedBy"), login),
         .is_outdated = !json_is_integer(json_object_get(comment, "line"))};
 
     comments_add(out, &made);
@@ -229,7 +231,8 @@ int github_comments(struct api *api, const struct forge_target *target,
     if (has_ours(list, login))
         rc = threads_get(api, target, threads, err);
     if (rc == 0)
-        json_array_foreach(list, i, item) add_comment(out, item, threads);
+        json_array_foreach(list, i, item)
+            add_comment(out, item, threads, login);
     json_decref(threads);
     json_decref(list);
     return rc;
@@ -282,14 +285,18 @@ int github_edit(struct api *api, const struct forge_target *target,
 }
 
 int github_resolve(struct api *api, const struct forge_target *target,
-                   const struct forge_comment *comment, struct err *err)
+                   const struct forge_comment *comment, bool resolved,
+                   struct err *err)
 {
-    static const char mutation[] =
+    static const char on[] =
         "mutation($thread:ID!){resolveReviewThread(input:{threadId:$thread})"
+        "{thread{id isResolved}}}";
+    static const char off[] =
+        "mutation($thread:ID!){unresolveReviewThread(input:{threadId:$thread})"
         "{thread{id isResolved}}}";
     json_t *variables = json_pack("{s:s}", "thread", comment->thread);
     json_t *data = NULL;
-    int rc = api_graphql(api, mutation, variables, &data, err);
+    int rc = api_graphql(api, resolved ? on : off, variables, &data, err);
 
     (void)target;
     json_decref(variables);

@@ -237,7 +237,9 @@ static void add_discussion(struct forge_comments *out, const json_t *thread,
         .id = id,
         .thread = write_text(thread, "id"),
         .body = write_text(note, "body"),
-        .is_resolved = json_is_true(json_object_get(note, "resolved"))};
+        .is_resolved = json_is_true(json_object_get(note, "resolved")),
+        .resolver =
+            write_resolver(json_object_get(note, "resolved_by"), login)};
 
     if (write_is_by(note, login))
         comments_add(out, &made);
@@ -356,12 +358,13 @@ int gitlab_edit(struct api *api, const struct forge_target *target,
 }
 
 int gitlab_resolve(struct api *api, const struct forge_target *target,
-                   const struct forge_comment *comment, struct err *err)
+                   const struct forge_comment *comment, bool resolved,
+                   struct err *err)
 {
     CLEANUP(mem) char *path = discussion_path(api, target, comment);
 
-    return write_send(api, "PUT", path, json_pack("{s:b}", "resolved", 1), NULL,
-                      err);
+    return write_send(api, "PUT", path,
+                      json_pack("{s:b}", "resolved", (int)resolved), NULL, err);
 }
 
 int gitlab_summary(struct api *api, const struct forge_target *target,

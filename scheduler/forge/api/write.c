@@ -132,6 +132,24 @@ bool write_is_by(const json_t *item, const char *login)
     return *name && strcasecmp(name, login) == 0;
 }
 
+enum forge_resolver write_resolver(const json_t *user, const char *login)
+{
+    static const char bot[] = "[bot]";
+    const char *name = write_text(user, "login");
+    size_t len = strlen(login), tail = sizeof(bot) - 1;
+
+    if (!*name)
+        name = write_text(user, "username");
+    if (!*name)
+        return RESOLVER_UNKNOWN;
+    if (strcasecmp(name, login) == 0)
+        return RESOLVER_US;
+    if (len > tail && strcmp(login + len - tail, bot) == 0 &&
+        strlen(name) == len - tail && strncasecmp(name, login, len - tail) == 0)
+        return RESOLVER_US;
+    return RESOLVER_OTHER;
+}
+
 static const char *copy(struct arena *arena, const char *s)
 {
     return s ? arena_strndup(arena, s, strlen(s)) : "";

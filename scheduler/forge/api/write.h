@@ -44,6 +44,12 @@ bool write_is_by(const json_t *item, const char *login);
 void comments_add(struct forge_comments *comments,
                   const struct forge_comment *comment);
 
+/**
+ * Who a user of the host's is, NULL or null for none. GraphQL has the logins of
+ * Apps without their "[bot]".
+ */
+enum forge_resolver write_resolver(const json_t *user, const char *login);
+
 /* ---- statuses of GitHub and Gitea ---- */
 
 /**
@@ -128,9 +134,11 @@ WRITE_HALF(github);
 WRITE_HALF(gitlab);
 WRITE_HALF(gitea);
 int github_resolve(struct api *api, const struct forge_target *target,
-                   const struct forge_comment *comment, struct err *err);
+                   const struct forge_comment *comment, bool resolved,
+                   struct err *err);
 int gitlab_resolve(struct api *api, const struct forge_target *target,
-                   const struct forge_comment *comment, struct err *err);
+                   const struct forge_comment *comment, bool resolved,
+                   struct err *err);
 
 /** GitLab's "position" of a place; new. */
 MUST_USE json_t *gitlab_position(const struct forge_diff *diff,

@@ -37,9 +37,27 @@ static int need_change(const struct asked *asked, struct err *err)
 /* ---- one by one ----------------------------------------------------------
  */
 
+/* A host that makes none for one repository: ours, where only we read. */
+static void add_own(struct asked *asked, json_t *answer)
+{
+    const char *made = json_string_value(json_object_get(answer, "password"));
+    const char *own = api_own_token(asked->api);
+    bool is_gitlab = api_kind(asked->api) == FORGE_GITLAB;
+
+    if ((made && *made) || !own)
+        return;
+    json_object_set_new(answer, "username",
+                        json_string(is_gitlab ? "oauth2" : "x-access-token"));
+    json_object_set_new(answer, "password", json_string(own));
+}
+
 static int do_token(struct asked *asked, json_t **out, struct err *err)
 {
-    return asked->driver->token(asked->api, &asked->target, out, err);
+    if (asked->driver->token(asked->api, &asked->target, out, err) < 0)
+        return -1;
+    if (json_is_true(json_object_get(asked->ask, "own")))
+        add_own(asked, *out);
+    return 0;
 }
 
 static int do_change(struct asked *asked, json_t **out, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "scheduler/forge/api/write.h"
+#include "scheduler/report/post/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,25 @@ void outline_free(struct outline *outline)
 
 /* ---- deciding ------------------------------------------------------------ */
 
-/* By fingerprint, the place in an array; an open comment before a resolved. */
+static bool says_fixed(const struct forge_comment *comment)
+{
+    CLEANUP(mem) char *fixed = words_fixed(comment->fingerprint);
+
+    return write_same(comment->body, fixed);
+}
+
+/* How much a comment counts beside others on the same finding. */
+static int weight(const struct forge_comment *comment)
+{
+    if (says_fixed(comment))
+        return !comment->is_resolved;
+    if (!comment->is_resolved)
+        return 3;
+    /* What somebody dismissed was dismissed for good. */
+    return comment->resolver == RESOLVER_US ? 0 : 2;
+}
+
+/* By fingerprint, the place in an array. */
 static json_t *index_comments(const struct forge_comments *comments)
 {
     json_t *index = json_object();
@@ -64,8 +83,8 @@ static json_t *index_comments(const struct forge_comments *comments)
         const struct forge_comment *comment = &comments->items[i];
         const json_t *there = json_object_get(index, comment->fingerprint);
 
-        if (!there || (comments->items[json_integer_value(there)].is_resolved &&
-                       !comment->is_resolved))
+        if (!there || weight(&comments->items[json_integer_value(there)]) <
+                          weight(comment))
             json_object_set_new(index, comment->fingerprint,
                                 json_integer((json_int_t)i));
     }
@@ -81,29 +100,41 @@ find_comment(const struct forge_comments *comments, const json_t *index,
     return at ? &comments->items[json_integer_value(at)] : NULL;
 }
 
-static void decide_body(struct outline_item *item,
-                        const struct comment_style *style)
-{
-    item->body = comment_write(&item->remark, style);
-    if (item->comment)
-        item->kind = write_same(item->body, item->comment->body) ? OUTLINE_KEEP
-                                                                 : OUTLINE_EDIT;
-}
-
-/* One that has a comment, or had one. False: it is new. */
+/* One that has a comment, or had one. False: it is new, or to be raised. */
 static bool decide_known(struct outline_item *item,
-                         const struct forge_comment *comment, bool was_posted,
+                         const struct forge_comment *comment, const char *word,
                          const struct comment_style *style)
 {
-    if (!comment && !was_posted)
-        return false;
-    if (!comment || comment->is_resolved) {
-        item->kind = OUTLINE_SILENT;
+    item->comment = comment;
+    if (comment && !comment->is_resolved &&
+        !(comment->is_outdated && says_fixed(comment))) {
+        item->body = comment_write(&item->remark, style);
+        item->kind =
+            write_same(item->body, comment->body) ? OUTLINE_KEEP : OUTLINE_EDIT;
         return true;
     }
-    item->comment = comment;
-    decide_body(item, style);
+    if (!comment && !word)
+        return false;
+    if (word && strcmp(word, "fixed") == 0)
+        return false;
+    item->comment = NULL;
+    item->kind = OUTLINE_SILENT;
     return true;
+}
+
+/* A thread that is shown at no line any more is left alone. */
+static void decide_new(struct outline_item *item,
+                       const struct outline_spec *spec)
+{
+    const struct forge_comment *comment = item->comment;
+
+    item->kind = OUTLINE_POST;
+    if (comment && spec->can_raise && comment->is_resolved &&
+        *comment->thread && !comment->is_outdated)
+        item->kind = OUTLINE_RAISE;
+    else
+        item->comment = NULL;
+    item->body = comment_write(&item->remark, &spec->style);
 }
 
 /* Open, and of no finding, or not the one that its finding has. */
@@ -138,9 +169,10 @@ static size_t decide_old(struct outline *outline,
             continue;
         }
         json_object_set_new(seen, print, json_true());
-        if (!decide_known(item, find_comment(spec->comments, index, print),
-                          json_object_get(spec->posted, print) != NULL,
-                          &spec->style))
+        if (!decide_known(
+                item, find_comment(spec->comments, index, print),
+                json_string_value(json_object_get(spec->posted, print)),
+                &spec->style))
             json_array_append_new(is_new,
                                   json_integer((json_int_t)outline->order[i]));
         else
@@ -161,10 +193,11 @@ void outline_decide(struct outline *outline, const struct outline_spec *spec)
 
         /* Of what could not be listed one may be there already. */
         if (item->remark.place.where != DIFF_INLINE ||
-            spec->comments->is_partial || open >= spec->max_comments)
+            spec->comments->is_partial || open >= spec->max_comments) {
+            item->comment = NULL;
             continue;
-        item->kind = OUTLINE_POST;
-        decide_body(item, &spec->style);
+        }
+        decide_new(item, spec);
         open++;
     }
     find_stale(outline, spec->comments, index, seen);
@@ -174,6 +207,20 @@ void outline_decide(struct outline *outline, const struct outline_spec *spec)
 }
 
 /* ---- what is known ------------------------------------------------------- */
+
+static const char *state_of(const struct forge_comment *comment,
+                            const json_t *before)
+{
+    const char *word = json_string_value(before);
+
+    if (says_fixed(comment))
+        return "fixed";
+    if (!comment->is_resolved)
+        return "open";
+    if (comment->resolver == RESOLVER_UNKNOWN)
+        return word && strcmp(word, "fixed") == 0 ? word : "resolved";
+    return comment->resolver == RESOLVER_US ? "fixed" : "resolved";
+}
 
 json_t *outline_posted(const json_t *posted,
                        const struct forge_comments *comments)
@@ -200,7 +247,7 @@ json_t *outline_posted(const json_t *posted,
 
         json_object_set_new(
             all, print,
-            json_string(comment->is_resolved ? "resolved" : "open"));
+            json_string(state_of(comment, json_object_get(posted, print))));
     }
     json_decref(index);
     return all;

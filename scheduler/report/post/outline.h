@@ -16,16 +16,17 @@ enum outline_kind {
     OUTLINE_POST,   /* is to get one */
     OUTLINE_EDIT,   /* its comment says something else */
     OUTLINE_KEEP,   /* its comment stands */
-    OUTLINE_SILENT, /* somebody resolved or removed its comment: never again; or
-                    another finding has its fingerprint */
+    OUTLINE_RAISE,  /* it was fixed, and is back: its thread is to be opened */
+    OUTLINE_SILENT, /* somebody else resolved or removed its comment: never
+                    again; or another finding has its fingerprint */
 };
 
 /** One for each finding, in their order. */
 struct outline_item {
     enum outline_kind kind;
     struct remark remark;
-    const struct forge_comment *comment; /* of EDIT and KEEP */
-    char *body;                          /* of POST and EDIT; owned */
+    const struct forge_comment *comment; /* of EDIT, KEEP and RAISE */
+    char *body; /* of all that have a comment, or get one; owned */
 };
 
 /** A comment that says what is not so any more, or what another one says. */
@@ -49,8 +50,9 @@ MUST_USE struct outline *outline_new(const struct findings *findings,
 
 struct outline_spec {
     const struct forge_comments *comments; /* ours, that are there */
-    const json_t *posted; /* "open", "resolved", "gone" by fingerprint */
+    const json_t *posted;                  /* of outline_posted() */
     struct comment_style style;
+    bool can_raise;      /* threads can be opened again; else a new comment */
     size_t max_comments; /* open ones, those that are there among them */
 };
 /** Decide. What it points to must outlive the outline. */
@@ -60,8 +62,11 @@ void outline_free(struct outline *outline);
 OWNER(outline)
 
 /**
- * What is known of all fingerprints: `posted`, and what stands on the host. A
- * comment that was open and is not there any more is "gone". New.
+ * What is known of all fingerprints: `posted`, and what stands on the host, by
+ * the words of forge/protocol.h. A comment that was open and is not there any
+ * more is "gone". One that we resolved, or that says that it is fixed, is
+ * "fixed": where the host does not tell who resolved it, if `posted` says so.
+ * New.
  */
 MUST_USE json_t *outline_posted(const json_t *posted,
                                 const struct forge_comments *comments);

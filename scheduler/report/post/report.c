@@ -159,6 +159,34 @@ static void set_posted(struct report *report, const char *fingerprint,
     json_object_set_new(report->posted, fingerprint, json_string(state));
 }
 
+/* What we resolved and is found again. Who may not gets a new comment. */
+static void raise_again(struct report *report)
+{
+    const struct forge_driver *driver = report->driver;
+
+    for (size_t i = 0; i < report->outline->count && !report->paused; i++) {
+        struct outline_item *item = &report->outline->items[i];
+        struct err err = {0};
+        int rc;
+
+        if (item->kind != OUTLINE_RAISE)
+            continue;
+        rc = driver->resolve(report->api, &report->ask.target, item->comment,
+                             false, &err);
+        if (!settle_write(report, rc, &err)) {
+            if (err.kind == ERR_USER) {
+                item->kind = OUTLINE_POST;
+                item->comment = NULL;
+            }
+            continue;
+        }
+        item->kind = write_same(item->body, item->comment->body) ? OUTLINE_KEEP
+                                                                 : OUTLINE_EDIT;
+        set_posted(report, item->comment->fingerprint, "open");
+        report->made++;
+    }
+}
+
 /* All new ones in one review, the worst first. */
 static void post_new(struct report *report)
 {
@@ -241,7 +269,8 @@ static void edit_changed(struct report *report)
             continue;
         rc = report->driver->edit(report->api, &report->ask.target,
                                   item->comment, item->body, &err);
-        settle_write(report, rc, &err);
+        if (settle_write(report, rc, &err))
+            set_posted(report, item->comment->fingerprint, "open");
     }
 }
 
@@ -268,7 +297,7 @@ static void close_one(struct report *report,
     if (write_same(comment->body, body))
         return;
     if (driver->resolve && *comment->thread)
-        rc = driver->resolve(report->api, target, comment, &err);
+        rc = driver->resolve(report->api, target, comment, true, &err);
     /* Without the right to resolve, too. */
     if (rc < 0 && err.kind == ERR_USER)
         rc = driver->edit(report->api, target, comment, body, &err);
@@ -292,7 +321,7 @@ static void close_stale(struct report *report)
                         strcmp(outline->items[k].comment->fingerprint,
                                comment->fingerprint) == 0;
         if (!is_other)
-            set_posted(report, comment->fingerprint, "resolved");
+            set_posted(report, comment->fingerprint, "fixed");
     }
 }
 
@@ -303,6 +332,7 @@ static bool decide(struct report *report)
     struct outline_spec spec = {
         .comments = &report->comments,
         .style = {(enum suggestion_style)driver->suggestion, driver->max_body},
+        .can_raise = driver->resolve != NULL,
         .max_comments = report->ask.max_comments};
     struct err err = {0};
     json_t *posted;
@@ -329,7 +359,9 @@ static bool write_comments(struct report *report)
     if (!decide(report))
         return false;
     rows = count_kind(report->outline, OUTLINE_ROW);
-    post_new(report);
+    raise_again(report);
+    if (!report->paused)
+        post_new(report);
     note_refused_rows(report, rows);
     if (!report->paused)
         edit_changed(report);
@@ -404,6 +436,8 @@ int report_op(struct api *api, const struct forge_driver *driver,
     report.posted = json_is_object(report.ask.posted)
                         ? json_deep_copy(report.ask.posted)
                         : json_object();
+    /* Another scheduler's `forge` may have told the last job. */
+    api_after_others(api);
     api_for_repo(api, report.ask.target.repo, report.ask.target.installation,
                  true);
     read_diff(&report);

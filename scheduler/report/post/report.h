@@ -16,10 +16,11 @@
  * latest one of a change, has findings, and the change's head is its commit. A
  * finding has a comment if the diff shows its line, else (and beyond
  * `max_comments`, or if the host does not take it) a row of the summary; and an
- * annotation where a check can have those. A comment that somebody resolved or
- * removed is not made again. One whose finding is gone is resolved, or says so
- * where there is no resolving; but only by a job that came to its end, and with
- * a list of findings that is whole.
+ * annotation where a check can have those. A comment that somebody else
+ * resolved or removed is not made again. One whose finding is gone is resolved,
+ * or says so where there is no resolving; but only by a job that came to its
+ * end, and with a list of findings that is whole. If the finding comes back, so
+ * does its comment.
  *
  * 0 and `*out`, the answer of protocol.h, owned by the caller. What was refused
  * is in its "notes": the rest was done. -1: the first ERR_TRANSIENT of any

@@ -431,7 +431,8 @@ class Host {
     if (!/diff|patch/.test(ctx.headers.accept || ''))
       return { body: this.pullJson(ctx.change) };
     const { text } = this.store.diff(ctx.change);
-    if (text.split('\n').length > MAX_DIFF_LINES)
+    const most = this.fake.options.max_diff_lines ?? MAX_DIFF_LINES;
+    if (text.split('\n').length > most)
       throw new Refusal(406, { message: 'Sorry, the diff exceeded the maximum ' +
         `number of lines (${MAX_DIFF_LINES})`, errors: [{ code: 'too_large',
         resource: 'PullRequest', field: 'diff' }] });

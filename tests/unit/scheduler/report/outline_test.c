@@ -95,11 +95,9 @@ static void add(struct world *world, const char *print, const char *say,
 
 static void decides(struct world *world, const char *wanted)
 {
-    static const char letters[] = {[OUTLINE_ROW] = 'r',
-                                   [OUTLINE_POST] = 'p',
-                                   [OUTLINE_EDIT] = 'e',
-                                   [OUTLINE_KEEP] = 'k',
-                                   [OUTLINE_SILENT] = 's'};
+    static const char letters[] = {
+        [OUTLINE_ROW] = 'r',  [OUTLINE_POST] = 'p',  [OUTLINE_EDIT] = 'e',
+        [OUTLINE_KEEP] = 'k', [OUTLINE_RAISE] = 'a', [OUTLINE_SILENT] = 's'};
     char got[16] = "";
 
     outline_decide(world->outline, &world->spec);
@@ -171,6 +169,55 @@ static void test_dismissed(void **state)
     json_object_set_new(world.posted, PRINT("b"), json_string("gone"));
     json_object_set_new(world.posted, PRINT("d"), json_string("resolved"));
     decides(&world, "ssps");
+}
+
+/* By us: it was fixed, and is back. */
+static void test_raised(void **state)
+{
+    CLEANUP(world) struct world world;
+
+    (void)state;
+    world_start(&world);
+    world.spec.can_raise = true;
+    add(&world, PRINT("a"), "old", true);
+    add(&world, PRINT("b"), "old", true);
+    world.comments.items[1].is_outdated = true;
+    json_object_set_new(world.posted, PRINT("a"), json_string("fixed"));
+    json_object_set_new(world.posted, PRINT("b"), json_string("fixed"));
+    json_object_set_new(world.posted, PRINT("c"), json_string("fixed"));
+    decides(&world, "appr");
+    assert_ptr_equal(world.outline->items[0].comment, &world.comments.items[0]);
+    assert_null(world.outline->items[1].comment);
+    assert_int_equal(world.outline->stale_count, 0);
+}
+
+/* What was dismissed after it was raised again stays away. */
+static void test_who_resolved(void **state)
+{
+    CLEANUP(world) struct world world;
+    json_t *known;
+
+    (void)state;
+    world_start(&world);
+    add(&world, PRINT("a"), "old", true);
+    add(&world, PRINT("a"), "new", true);
+    add(&world, PRINT("b"), "old", true);
+    add(&world, PRINT("c"), "old", true);
+    world.comments.items[0].resolver = RESOLVER_US;
+    world.comments.items[1].resolver = RESOLVER_OTHER;
+    world.comments.items[2].resolver = RESOLVER_US;
+    json_object_set_new(world.posted, PRINT("b"), json_string("open"));
+    json_object_set_new(world.posted, PRINT("c"), json_string("fixed"));
+    known = outline_posted(world.posted, &world.comments);
+    assert_string_equal(json_string_value(json_object_get(known, PRINT("a"))),
+                        "resolved");
+    assert_string_equal(json_string_value(json_object_get(known, PRINT("b"))),
+                        "fixed");
+    assert_string_equal(json_string_value(json_object_get(known, PRINT("c"))),
+                        "fixed");
+    world.spec.posted = known;
+    decides(&world, "sppr");
+    json_decref(known);
 }
 
 static void test_stale(void **state)
@@ -339,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_worst_first), cmocka_unit_test(test_room),
         cmocka_unit_test(test_dismissed),   cmocka_unit_test(test_stale),
         cmocka_unit_test(test_open_wins),   cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_raised),      cmocka_unit_test(test_who_resolved),
         cmocka_unit_test(test_posted),      cmocka_unit_test(test_titles),
         cmocka_unit_test(test_bodies),      cmocka_unit_test(test_annotations),
     };
