@@ -65,7 +65,8 @@ test-docker: ## one suite over every driver of sandboxes, Docker's too
 .PHONY: test-opencode
 test-opencode: programs ## steps of opencode, with what takes minutes
 	@deploy/deps.sh build run test
-	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS='*opencode*' tests/run $(SCRIPT_TESTS)
+	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS= tests/run \
+	    $(filter %/opencode.test.js %/opencode_hostile.test.js %/review.test.js,$(SCRIPT_TESTS))
 
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)

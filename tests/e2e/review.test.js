@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // tests/e2e/review.test.js - berth review, berth batch, and pipelines that ship.
 // timeout 900
-// long 200
+// long 60
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
@@ -221,8 +221,13 @@ async function batch() {
   await fake.stop();
 }
 
+// As with opencode.test.js: `make test-opencode` has all.
+const SHORT = ['refusals', 'text', 'python', 'fails'];
+
 async function main() {
-  await rig.atATime(3, [refusals, batch, ...cases].map((one) => async () => {
+  const some = [refusals, batch, ...cases].filter(({ name }) =>
+    process.env.OPENCODE_SLOW || SHORT.includes(name));
+  await rig.atATime(3, some.map((one) => async () => {
     try { await one(); } catch (error) { ok(false, one.name, error); }
   }));
   end();
