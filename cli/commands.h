@@ -28,6 +28,7 @@ extern const struct command command_config;
 extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_scheduler;
+extern const struct command command_setup;
 extern const struct command command_submit;
 extern const struct command command_up;
 extern const struct command command_validate;
@@ -52,6 +53,8 @@ extern const struct command command_dead;
 
 /** Run one pipeline, to its result. Exit status: see command_run.details. */
 int cmd_run(int argc, char **argv);
+/** Install opencode for jobs: 0 it is there, 1 not, 2 wrong usage. */
+int cmd_setup(int argc, char **argv);
 /** Keep a pool going, until it is told to end. */
 int cmd_scheduler(int argc, char **argv);
 /** A scheduler and a worker here, and a Redis, until told to end. */

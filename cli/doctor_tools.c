@@ -1,7 +1,9 @@
 /* cli/doctor_tools.c - the programs that berth and jobs use. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fd.h"
 #include "base/proc.h"
 #include "cli/doctor.h"
+#include "worker/job/tools.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -67,13 +69,35 @@ static void check_npm(struct doctor *d UNUSED, struct finding *out)
     check_tool(&tool, out);
 }
 
-static void check_opencode(struct doctor *d UNUSED, struct finding *out)
+/* What `berth setup opencode` left; else an image may have one. */
+static void check_opencode(struct doctor *d, struct finding *out)
 {
-    static const struct tool tool = {
-        "opencode", "reviews need it",
-        "install it (npm install -g opencode-ai), if there are to be reviews"};
+    CLEANUP(mem)
+    char *path = xasprintf("%s/%s/%s", d->settings->state_dir, TOOLS_DIR,
+                           TOOLS_DESCRIPTION);
+    CLEANUP(strbuf) struct strbuf text = STRBUF_MAX(OUTPUT_MAX);
+    CLEANUP(mem) char *program = NULL;
+    const char *version = NULL, *dialect = NULL, *dir = NULL;
+    struct err err = {0};
+    json_t *doc = NULL;
 
-    check_tool(&tool, out);
+    if (access(path, F_OK) == 0 &&
+        file_read(path, OUTPUT_MAX, &text, &err) == 0)
+        doc = json_loadb(text.data, text.len, 0, NULL);
+    if (json_unpack(doc, "{s:s, s:s, s:s}", "version", &version, "dialect",
+                    &dialect, "dir", &dir) == 0)
+        program = xasprintf("%s/%s/%s/%s", d->settings->state_dir, TOOLS_DIR,
+                            dir, TOOLS_PROGRAM);
+    if (program && access(program, X_OK) == 0)
+        finding_ok(out, "%s (%s)", version, dialect);
+    else if (program || err.kind != ERR_NONE)
+        finding_warn(out, "do `berth setup opencode` again",
+                     "what was set up is not there: '%s'",
+                     program ? program : path);
+    else
+        finding_ok(out, "none: no reviews, but where an image has one "
+                        "(berth setup opencode)");
+    json_decref(doc);
 }
 
 static void check_slirp(struct doctor *d UNUSED, struct finding *out)
@@ -152,9 +176,9 @@ static void check_docker(struct doctor *d, struct finding *out)
 
 static void check_programs(struct doctor *d UNUSED, struct finding *out)
 {
-    static const char *const own[] = {"run-job",      "checkout",  "launch",
-                                      "agent",        "log-store", "gateway",
-                                      "docker-client"};
+    static const char *const own[] = {"run-job",       "checkout",  "launch",
+                                      "agent",         "log-store", "gateway",
+                                      "docker-client", "relay",     "opencode"};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         CLEANUP(mem) char *path = proc_libexec(own[i]);

@@ -32,7 +32,8 @@ static const struct {
     const struct command *commands[GROUP_MAX];
 } groups[] = {
     {"on this machine",
-     {&command_run, &command_validate, &command_config, &command_doctor}},
+     {&command_run, &command_validate, &command_config, &command_doctor,
+      &command_setup}},
     {"jobs of a queue",
      {&command_submit, &command_ps, &command_status, &command_logs,
       &command_artifacts, &command_cancel, &command_retry}},

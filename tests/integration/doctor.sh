@@ -179,7 +179,7 @@ mkdir bin
 for program in sh truncate mkdir unshare true; do
     ln -s "$(command -v "$program")" "bin/$program"
 done
-printf '#!/bin/sh\necho cannot; exit 3\n' >bin/opencode
+printf '#!/bin/sh\necho cannot; exit 3\n' >bin/node
 printf '#!/bin/sh\nprintf "git \\033[31mversion\\n2\\n"\n' >bin/git
 chmod 755 bin/*
 PATH=$TEST_TMP/bin doctor
@@ -187,7 +187,7 @@ is "$status" 1 "a host without a runtime fails"
 like "$(line runtime)" "^FAIL runtime: .*"$'\n'"     install crun" "it says so"
 like "$(line redis)" "^FAIL redis: .* no redis-server" "and no redis-server"
 like "$(line npm)" "^warn npm: not installed" "a missing program is a warning"
-like "$(line opencode)" "^warn opencode: it does not work: .*cannot" \
+like "$(line node)" "^warn node: it does not work: .*cannot" \
     "one that fails too"
 is "$(line git)" "ok   git: git version" "what one says is made harmless"
 printf '#!/bin/sh\necho runsc 1\n' >runsc

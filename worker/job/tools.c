@@ -95,7 +95,7 @@ static int bind_file(const char *dir, const char *view, const char *name,
 
 static int bind_installed(const char *view, struct err *err)
 {
-    static const char *const names[] = {"opencode.bin", "rg"};
+    static const char *const names[] = {TOOLS_PROGRAM, "rg"};
     json_t *found = description();
     CLEANUP(mem) char *state = NULL;
     CLEANUP(mem) char *dir = NULL;

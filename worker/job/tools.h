@@ -16,6 +16,7 @@
 
 /** Below the state directory: what is installed, and its description. */
 #define TOOLS_DIR         "tools"
+#define TOOLS_PROGRAM     "opencode.bin"
 #define TOOLS_DESCRIPTION "opencode.json" /* {"version", "dialect", "dir"} */
 
 /** Whether a step of it has a model. */

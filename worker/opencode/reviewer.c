@@ -263,11 +263,11 @@ static json_t *facts_of(const struct reviewer *r)
     struct strbuf left = STRBUF_MAX(1 << 16);
     json_t *notes = json_array();
     json_t *facts;
-    char *line, *at;
+    char *line, *at = NULL;
     size_t n = 0;
 
     review_left_out(r->review, &left);
-    for (line = strtok_r(left.len ? left.data : NULL, "\n", &at); line;
+    for (line = left.len ? strtok_r(left.data, "\n", &at) : NULL; line;
          line = strtok_r(NULL, "\n", &at))
         if (n++ < LEFT_OUT_LINES)
             (void)json_array_append_new(notes, json_string(line));
