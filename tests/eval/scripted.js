@@ -9,12 +9,12 @@
 const { isAbout } = require('./score');
 
 const MANNERS = {
-  bug: ['right', 'near', 'doubted', 'right and wrong', 'wrong', 'silent'],
-  clean: ['silent', 'wrong', 'doubted', 'silent'],
+  bug: ['right', 'near', 'silent', 'right and wrong', 'doubted', 'wrong'],
+  clean: ['doubted', 'wrong', 'silent', 'silent'],
 };
 const DOUBT = 'This is doubtful';
 
-// A line that came and is about nothing planted; 0: there is none.
+// A line that came and is about nothing planted; null: there is none.
 function otherLine(one) {
   for (const file of one.files)
     for (const { line, text } of file.added)
@@ -24,7 +24,7 @@ function otherLine(one) {
   return null;
 }
 
-// The planted place; off by what is still near, where the line is one that came.
+// The planted place; or two lines off, where a line came.
 function place(one, isNear) {
   const at = one.planted.find((planted) => planted.side === 'new');
   const file = one.files.find((f) => f.path === at.path);

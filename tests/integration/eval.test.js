@@ -39,7 +39,7 @@ const FAULTY = [
   [{ files: [{ ...bug.files[0], before: bug.files[0].after }] }, 'no change'],
 ];
 for (const [more, name] of FAULTY)
-  ok(faults({ ...bug, ...more }).length === 1, `refused: ${name}`,
+  ok(faults({ ...bug, ...more }).length >= 1, `refused: ${name}`,
     faults({ ...bug, ...more }));
 for (const [text, name] of [['title: a\ntitle: b\n', 'a key twice'],
   ['author: me\n', 'a key that there is not'],
