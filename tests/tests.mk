@@ -256,3 +256,20 @@ bench-install: ## install: npm against npm ci; BENCH_PACKAGES= BENCH_ROUNDS=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/install.bash
+
+.PHONY: bench-review
+bench-review: ## reviews against opencode by itself, the relay; BENCH_ROUNDS=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/review.bash
+
+# Variables: tests/eval/eval.js tells them.
+.PHONY: eval-review
+eval-review: ## how good a model's reviews are; EVAL_CONFIG= EVAL_MODEL= EVAL_CASES=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    node tests/eval/eval.js

@@ -61,7 +61,7 @@ async function startBerth(fake) {
   fs.writeFileSync(config, JSON.stringify({ models: [{ name: 'default',
     url: fake.url, key: `file:${key}`, model: 'small', context: 64000,
     output: 4096 }], pool: { max_instances: AT_ONCE }, worker: {
-    capacity: AT_ONCE, warm_pool: { 'standard-2': AT_ONCE } } }));
+    capacity: AT_ONCE, warm_pool: { 'standard-3': AT_ONCE } } }));
   const log = fs.openSync(path.join(tmp, 'up.log'), 'a');
   const child = spawn(berth, ['up', '--config', config], { env,
     stdio: ['ignore', log, log] });
@@ -81,7 +81,7 @@ async function startBerth(fake) {
 }
 
 const job = (repo) => ({ repo, branch: 'change', base: 'main', pipeline: {
-  name: 'review', sandbox: { image: 'host', instance_type: 'standard-2' },
+  name: 'review', sandbox: { image: 'host', instance_type: 'standard-3' },
   steps: [{ checkout: null }, { opencode: { verify: false } }] } });
 
 // Reviews at the same time: {wall, jobs: [{leased, ended, step, ...}]}.
