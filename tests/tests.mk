@@ -62,6 +62,11 @@ test-docker: ## one suite over every driver of sandboxes, Docker's too
 	@$(TEST_ENV) TESTS= ALL_SUITES=1 DRIVERS='oci:crun oci:runc docker' \
 	    tests/run tests/integration/sandbox_conformance.sh
 
+.PHONY: test-opencode
+test-opencode: programs ## steps of opencode, with what takes minutes
+	@deploy/deps.sh build run test
+	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS='*opencode*' tests/run $(SCRIPT_TESTS)
+
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)
 

@@ -51,7 +51,7 @@ static void on_reserved(struct queue_request *request,
         (void)err_set(&bug, ERR_BUG, "reserve.lua: an answer that is none");
         err = &bug;
     }
-    if (err) {
+    if (err || !reply) {
         fn(request->arg, NULL, NULL, err);
     } else if (reply->element[0]->integer == 1) {
         fn(request->arg, word_at(reply, 1), NULL, NULL);

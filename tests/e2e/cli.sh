@@ -25,7 +25,7 @@ wrong() {
 
 run --help
 is "$status|$err" "0|" "--help: exit 0, nothing on stderr"
-for command in run worker validate config doctor ps status logs cancel retry \
+for command in run worker validate config doctor setup ps status logs cancel retry \
     queue drain resume rejected dead version help; do
     like "$out" "
   $command +[A-Z]" "--help: lists $command"
@@ -63,6 +63,8 @@ like "$err" "usage: berth COMMAND" "no command: usage"
 wrong "unknown command 'rnu'; did you mean 'run'\?" rnu
 wrong "unknown command 'zzzzzz'; 'berth help' lists them" zzzzzz
 wrong "unknown command 'rum'; did you mean 'run'\?" help rum
+wrong "only opencode is set up" setup docker
+wrong "'berth setup' needs opencode" setup
 wrong "'berth run' needs PIPELINE" run
 wrong "unexpected argument 'b'" run a b
 wrong "unknown option '--jsn'; did you mean '--json'\?" run test --jsn

@@ -83,7 +83,7 @@ function makeConfig(name, fake, model = {}) {
 
 // `berth run` of steps (as in YAML, which JSON is): {status, result, log, ms}.
 function run(name, { state, repo, steps, config, ref = 'topic', base = 'main',
-  timeout = '3m', more = [] }) {
+  timeout = '9m', more = [] }) {
   const file = path.join(tmp, `${name}.yml`);
   fs.writeFileSync(file, JSON.stringify({ timeout, sandbox:
     { instance_type: { cpu: 2, memory: '3GiB' } },

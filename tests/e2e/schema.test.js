@@ -175,7 +175,7 @@ function testSettings(schema) {
   for (const [name, { help, type, ...row }] of Object.entries(got)) {
     const key = keys.get(name) || {};
     const same = [];
-    if (name !== 'schedules')
+    if (name !== 'schedules' && name !== 'models')
       same.push(key.description === help.replace(/`/g, ''));
     if ('default' in key) same.push(asText(key.default) === row.default);
     const range = /^whole number, (\d+) to (\d+)$/.exec(type);

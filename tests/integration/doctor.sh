@@ -190,6 +190,17 @@ like "$(line npm)" "^warn npm: not installed" "a missing program is a warning"
 like "$(line node)" "^warn node: it does not work: .*cannot" \
     "one that fails too"
 is "$(line git)" "ok   git: git version" "what one says is made harmless"
+like "$(line opencode)" "^ok   opencode: none: no reviews" "without opencode"
+mkdir -p "$BERTH_STATE_DIR/tools/opencode-1.2.3"
+echo '{"version": "1.2.3", "dialect": "run", "dir": "opencode-1.2.3"}' \
+    >"$BERTH_STATE_DIR/tools/opencode.json"
+doctor
+like "$(line opencode)" "^warn opencode: what was set up is not there" \
+    "half an opencode"
+cp bin/git "$BERTH_STATE_DIR/tools/opencode-1.2.3/opencode.bin"
+doctor
+is "$(line opencode)" "ok   opencode: 1.2.3 (run)" "which opencode there is"
+rm -r "$BERTH_STATE_DIR/tools"
 printf '#!/bin/sh\necho runsc 1\n' >runsc
 chmod 755 runsc
 doctor --set "worker.runtime=$TEST_TMP/runsc"

@@ -79,7 +79,7 @@ static void on_over(void *arg, enum reason reason, const char *message)
     struct models *models = arg;
 
     models->over = reason;
-    (void)snprintf(models->why, sizeof(models->why), "%s", message);
+    (void)snprintf(models->why, sizeof(models->why), "%.590s", message);
     if (!models->done)
         models->spec.on_over(models->spec.arg, reason, models->why);
 }

@@ -59,11 +59,9 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t time_of(const struct attempt_spec *spec)
 {
     const struct pipeline *pipeline = spec->start->pipeline;
-    const struct step *step = &pipeline->steps[spec->index];
-    int64_t ms = earlier(earlier(spec->timeout_ms, pipeline->timeout_ms),
-                         step->model.budget.time_ms);
+    int64_t ms = earlier(spec->timeout_ms, pipeline->timeout_ms);
 
-    return ms > 2 * MARGIN_MS ? ms - MARGIN_MS : ms - ms / 4;
+    return ms > (int64_t)2 * MARGIN_MS ? ms - MARGIN_MS : ms - ms / 4;
 }
 
 static bool is_change(const struct job_start *start)

@@ -3,6 +3,7 @@
 #include "worker/opencode/setup.h"
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/strbuf.h"
 
 #include <fcntl.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #define TOOLS_DIR  "/run/berth/tools"
+#define HELP_MAX   ((size_t)64 << 10)
+#define HELP_MS    30000
 #define STEPS      40
 #define TIMEOUT_MS 600000 /* the relay has the last word */
 #define CHUNK_MS   180000
@@ -200,13 +203,38 @@ static void make_env(struct setup *s)
     }
 }
 
+/* ---- which of the two ---------------------------------------------------- */
+
+/* The worker says it of what it brought; an image's own is asked. */
+static bool is_legacy(const struct setup *s)
+{
+    const char *dialect = getenv("BERTH_OPENCODE_DIALECT");
+    const char *const argv[] = {s->program, "--help", NULL};
+    const struct proc_spec spec = {.argv = argv,
+                                   .envp = s->env.items,
+                                   .in = PROC_NULL,
+                                   .out = PROC_NULL,
+                                   .err = PROC_NULL};
+    struct strbuf said = STRBUF_MAX(HELP_MAX);
+    struct err ignored;
+    bool legacy = false;
+    int status;
+
+    if (dialect && *dialect)
+        return !strcmp(dialect, "legacy");
+    if (proc_call(&spec, HELP_MS, &said, &status, &ignored) == 0 && said.len)
+        legacy = strstr(said.data, "-p, --prompt") &&
+                 !strstr(said.data, "opencode run");
+    strbuf_clear(&said);
+    return legacy;
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 int setup_make(struct setup *out, const char *tools, const char *agent_prompt,
                struct err *err)
 {
     const char *home = getenv("HOME");
-    const char *dialect = getenv("BERTH_OPENCODE_DIALECT");
     struct setup s = {0};
     json_t *config;
     int rc;
@@ -217,7 +245,6 @@ int setup_make(struct setup *out, const char *tools, const char *agent_prompt,
                        "there is no opencode in this sandbox: have `berth "
                        "setup opencode` install it on the worker, or use an "
                        "image that has it");
-    s.is_legacy = dialect && !strcmp(dialect, "legacy");
     s.dir = xasprintf("%s/.berth-XXXXXX", home && *home ? home : "/tmp");
     if (!mkdtemp(s.dir)) {
         (void)err_sys(err, ERR_TRANSIENT, "cannot make a directory in %s",
@@ -234,6 +261,7 @@ int setup_make(struct setup *out, const char *tools, const char *agent_prompt,
         return -1;
     }
     make_env(&s);
+    s.is_legacy = is_legacy(&s);
     *out = s;
     return 0;
 }

@@ -263,7 +263,7 @@ static bool left_artifacts(const struct job *job)
 static void begin_store(struct job *job)
 {
     job->storing = true;
-    if (job->spending && job->verdict)
+    if (job->spending && !job->gave_up)
         spending_end(job->spending, job->verdict->document);
     job->sending = !job->gave_up && job->spec.sender && left_artifacts(job);
     if (job->gave_up)

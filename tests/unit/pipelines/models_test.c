@@ -87,7 +87,7 @@ static void test_refused(void **state)
                             "1:3: a model needs the key 'model'\n");
     expect(
         MODEL ", key: sk-123}\n",
-        "1:47: a key is never written here: say  file:/PATH  or  env:NAME\n");
+        "1:48: a key is never written here: say  file:/PATH  or  env:NAME\n");
     expect("- {name: a, url: 'http://u:p@h/v1', model: m}\n",
            "1:18: an address has no user, no query and no fragment: the key "
            "goes under key\n");
@@ -95,14 +95,14 @@ static void test_refused(void **state)
            "1:18: an address begins with https:// or http://\n");
     expect(MODEL "}\n" MODEL "}\n", "2:10: the model 'a' is there twice\n");
     expect(MODEL ", fallback: b}\n",
-           "1:52: 'b' is no other model of this list\n");
+           "1:53: 'b' is no other model of this list\n");
     expect(MODEL ", fallback: b}\n"
                  "- {name: b, url: 'http://h', model: m, dialect: anthropic}\n",
-           "1:52: 'b' speaks another dialect\n");
+           "1:53: 'b' speaks another dialect\n");
     expect(MODEL ", budget: {usd: 1}, day_budget: {tokens: 5}}\n",
-           "1:72: day_budget limits tokens, so budget has to\n");
+           "1:73: day_budget limits tokens, so budget has to\n");
     expect(MODEL ", budget: {requests: 0.5}}\n",
-           "1:61: a whole number from 1 on\n");
+           "1:62: a whole number from 1 on\n");
 }
 
 /* ---- steps --------------------------------------------------------------- */

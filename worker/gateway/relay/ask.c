@@ -1,5 +1,4 @@
-/* worker/gateway/relay/ask.c - a request to a provider, until it is answered.
- */
+/* worker/gateway/relay/ask.c - a request to a provider. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/gateway/relay/ask.h"
 

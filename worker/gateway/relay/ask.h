@@ -1,5 +1,4 @@
-/* worker/gateway/relay/ask.h - a request to a provider, until it is answered.
- */
+/* worker/gateway/relay/ask.h - a request to a provider, answered. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_GATEWAY_RELAY_ASK_H
 #define WORKER_GATEWAY_RELAY_ASK_H

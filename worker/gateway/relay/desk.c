@@ -163,7 +163,7 @@ static void be_over(struct desk *desk, enum reason reason, const char *message)
     if (desk->over != REASON_NONE)
         return;
     desk->over = reason;
-    (void)snprintf(desk->why, sizeof(desk->why), "%s", message);
+    (void)snprintf(desk->why, sizeof(desk->why), "%.590s", message);
     send_json(desk, RELAY_FRAME_OVER,
               json_pack("{s:s, s:s}", "reason", reason_name(reason), "message",
                         desk->why));

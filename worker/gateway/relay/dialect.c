@@ -98,7 +98,7 @@ static void mend(char *text, size_t len)
             }
         }
         if (value >= 0xd800 && value <= 0xdfff)
-            memcpy(text, "\\ufffd", 6);
+            memcpy(text + 2, "fffd", 4); /* NOLINT: it has no end */
         text += *text == '\\' && end - text > 1 ? 2 : 1;
     }
 }

@@ -1,5 +1,4 @@
-/* worker/gateway/relay/protocol.h - what relay and its client tell each other.
- */
+/* worker/gateway/relay/protocol.h - what relay and client say. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WORKER_GATEWAY_RELAY_PROTOCOL_H
 #define WORKER_GATEWAY_RELAY_PROTOCOL_H

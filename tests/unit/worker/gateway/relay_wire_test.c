@@ -58,7 +58,7 @@ static void test_requests(void **state)
                 "chunked\r\n\r\n",
            501, NULL);
     expect(POST " folded: x\r\n\r\n", 400, NULL);
-    expect(POST "Transfer-Encoding: chunked\r\n\r\n1\r\nab", 400, NULL);
+    expect(POST "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", 400, NULL);
 }
 
 static void test_fields(void **state)
