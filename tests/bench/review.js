@@ -36,7 +36,7 @@ function report(name, value, unit, peer, other, most = false) {
 
 function berthJson(cwd, input, ...args) {
   return JSON.parse(execFileSync(berth, [...args, '--json'], { cwd, env, input,
-    encoding: 'utf8', maxBuffer: 1 << 26 }));
+    stdio: 'pipe', encoding: 'utf8', maxBuffer: 1 << 26 }));
 }
 
 async function until(what, condition) {

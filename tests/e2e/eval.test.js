@@ -1,7 +1,7 @@
 // tests/e2e/eval.test.js - measuring reviews, by a model whose numbers are known.
 // SPDX-License-Identifier: Apache-2.0
 // long 45
-// timeout 900
+// timeout 1800
 'use strict';
 
 const { ok, end } = require('../lib/tap');
