@@ -8,7 +8,7 @@
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
-const { execFileSync, spawn } = require('child_process');
+const { execFile, spawn } = require('child_process');
 const { loadCases, makeRepo } = require('../eval/cases');
 const { Relay, modelOf, startModel, chat, KEY } =
   require('../integration/relay_rig');
@@ -34,9 +34,14 @@ function report(name, value, unit, peer, other, most = false) {
     `${show(other)} ratio ${ratio.toFixed(2)}`);
 }
 
-function berthJson(cwd, input, ...args) {
-  return JSON.parse(execFileSync(berth, [...args, '--json'], { cwd, env, input,
-    stdio: 'pipe', encoding: 'utf8', maxBuffer: 1 << 26 }));
+// Not synchronous: the model answers in this process.
+function berthJson(input, ...args) {
+  return new Promise((done, fail) => {
+    const child = execFile(berth, [...args, '--json'], { cwd: tmp, env,
+      maxBuffer: 1 << 26 }, (error, out) => (error ? fail(error) :
+      done(JSON.parse(out))));
+    child.stdin.end(input);
+  });
 }
 
 async function until(what, condition) {
@@ -67,9 +72,10 @@ async function startBerth(fake) {
     stdio: ['ignore', log, log] });
   const exited = new Promise((done) => child.on('exit', done));
   env.BERTH_CONFIG = config;
-  await until('berth up', () => {
+  await until('berth up', async () => {
     try {
-      return berthJson(tmp, '', 'queue').workers.length > 0 && warm() >= AT_ONCE;
+      const { workers } = await berthJson('', 'queue');
+      return workers.length > 0 && warm() >= AT_ONCE;
     } catch {
       return false;
     }
@@ -84,21 +90,20 @@ const job = (repo) => ({ repo, branch: 'change', base: 'main', pipeline: {
   name: 'review', sandbox: { image: 'host', instance_type: 'standard-3' },
   steps: [{ checkout: null }, { opencode: { verify: false } }] } });
 
-// Reviews at the same time: {wall, jobs: [{leased, ended, step, ...}]}.
-function reviews(repo, count) {
+// Reviews at the same time: {wall, jobs: [{leased, ended, peak}]}.
+async function reviews(repo, count) {
   const began = Date.now();
-  const { jobs } = berthJson(tmp, JSON.stringify(
+  const { jobs } = await berthJson(JSON.stringify(
     Array.from({ length: count }, () => job(repo))), 'submit', '--wait', '-');
   const wall = Date.now() - began;
-  return { wall, jobs: jobs.map(({ id }) => {
-    const told = berthJson(tmp, '', 'status', id);
-    if (told.result.state !== 'passed')
-      throw new Error(`${id}: ${told.result.message}`);
-    return { leased: told.started_at_ms, ended: told.result.ended_at_ms,
-      steps: told.result.steps,
-      peak: Math.max(...told.result.steps.map((s) =>
-        s.peak_memory_bytes || 0)) };
-  }) };
+  const ended = [];
+  for (const { id } of jobs) {
+    const { started_at_ms: leased, result } = await berthJson('', 'status', id);
+    if (result.state !== 'passed') throw new Error(`${id}: ${result.message}`);
+    ended.push({ leased, ended: result.ended_at_ms,
+      peak: result.usage.peak_memory_bytes || 0 });
+  }
+  return { wall, jobs: ended };
 }
 
 // ---- opencode by itself ----------------------------------------------------------
@@ -185,14 +190,14 @@ async function benchReviews() {
   const repo = makeRepo(one, path.join(tmp, 'repo'));
   const stop = await startBerth(fake);
   try {
-    reviews(repo, 1); // so that all is in memory
+    await reviews(repo, 1); // so that all is in memory
     const prompt = promptOf(fake.requests[0].body);
     await bare(fake, prompt);
     const seen = { first: [], all: [], bareFirst: [], bareAll: [], wall: [],
       peak: [], barePeak: [] };
     for (let i = 0; i < rounds; i++) {
       fake.requests.length = 0;
-      const { wall, jobs: [mine] } = reviews(repo, 1);
+      const { wall, jobs: [mine] } = await reviews(repo, 1);
       seen.first.push(fake.requests[0].at - mine.leased);
       seen.all.push(mine.ended - mine.leased);
       seen.wall.push(wall);
@@ -214,13 +219,14 @@ async function benchReviews() {
       'ms', 'aim', AIM_MS);
     report('review-peak-memory', figure.peak, 'MiB', 'opencode-run-rss',
       figure.barePeak);
-    report(`review-${AT_ONCE}-at-once`, reviews(repo, AT_ONCE).wall, 'ms',
-      `${AT_ONCE}-in-turn`, AT_ONCE * figure.wall);
+    const { wall } = await reviews(repo, AT_ONCE);
+    report(`review-${AT_ONCE}-at-once`, wall, 'ms', `${AT_ONCE}-in-turn`,
+      AT_ONCE * figure.wall);
     const began = Date.now();
     await Promise.all(Array.from({ length: AT_ONCE },
       () => bare(fake, prompt)));
     const theirs = Date.now() - began;
-    report(`review-${AT_ONCE}-at-once`, reviews(repo, AT_ONCE).wall, 'ms',
+    report(`review-${AT_ONCE}-at-once`, wall, 'ms',
       `${AT_ONCE}-opencode-run-at-once`, theirs);
   } finally {
     await stop();
