@@ -77,13 +77,13 @@ function makeConfig(name, fake, model = {}) {
   fs.writeFileSync(file, JSON.stringify({ models: [{ name: 'default',
     url: fake.url, key: `file:${key}`, model: 'small', context: 64000,
     output: 4096, price: { input: 1, output: 2 },
-    budget: { requests: 30, tokens: 2000000, time: '5m' }, ...model }] }));
+    budget: { requests: 30, tokens: 2000000, time: '15m' }, ...model }] }));
   return file;
 }
 
 // `berth run` of steps (as in YAML, which JSON is): {status, result, log, ms}.
 function run(name, { state, repo, steps, config, ref = 'topic', base = 'main',
-  timeout = '9m', more = [] }) {
+  timeout = '15m', more = [] }) {
   const file = path.join(tmp, `${name}.yml`);
   fs.writeFileSync(file, JSON.stringify({ timeout, sandbox:
     { instance_type: { cpu: 2, memory: '3GiB' } },
