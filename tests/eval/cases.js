@@ -91,13 +91,19 @@ function faults(one) {
   return bad;
 }
 
-// Those whose names have the pattern (a part, or a glob with *), by name.
+// Whether a name has one of the words of a|b|c; a word with * is the whole name.
+const fits = (name, pattern) => pattern.split('|').some((word) => {
+  const parts = word.trim().split('*')
+    .map((part) => part.replace(/[^\w]/g, '\\$&'));
+  return parts.length > 1 ? new RegExp(`^${parts.join('.*')}$`).test(name) :
+    name.includes(word.trim());
+});
+
+// By name; of all those that fit.
 function loadCases(pattern = '') {
-  const glob = new RegExp(pattern.split('|').map((word) => word.trim().split('*')
-    .map((part) => part.replace(/[^\w-]/g, '\\$&')).join('.*')).join('|'));
   return fs.readdirSync(DIR).filter((file) => file.endsWith('.case')).sort()
     .map((file) => path.basename(file, '.case'))
-    .filter((name) => glob.test(name))
+    .filter((name) => fits(name, pattern))
     .map((name) => {
       const text = fs.readFileSync(path.join(DIR, `${name}.case`), 'utf8');
       try {

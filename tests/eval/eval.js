@@ -6,7 +6,8 @@
 //   EVAL_CONFIG  a configuration of berth's with models; without one a model
 //                answers that knows the cases, and its numbers have to come out
 //   EVAL_MODEL   the name of the model there (its first)
-//   EVAL_CASES   only those whose name has it; several with |, * in them
+//   EVAL_CASES   only those whose name has it, or one of several, a|b; with a *
+//                in it, it is the whole name: *-go
 //   EVAL_JOBS    how many at a time (2)
 //   EVAL_REPORT  where all of it is written as JSON (build/eval/report.json)
 //   EVAL_STATE   a state directory, with opencode once it was used

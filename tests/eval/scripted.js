@@ -78,12 +78,12 @@ const textOf = (body) => (body.messages || []).map((message) =>
     (message.content || []).map((item) => item.text || '').join('\n')))
   .join('\n');
 
-// Which case it is about: the one all of whose new lines are there.
+// Which case it is about: the one all of whose new lines are there, each behind
+// whatever numbers and marks.
 function caseOf(cases, text) {
-  const lines = new Set(text.split('\n').map((line) =>
-    line.replace(/^[\s\d]*[+-]? ?/, '').trim()));
+  const ended = `${text}\n`;
   return cases.find((one) => one.files.every((file) => file.added.every(
-    (added) => lines.has(added.text.replace(/^[\s\d]*[+-]? ?/, '').trim()))));
+    (added) => ended.includes(`${added.text.trim()}\n`))));
 }
 
 // For startModel(): the step that answers a request.

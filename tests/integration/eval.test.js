@@ -51,6 +51,10 @@ for (const [text, name] of [['title: a\ntitle: b\n', 'a key twice'],
 
 // ---- those that there are -------------------------------------------------------
 
+ok(loadCases('*-go').every((one) => one.name.endsWith('-go')) &&
+  loadCases('bug-*-go').length < loadCases('*-go').length &&
+  loadCases('order-by').length === 2 &&
+  loadCases('bug-order-by|clean-order-by').length === 2, 'chosen by a pattern');
 const bugs = cases.filter((one) => one.bug);
 ok(bugs.length >= 30, `there are ${bugs.length} bugs`);
 ok(cases.length - bugs.length >= 30,
@@ -89,7 +93,8 @@ for (const one of cases) {
     Array.from({ length: planted.end_line - planted.line + 1 }, (_, i) =>
       `${planted.path}:${planted.side}:${planted.line + i}`))
     .filter((line) => !changed.has(line));
-  const text = one.files.flatMap((file) => file.after).join('\n');
+  const text = one.files.flatMap((file) => file.after)
+    .map((line, i) => `${i} ${i + 1} +${line}`).join('\n');
   const taken = caseOf(cases, text);
   ok(!bad.length && changed.size && !lost.length && taken === one, one.name,
     bad, lost, taken ? `taken for ${taken.name}` : 'not known again');
