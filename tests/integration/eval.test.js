@@ -93,8 +93,9 @@ for (const one of cases) {
     Array.from({ length: planted.end_line - planted.line + 1 }, (_, i) =>
       `${planted.path}:${planted.side}:${planted.line + i}`))
     .filter((line) => !changed.has(line));
-  const text = one.files.flatMap((file) => file.after)
-    .map((line, i) => `${i} ${i + 1} +${line}`).join('\n');
+  const text = one.files.flatMap((file) => [
+    ...file.before.map((line, i) => `${i + 1}      -${line}`),
+    ...file.after.map((line, i) => `     ${i + 1} +${line}`)]).join('\n');
   const taken = caseOf(cases, text);
   ok(!bad.length && changed.size && !lost.length && taken === one, one.name,
     bad, lost, taken ? `taken for ${taken.name}` : 'not known again');
