@@ -79,11 +79,12 @@ const textOf = (body) => (body.messages || []).map((message) =>
   .join('\n');
 
 // Which case it is about: the one all of whose new lines are there, each behind
-// whatever numbers and marks.
+// its number and the +. What the file had before may be anywhere in a diff.
 function caseOf(cases, text) {
-  const ended = `${text}\n`;
+  const added = new Set([...text.matchAll(/^[ \d]*\+(.*)$/gm)]
+    .map((line) => line[1].trim()));
   return cases.find((one) => one.files.every((file) => file.added.every(
-    (added) => ended.includes(`${added.text.trim()}\n`))));
+    ({ text: line }) => file.before.includes(line) || added.has(line.trim()))));
 }
 
 // For startModel(): the step that answers a request.

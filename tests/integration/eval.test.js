@@ -65,38 +65,37 @@ const missing = ['.js', '.ts', '.py', '.c', '.go', '.rs', '.java', '.sql',
   '.sh', '.yaml'].filter((language) => !languages.has(language));
 ok(!missing.length, 'they are in many languages', missing);
 
-// The lines of the new and the old side that a diff shows as changed.
-function changedLines(dir) {
+// What a diff shows: {changed: "path:side:line", asked: as prompts have it}.
+function diffOf(dir) {
   const diff = execFileSync('git', ['-C', dir, 'diff', '-U0', '--no-color',
     '--no-ext-diff', 'main', 'change'], { encoding: 'utf8', env: {
     ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' } });
-  const lines = new Set();
+  const changed = new Set();
+  const asked = [];
   let file = '';
   for (const line of diff.split('\n')) {
     const name = /^(?:\+\+\+ b|--- a)\/(.*)$/.exec(line);
     const hunk = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line);
     if (name) [, file] = name;
+    else asked.push(`    12    34 ${line}`);
     if (!hunk) continue;
     for (let i = 0; i < Number(hunk[2] ?? 1); i++)
-      lines.add(`${file}:old:${Number(hunk[1]) + i}`);
+      changed.add(`${file}:old:${Number(hunk[1]) + i}`);
     for (let i = 0; i < Number(hunk[4] ?? 1); i++)
-      lines.add(`${file}:new:${Number(hunk[3]) + i}`);
+      changed.add(`${file}:new:${Number(hunk[3]) + i}`);
   }
-  return lines;
+  return { changed, asked: asked.join('\n') };
 }
 
 for (const one of cases) {
   const bad = faults(one);
   const dir = makeRepo(one, path.join(tmp, one.name));
-  const changed = changedLines(dir);
+  const { changed, asked } = diffOf(dir);
   const lost = one.planted.flatMap((planted) =>
     Array.from({ length: planted.end_line - planted.line + 1 }, (_, i) =>
       `${planted.path}:${planted.side}:${planted.line + i}`))
     .filter((line) => !changed.has(line));
-  const text = one.files.flatMap((file) => [
-    ...file.before.map((line, i) => `${i + 1}      -${line}`),
-    ...file.after.map((line, i) => `     ${i + 1} +${line}`)]).join('\n');
-  const taken = caseOf(cases, text);
+  const taken = caseOf(cases, asked);
   ok(!bad.length && changed.size && !lost.length && taken === one, one.name,
     bad, lost, taken ? `taken for ${taken.name}` : 'not known again');
   fs.rmSync(dir, { recursive: true });
