@@ -66,7 +66,7 @@ test-docker: ## one suite over every driver of sandboxes, Docker's too
 test-opencode: programs ## steps of opencode, with what takes minutes
 	@deploy/deps.sh build run test
 	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS= tests/run \
-	    $(filter %/opencode.test.js %/opencode_hostile.test.js %/review.test.js,$(SCRIPT_TESTS))
+	    $(filter %/opencode.test.js %/opencode_hostile.test.js %/review.test.js %/eval.test.js,$(SCRIPT_TESTS))
 
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)
@@ -277,3 +277,20 @@ bench-report: ## webhooks to jobs, findings to a host; BENCH_DELIVERIES=
 	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
 	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
 	    bash tests/bench/report.bash
+
+.PHONY: bench-review
+bench-review: ## reviews against opencode by itself, the relay; BENCH_ROUNDS=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    bash tests/bench/review.bash
+
+# Variables: tests/eval/eval.js tells them.
+.PHONY: eval-review
+eval-review: ## how good a model's reviews are; EVAL_CONFIG= EVAL_MODEL= EVAL_CASES=
+	@deploy/deps.sh build run test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=release programs
+	@BERTH_BIN='$(CURDIR)/build/release/bin/berth' \
+	    BERTH_LIBEXEC='$(CURDIR)/build/release/libexec/berth' \
+	    node tests/eval/eval.js

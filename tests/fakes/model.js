@@ -6,7 +6,8 @@
 //     [--script JSON] [--record FILE]; prints {"port": N} when it listens.
 //     POST /control {"script": [...]} sets what follows, GET /control gives
 //     {"requests": [...], "open": N}.
-// As a module: const model = await startModel({key, script, record, tls}).
+// As a module: const model = await startModel({key, script, record, tls}); with
+//     `answer`, a function that has the step of a request's body, no script.
 //
 // It speaks OpenAI's chat completions and responses and Anthropic's messages
 // (below /v1), and answers 400 to what is none of them. `script` is a list of
@@ -193,8 +194,8 @@ async function drip(response, step) {
 
 async function act(model, kind, body, response) {
   const script = model.script;
-  const step = { mode: 'ok', usage: USAGE,
-    ...(script.length > 1 ? script.shift() : script[0]) };
+  const step = { mode: 'ok', usage: USAGE, ...(model.answer ?
+    model.answer(body) : script.length > 1 ? script.shift() : script[0]) };
   step.usage = { ...USAGE, ...step.usage };
   let text = step.text;
   if (step.mode === 'nousage') step.usage = undefined;
@@ -277,8 +278,9 @@ function take(model, request, response) {
 }
 
 // {port, url, requests, open, script (may be set), stop()}.
-function startModel({ key = '', script = [{}], record, tls, port = 0 } = {}) {
-  const model = { key, script, record, requests: [], open: 0 };
+function startModel({ key = '', script = [{}], answer, record, tls,
+  port = 0 } = {}) {
+  const model = { key, script, answer, record, requests: [], open: 0 };
   const handler = (request, response) => take(model, request, response);
   const server = tls ? https.createServer(tls, handler) :
     http.createServer(handler);
