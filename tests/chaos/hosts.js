@@ -94,13 +94,8 @@ class Run {
         if (!deliveries.length)
             return;
         this.world.hook();
-        const d = this.pick(deliveries);
-        // To whoever listens now.
-        if (this.world.fake.hooks.list.length) {
-            d.hook.url = this.world.fake.hooks.list[0].url;
-            this.count('redeliveries');
-            await this.world.call('redeliver', { id: d.id });
-        }
+        this.count('redeliveries');
+        await this.world.call('redeliver', { id: this.pick(deliveries).id });
     }
 
     // ---- what befalls it ------------------------------------------------------
