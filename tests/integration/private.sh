@@ -53,7 +53,7 @@ redis: {url: "unix://$T/s"}
 pool: {max_instances: 3}
 queue: {infrastructure_retries: 0}
 worker: {name: w1, capacity: 3, min_disk: 1KiB, min_memory: 1KiB}
-webhooks: {github_url: "$base"}
+webhooks: {github_url: "$base", reconcile: 0s}
 github: {api_url: "$base/api", app: "12345", app_key: "file:$T/app.pem"}
 END_OF_FILE
     printf '%s\n' "$@" >>berth.yml
