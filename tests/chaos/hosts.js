@@ -271,6 +271,7 @@ async function one(kind, seed) {
         await run.world.stop();
     } catch (error) {
         run.wrong.push(error.stack);
+        run.world?.fake.stop().catch(() => {});
     }
     run.raging = false;
     for (const service of [...run.world?.all || [], run.world?.redisServer])
