@@ -94,13 +94,8 @@ class Run {
         if (!deliveries.length)
             return;
         this.world.hook();
-        const d = this.pick(deliveries);
-        // To whoever listens now.
-        if (this.world.fake.hooks.list.length) {
-            d.hook.url = this.world.fake.hooks.list[0].url;
-            this.count('redeliveries');
-            await this.world.call('redeliver', { id: d.id });
-        }
+        this.count('redeliveries');
+        await this.world.call('redeliver', { id: this.pick(deliveries).id });
     }
 
     // ---- what befalls it ------------------------------------------------------
@@ -276,6 +271,7 @@ async function one(kind, seed) {
         await run.world.stop();
     } catch (error) {
         run.wrong.push(error.stack);
+        run.world?.fake.stop().catch(() => {});
     }
     run.raging = false;
     for (const service of [...run.world?.all || [], run.world?.redisServer])

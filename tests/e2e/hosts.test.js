@@ -284,9 +284,12 @@ async function main() {
   for (const kind of renders ? ['github'] : kinds) await one(kind);
 }
 
-main().catch((error) => ok(false, 'the test itself', error, worlds.map((w) =>
+main().catch((error) => {
+  for (const world of worlds) world.fake.stop().catch(() => {});
+  ok(false, 'the test itself', error, worlds.map((w) =>
   ['s1', 'w1'].map((n) => w.log(n).split('\n').slice(-15).join('\n')))
-  .flat().join('\n'))).finally(() => {
+  .flat().join('\n'));
+}).finally(() => {
   for (const world of worlds)
     for (const service of [...world.all, world.redisServer])
       service.signal('SIGKILL');

@@ -187,12 +187,14 @@ class Hosts {
     this.hook();
   }
 
-  // Deliveries go to one of those that listen.
+  // Deliveries go to one of those that listen, as by one address.
   hook() {
-    const alive = this.all.filter((s) => /^s/.test(s.name) && s.alive() &&
+    const alive = this.all.find((s) => /^s/.test(s.name) && s.alive() &&
       this.port(s));
-    this.fake.hooks.list = alive.slice(0, 1).map((s) => ({ secret: SECRET,
-      events: null, url: `http://127.0.0.1:${this.port(s)}/webhooks/${this.kind}` }));
+    if (!alive) return;
+    this.way ||= { secret: SECRET, events: null };
+    this.way.url = `http://127.0.0.1:${this.port(alive)}/webhooks/${this.kind}`;
+    this.fake.hooks.list = [this.way];
   }
 
   async stop() {
