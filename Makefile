@@ -172,7 +172,7 @@ AGENT_OBJ := $(patsubst %.c,$(BUILD)/static/%.o,$(AGENT_SRC))
 $(BUILD)/static/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC    $< (static)")
-	$(Q)$(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(STATIC_OPT) -ffunction-sections -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CPPFLAGS) $(BASE_CFLAGS) $(STATIC_OPT) -ffunction-sections -MMD -MP -c -o $@ $<
 $(BUILD)/libexec/berth/agent: $(AGENT_OBJ)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LINK  $@ (static)")
