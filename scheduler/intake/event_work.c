@@ -317,8 +317,10 @@ static enum event_next take_change(struct event_work *w)
         return event_work_end(w, EVENT_NOTHING, "the change is %s by now",
                               strcmp(state, "merged") != 0 ? "closed"
                                                            : "merged");
+    /* A delivery may tell of a commit, which then is what would run. */
     if (w->approved &&
-        (!sha || strncmp(sha, w->approved, strlen(w->approved)) != 0))
+        (!sha || strncmp(sha, w->approved, strlen(w->approved)) != 0 ||
+         (*w->event->head.sha && strcmp(sha, w->event->head.sha) != 0)))
         return event_work_end(w, EVENT_NOTHING,
                               "the change has other commits than the one that "
                               "was approved");

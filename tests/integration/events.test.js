@@ -371,6 +371,38 @@ async function gitea() {
   return s;
 }
 
+// A note of GitLab's tells of the commit that was the last when it was written,
+// which need not be the one that somebody approves, or that the host has now.
+async function gitlab() {
+  const s = await startScheduler('gitlab', `webhooks.gitlab_url=${world.base}`,
+    'webhooks.gitlab_secrets=env:HOOK_SECRET', 'gitlab.token=env:HUB_TOKEN',
+    `gitlab.api_url=${world.base}/api/v4`);
+  const change = (sha) => ({ iid: 1, source_branch: 'topic-2',
+    target_branch: 'main', source_project_id: 9, target_project_id: 1,
+    state: 'opened', sha, last_commit: { id: sha } });
+  const approve = (last, sha) => {
+    const text = JSON.stringify({ serial: serial++, object_kind: 'note',
+      user: { id: 7, username: 'mia' }, project: { id: 1, default_branch: 'main',
+        path_with_namespace: APP, git_http_url: `${world.base}/${APP}.git`,
+        visibility_level: 20 },
+      object_attributes: { id: serial, noteable_type: 'MergeRequest',
+        action: 'create', note: `/berth approve ${sha}` },
+      merge_request: change(last) });
+    return { text, path: '/webhooks/gitlab',
+      headers: { 'X-Gitlab-Event': 'Note Hook', 'X-Gitlab-Token': SECRET },
+      key: crypto.createHash('sha256').update('gitlab\0').update(text)
+        .digest('hex') };
+  };
+  world.pulls.set(`${APP}!1`, change(commits.fork));
+  let r = await deal(s, approve(commits.fork2, commits.fork));
+  ok(r.state === 'ignored' && /other commits/.test(r.reason) && !r.jobs.length,
+    'GitLab: the note is of another commit than was approved', r);
+  r = await deal(s, approve(commits.fork, commits.fork));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.trust === 'member' &&
+    r.jobs[0].parsed.commit === commits.fork, 'GitLab: approved', r);
+  return s;
+}
+
 // A GitHub App: it has tokens of one repository, and checks of its own.
 async function app() {
   const key = path.join(tmp, 'key.pem');
@@ -535,7 +567,8 @@ async function main() {
   await replays(s);
   await away(s);
   s = await killed(s);
-  const all = [s, ...await several(s), await app(), await gitea(), await missed(),
+  const all = [s, ...await several(s), await app(), await gitea(),
+    await gitlab(), await missed(),
     await everything()];
   for (const child of all) {
     child.kill('SIGTERM');
