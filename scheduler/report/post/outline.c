@@ -84,7 +84,12 @@ find_comment(const struct forge_comments *comments, const json_t *index,
 static void decide_body(struct outline_item *item,
                         const struct comment_style *style)
 {
-    item->body = comment_write(&item->remark, style);
+    struct comment_style mine = *style;
+
+    /* One that two pipelines found is that of who came first. */
+    if (item->comment && *item->comment->pipeline)
+        mine.pipeline = item->comment->pipeline;
+    item->body = comment_write(&item->remark, &mine);
     if (item->comment)
         item->kind = write_same(item->body, item->comment->body) ? OUTLINE_KEEP
                                                                  : OUTLINE_EDIT;
@@ -106,16 +111,25 @@ static bool decide_known(struct outline_item *item,
     return true;
 }
 
+/* What another pipeline found is not for us to find again. */
+static bool is_others(const struct forge_comment *comment, const char *pipeline)
+{
+    return *comment->pipeline && pipeline && *pipeline &&
+           strcmp(comment->pipeline, pipeline) != 0;
+}
+
 /* Open, and of no finding, or not the one that its finding has. */
-static void find_stale(struct outline *outline,
-                       const struct forge_comments *comments,
+static void find_stale(struct outline *outline, const struct outline_spec *spec,
                        const json_t *index, const json_t *seen)
 {
+    const struct forge_comments *comments = spec->comments;
+
     outline->stale = xcalloc(comments->count + 1, sizeof(*outline->stale));
     for (size_t i = 0; i < comments->count; i++) {
         const struct forge_comment *comment = &comments->items[i];
 
         if (!comment->is_resolved &&
+            !is_others(comment, spec->style.pipeline) &&
             (!json_object_get(seen, comment->fingerprint) ||
              find_comment(comments, index, comment->fingerprint) != comment))
             outline->stale[outline->stale_count++].comment = comment;
@@ -167,7 +181,7 @@ void outline_decide(struct outline *outline, const struct outline_spec *spec)
         decide_body(item, &spec->style);
         open++;
     }
-    find_stale(outline, spec->comments, index, seen);
+    find_stale(outline, spec, index, seen);
     json_decref(index);
     json_decref(seen);
     json_decref(is_new);
