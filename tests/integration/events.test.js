@@ -465,6 +465,42 @@ async function away(s) {
     p.number === 5, 'and when it is there, it is done', r);
 }
 
+// Closed while another is still busy with what opened it.
+async function overtaken(s) {
+  const mine = (e) => until(`delivery ${e.key}`, async () =>
+    ['done', 'ignored', 'failed'].includes(field(s, e, 'state')) && settled(s, e));
+  const sha = world.commit(APP, commits.one, 'refs/heads/topic-6', { o: '1' });
+  const p = pull(6, sha);
+  const opened = pullEvent('opened', p);
+  world.held = [];
+  await send(s, opened);
+  await until('it to be read', () => world.held.length);
+  p.state = 'closed';
+  const closed = pullEvent('closed', p);
+  await send(s, closed);
+  await until('it to be looked at', () => field(s, closed, 'reason'));
+  ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet',
+    field(s, closed, 'reason'));
+  const held = world.held;
+  world.held = null;
+  held.forEach((go) => go());
+  let r = await mine(opened);
+  ok(r.jobs.length === 1, 'what opened it makes its job', r);
+  const id = r.jobs[0].id;
+  r = await mine(closed);
+  ok(r.state === 'done' && job(s, id).state === 'cancelled',
+    'which ends all the same', r, job(s, id));
+  // Dealt with late: it is open again.
+  p.state = 'open';
+  r = await deal(s, pullEvent('reopened', p));
+  const key = keyOf(s, `delivery:${closed.key}`);
+  redis('HSET', key, 'state', 'waiting', 'attempts', '1');
+  redis('ZADD', keyOf(s, 'deliveries:waiting'), '1', closed.key);
+  const late = await mine(closed);
+  ok(late.state === 'ignored' && /open again/.test(late.reason) &&
+    job(s, r.jobs[0].id).state !== 'cancelled', 'closed, and opened again', late);
+}
+
 async function killed(s) {
   const e = pullEvent('synchronize', pull(1, world.commit(APP, commits.two,
     'refs/heads/topic-1', { k: '1' })));
@@ -566,6 +602,7 @@ async function main() {
   await pushes(s);
   await replays(s);
   await away(s);
+  await overtaken(s);
   s = await killed(s);
   const all = [s, ...await several(s), await app(), await gitea(),
     await gitlab(), await missed(),

@@ -22,6 +22,7 @@ class World {
     this.apiAway = false;
     this.gitMute = false;     // takes what is asked, and never answers
     this.mute = [];
+    this.held = null;         // a list: what is asked waits in it
     this.token = 'hub-token-1';
     fs.mkdirSync(this.root, { recursive: true });
   }
@@ -78,6 +79,7 @@ class World {
     const url = new URL(req.url, this.base);
     if (url.pathname.startsWith('/api/')) this.api(req, res, url);
     else if (this.gitMute) this.mute.push(req.socket);
+    else if (this.held) this.held.push(() => this.backend(req, res, url));
     else this.backend(req, res, url);
   }
 
