@@ -74,6 +74,8 @@ static void write_body(struct strbuf *out, const struct remark *remark,
     const struct finding *finding = remark->finding;
 
     mark_write(out, "finding", finding->fingerprint);
+    if (style->pipeline && *style->pipeline)
+        mark_write(out, "pipeline", style->pipeline);
     add_head(out, finding);
     markdown_text(out, finding->message, 0);
     strbuf_adds(out, "\n");

@@ -15,13 +15,15 @@ enum suggestion_style {
 
 struct comment_style {
     enum suggestion_style suggestion;
-    size_t max; /* characters of a body, as markdown_count() counts */
+    size_t max;           /* characters of a body, as markdown_count() counts */
+    const char *pipeline; /* whose comment it is; NULL or "": it is not said */
 };
 
 /**
  * The body of the comment of a finding, with its fingerprint as the mark
- * "finding" on the first line; owned by the caller. One that does not fit goes
- * without its suggestion, and is then cut, which it says.
+ * "finding" on the first line, and the pipeline's name as the mark "pipeline"
+ * on the second; owned by the caller. One that does not fit goes without its
+ * suggestion, and is then cut, which it says.
  */
 MUST_USE char *comment_write(const struct remark *remark,
                              const struct comment_style *style);

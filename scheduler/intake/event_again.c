@@ -118,9 +118,11 @@ static void on_jobs(void *arg, const struct queue_change_job *jobs,
     w->asked.answered = true;
     if (err)
         w->asked.err = *err;
-    for (size_t i = 0; !err && i < count; i++)
+    for (size_t i = 0; !err && i < count; i++) {
+        w->jobs.known |= !strcmp(jobs[i].commit, w->event->head.sha);
         if (is_meant(w, &jobs[i]))
             strv_add(&w->jobs.ids, jobs[i].id);
+    }
     event_work_step(w);
 }
 

@@ -11,6 +11,7 @@
 
 #define MAX_REASON ((size_t)4 << 10)
 #define FOUND_MS   10000 /* what is found may be under way */
+#define CLOSED_MS  15000 /* so may be the jobs of what was closed at once */
 
 static const char no_answer[] = "the host cannot be asked";
 
@@ -209,6 +210,8 @@ static enum event_next want(struct event_work *w)
     switch (e->kind) {
     case EVENT_CLOSED:
         w->wants_cancel = true;
+        /* It may be open again by now. */
+        w->wants_change = w->is_repeat && e->change > 0 && w->host->forge;
         return EVENT_GO_ON;
     case EVENT_RERUN:
     case EVENT_ACTION:
@@ -294,8 +297,8 @@ static enum event_next without_facts(struct event_work *w)
 
     if (is_away(&w->asked) && !w->is_late && !known)
         return event_work_away(w, w->asked.after_ms, w->asked.err.msg);
-    if (event_runs(w->event->kind)) {
-        if (!known)
+    if (event_runs(w->event->kind) || w->event->kind == EVENT_CLOSED) {
+        if (!known && w->event->kind != EVENT_CLOSED)
             log_info("delivery %.12s: taken as a fork's: %s", w->key,
                      w->asked.err.msg);
         event_asked_clear(&w->asked);
@@ -313,12 +316,22 @@ static enum event_next take_change(struct event_work *w)
         json_object_get(json_object_get(w->asked.body, "head"), "sha"));
     struct err err = {0};
 
-    if (state && strcmp(state, "open") != 0 && w->event->kind != EVENT_CLOSED)
+    if (w->event->kind == EVENT_CLOSED) {
+        bool is_open = state && !strcmp(state, "open");
+
+        event_asked_clear(&w->asked);
+        return is_open ? event_work_end(w, EVENT_NOTHING,
+                                        "the change is open again")
+                       : EVENT_GO_ON;
+    }
+    if (state && strcmp(state, "open") != 0)
         return event_work_end(w, EVENT_NOTHING, "the change is %s by now",
                               strcmp(state, "merged") != 0 ? "closed"
                                                            : "merged");
+    /* A delivery may tell of a commit, which then is what would run. */
     if (w->approved &&
-        (!sha || strncmp(sha, w->approved, strlen(w->approved)) != 0))
+        (!sha || strncmp(sha, w->approved, strlen(w->approved)) != 0 ||
+         (*w->event->head.sha && strcmp(sha, w->event->head.sha) != 0)))
         return event_work_end(w, EVENT_NOTHING,
                               "the change has other commits than the one that "
                               "was approved");
@@ -412,6 +425,9 @@ static enum event_next stage_conclude(struct event_work *w)
     if (did)
         return event_work_end(w, EVENT_DONE, "%zu jobs %s", did,
                               w->wants_cancel ? "cancelled" : "run again");
+    /* Who deals with what came before may not be done with it. */
+    if (w->event->kind == EVENT_CLOSED && !w->jobs.known && !w->is_repeat)
+        return event_work_away(w, CLOSED_MS, "its jobs may come yet");
     if (w->wants_cancel || w->wants_retry)
         return event_work_end(w, EVENT_NOTHING, "there is no such job");
     return event_work_end(w, EVENT_NOTHING, "no trigger fits%s%s",

@@ -65,7 +65,8 @@ struct event_work {
         struct strv ids;
         size_t next, did;
         bool read;
-    } jobs; /* to be ended, or run again */
+        bool known; /* one is of the event's commit */
+    } jobs;         /* to be ended, or run again */
 
     struct repo_file *reader; /* owned */
     bool files_read;

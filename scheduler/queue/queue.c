@@ -140,7 +140,7 @@ static int check_options(const struct queue_options *o, struct err *err)
 static const bool is_durable[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = true,  [SCRIPT_LEASE] = true,  [SCRIPT_COMPLETE] = true,
     [SCRIPT_CANCEL] = true,  [SCRIPT_RETRY] = true,  [SCRIPT_FIRE] = true,
-    [SCRIPT_ADVANCE] = true, [SCRIPT_REJECT] = true,
+    [SCRIPT_ADVANCE] = true, [SCRIPT_REJECT] = true, [SCRIPT_DELIVER] = true,
 };
 
 static struct redis_options redis_options(const struct queue *queue)

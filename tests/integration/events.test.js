@@ -269,8 +269,8 @@ async function strangers(s) {
     r.jobs[0].parsed.trust === 'fork' &&
     r.jobs[0].parsed.commit === commits.fork2, 'by name: of the base', r);
   r = await deal(s, comment(2, '/berth review', user('mia')));
-  ok(r.state === 'failed' && /no pipeline 'review'/.test(r.reason),
-    'one that is not there', r.reason);
+  ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'review' &&
+    r.jobs[0].parsed.trust === 'fork', 'the one that ships', r);
   r = await deal(s, comment(2, '/berth cancel', user('mia')));
   ok(r.state === 'done' && /cancelled/.test(r.reason), 'cancel', r);
   r = await deal(s, comment(2, '/berth retry', user('mia')));
@@ -371,6 +371,38 @@ async function gitea() {
   return s;
 }
 
+// A note of GitLab's tells of the commit that was the last when it was written,
+// which need not be the one that somebody approves, or that the host has now.
+async function gitlab() {
+  const s = await startScheduler('gitlab', `webhooks.gitlab_url=${world.base}`,
+    'webhooks.gitlab_secrets=env:HOOK_SECRET', 'gitlab.token=env:HUB_TOKEN',
+    `gitlab.api_url=${world.base}/api/v4`);
+  const change = (sha) => ({ iid: 1, source_branch: 'topic-2',
+    target_branch: 'main', source_project_id: 9, target_project_id: 1,
+    state: 'opened', sha, last_commit: { id: sha } });
+  const approve = (last, sha) => {
+    const text = JSON.stringify({ serial: serial++, object_kind: 'note',
+      user: { id: 7, username: 'mia' }, project: { id: 1, default_branch: 'main',
+        path_with_namespace: APP, git_http_url: `${world.base}/${APP}.git`,
+        visibility_level: 20 },
+      object_attributes: { id: serial, noteable_type: 'MergeRequest',
+        action: 'create', note: `/berth approve ${sha}` },
+      merge_request: change(last) });
+    return { text, path: '/webhooks/gitlab',
+      headers: { 'X-Gitlab-Event': 'Note Hook', 'X-Gitlab-Token': SECRET },
+      key: crypto.createHash('sha256').update('gitlab\0').update(text)
+        .digest('hex') };
+  };
+  world.pulls.set(`${APP}!1`, change(commits.fork));
+  let r = await deal(s, approve(commits.fork2, commits.fork));
+  ok(r.state === 'ignored' && /other commits/.test(r.reason) && !r.jobs.length,
+    'GitLab: the note is of another commit than was approved', r);
+  r = await deal(s, approve(commits.fork, commits.fork));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.trust === 'member' &&
+    r.jobs[0].parsed.commit === commits.fork, 'GitLab: approved', r);
+  return s;
+}
+
 // A GitHub App: it has tokens of one repository, and checks of its own.
 async function app() {
   const key = path.join(tmp, 'key.pem');
@@ -431,6 +463,42 @@ async function away(s) {
   const r = await settled(s, e);
   ok(r.jobs.length === 1 && Number(field(s, e, 'attempts')) > 1 &&
     p.number === 5, 'and when it is there, it is done', r);
+}
+
+// Closed while another is still busy with what opened it.
+async function overtaken(s) {
+  const mine = (e) => until(`delivery ${e.key}`, async () =>
+    ['done', 'ignored', 'failed'].includes(field(s, e, 'state')) && settled(s, e));
+  const sha = world.commit(APP, commits.one, 'refs/heads/topic-6', { o: '1' });
+  const p = pull(6, sha);
+  const opened = pullEvent('opened', p);
+  world.held = [];
+  await send(s, opened);
+  await until('it to be read', () => world.held.length);
+  p.state = 'closed';
+  const closed = pullEvent('closed', p);
+  await send(s, closed);
+  await until('it to be looked at', () => field(s, closed, 'reason'));
+  ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet',
+    field(s, closed, 'reason'));
+  const held = world.held;
+  world.held = null;
+  held.forEach((go) => go());
+  let r = await mine(opened);
+  ok(r.jobs.length === 1, 'what opened it makes its job', r);
+  const id = r.jobs[0].id;
+  r = await mine(closed);
+  ok(r.state === 'done' && job(s, id).state === 'cancelled',
+    'which ends all the same', r, job(s, id));
+  // Dealt with late: it is open again.
+  p.state = 'open';
+  r = await deal(s, pullEvent('reopened', p));
+  const key = keyOf(s, `delivery:${closed.key}`);
+  redis('HSET', key, 'state', 'waiting', 'attempts', '1');
+  redis('ZADD', keyOf(s, 'deliveries:waiting'), '1', closed.key);
+  const late = await mine(closed);
+  ok(late.state === 'ignored' && /open again/.test(late.reason) &&
+    job(s, r.jobs[0].id).state !== 'cancelled', 'closed, and opened again', late);
 }
 
 async function killed(s) {
@@ -534,8 +602,10 @@ async function main() {
   await pushes(s);
   await replays(s);
   await away(s);
+  await overtaken(s);
   s = await killed(s);
-  const all = [s, ...await several(s), await app(), await gitea(), await missed(),
+  const all = [s, ...await several(s), await app(), await gitea(),
+    await gitlab(), await missed(),
     await everything()];
   for (const child of all) {
     child.kill('SIGTERM');

@@ -116,6 +116,23 @@ async function testAppTokens() {
       '/repos/acme/app/installation', '/app/installations/7/access_tokens'],
     'once');
   }, asApp);
+  // Who may put jobs in may say any installation: one where the App has another
+  // repository of that name must not have its token kept for ours.
+  const ours = appHost({ id: 7 });
+  const theirs = appHost({ id: 99 });
+  await withForge('github', (request) => {
+    const answer = /\/99\//.test(request.path) ? theirs(request) : ours(request);
+    if (answer.json.token)
+      answer.json.repositories = [{ full_name:
+        /\/99\//.test(request.path) ? 'eve/app' : 'Acme/app' }];
+    return answer;
+  }, async (forge, host) => {
+    const answer = await forge.ask('token', { installation: 99 });
+    ok(answer.password, 'an installation of another owner is none', answer);
+    same(host.take().map((s) => s.path), ['/app/installations/99/access_tokens',
+      '/repos/acme/app/installation', '/app/installations/7/access_tokens'],
+    'the right one is looked up');
+  }, asApp);
   await withForge('github', () => ({ status: 404, json: { message: 'Not Found' } }),
     async (forge) => {
       const answer = await forge.ask('token');

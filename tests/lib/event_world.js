@@ -22,6 +22,7 @@ class World {
     this.apiAway = false;
     this.gitMute = false;     // takes what is asked, and never answers
     this.mute = [];
+    this.held = null;         // a list: what is asked waits in it
     this.token = 'hub-token-1';
     fs.mkdirSync(this.root, { recursive: true });
   }
@@ -78,6 +79,7 @@ class World {
     const url = new URL(req.url, this.base);
     if (url.pathname.startsWith('/api/')) this.api(req, res, url);
     else if (this.gitMute) this.mute.push(req.socket);
+    else if (this.held) this.held.push(() => this.backend(req, res, url));
     else this.backend(req, res, url);
   }
 
@@ -119,6 +121,21 @@ class World {
     });
   }
 
+  // Of GitLab: one person, who may write, one project, and its changes.
+  apiOfGitlab(say, rest) {
+    let n;
+    if (rest === 'users') return say(200, [{ id: 7, username: 'mia' }]);
+    if (/\/members\/all\/7$/.test(rest)) return say(200, { access_level: 40 });
+    if ((n = rest.match(/^projects\/(.*)\/merge_requests\/(\d+)$/)) &&
+        this.pulls.has(`${n[1]}!${n[2]}`))
+      return say(200, this.pulls.get(`${n[1]}!${n[2]}`));
+    if ((n = rest.match(/^projects\/([^/]+\/[^/]+)$/)))
+      return say(200, { id: 1, path_with_namespace: n[1],
+        default_branch: 'main',
+        http_url_to_repo: `${this.base}/${n[1]}.git` });
+    return say(404, { message: 'Not found' });
+  }
+
   api(req, res, url) {
     const say = (status, body) => res.writeHead(status,
       { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
@@ -130,6 +147,8 @@ class World {
         expires_at: new Date(Date.now() + 3600000).toISOString().slice(0, 19) + 'Z' });
     if (/\/installation$/.test(url.pathname)) return say(200, { id: 1 });
     if (url.pathname === '/api/app/hook/deliveries') return say(200, []);
+    if (url.pathname.startsWith('/api/v4/'))
+      return this.apiOfGitlab(say, decodeURIComponent(url.pathname.slice(8)));
     if (!/(^| )hub-token-1$/.test(req.headers.authorization || ''))
       return say(401, { message: 'Bad credentials' });
     const m = url.pathname.match(/^\/api\/repos\/([^/]+\/[^/]+)\/(.*)$/);

@@ -151,6 +151,22 @@ static bool is_token(const json_t *value)
     return true;
 }
 
+/* Another owner's installation has its own repository of that name. */
+static bool is_of(const json_t *json, const struct grant *grant)
+{
+    const json_t *list = json_object_get(json, "repositories"), *repo;
+    const char *name;
+    size_t i;
+
+    json_array_foreach(list, i, repo)
+    {
+        name = json_string_value(json_object_get(repo, "full_name"));
+        if (name && !strcasecmp(name, grant->repo))
+            return true;
+    }
+    return !json_is_array(list); /* it is not told */
+}
+
 static int keep_token(struct api *api, struct grant *grant, const json_t *json,
                       struct err *err)
 {
@@ -161,6 +177,10 @@ static int keep_token(struct api *api, struct grant *grant, const json_t *json,
     if (!is_token(token) || !until || stamp_parse(until, &at_ms, NULL) < 0)
         return api_fail(api, (struct api_failure){API_REFUSED, 201, 0}, err,
                         "the host made no token for '%.200s'", grant->repo);
+    if (!is_of(json, grant))
+        return api_fail(api, (struct api_failure){API_REFUSED, 404, 0}, err,
+                        "installation %lld is not one of '%.200s'",
+                        (long long)grant->installation, grant->repo);
     api_wipe(&grant->token);
     grant->token = xstrdup(json_string_value(token));
     grant->expires_at_ms = at_ms;

@@ -159,6 +159,8 @@ void comments_add(struct forge_comments *comments,
                   const struct forge_comment *comment)
 {
     CLEANUP(strbuf) struct strbuf mark = STRBUF_MAX(MARK_MAX_VALUE + 1);
+    CLEANUP(strbuf) struct strbuf pipeline = STRBUF_MAX(MARK_MAX_VALUE + 1);
+    const char *second = strchr(comment->body, '\n');
     struct forge_comment *made;
 
     if (!mark_read(comment->body, "finding", &mark) ||
@@ -173,6 +175,9 @@ void comments_add(struct forge_comments *comments,
     made->id = copy(comments->arena, comment->id);
     made->thread = copy(comments->arena, comment->thread);
     made->fingerprint = copy(comments->arena, mark.data);
+    made->pipeline = "";
+    if (second && mark_read(second + 1, "pipeline", &pipeline))
+        made->pipeline = copy(comments->arena, pipeline.data);
     made->body = copy(comments->arena, comment->body);
 }
 

@@ -100,6 +100,18 @@ find_comment(const struct forge_comments *comments, const json_t *index,
     return at ? &comments->items[json_integer_value(at)] : NULL;
 }
 
+static void write_body(struct outline_item *item,
+                       const struct forge_comment *comment,
+                       const struct comment_style *style)
+{
+    struct comment_style mine = *style;
+
+    /* One that two pipelines found is that of who came first. */
+    if (comment && *comment->pipeline)
+        mine.pipeline = comment->pipeline;
+    item->body = comment_write(&item->remark, &mine);
+}
+
 /* One that has a comment, or had one. False: it is new, or to be raised. */
 static bool decide_known(struct outline_item *item,
                          const struct forge_comment *comment, const char *word,
@@ -108,7 +120,7 @@ static bool decide_known(struct outline_item *item,
     item->comment = comment;
     if (comment && !comment->is_resolved &&
         !(comment->is_outdated && says_fixed(comment))) {
-        item->body = comment_write(&item->remark, style);
+        write_body(item, comment, style);
         item->kind =
             write_same(item->body, comment->body) ? OUTLINE_KEEP : OUTLINE_EDIT;
         return true;
@@ -134,19 +146,28 @@ static void decide_new(struct outline_item *item,
         item->kind = OUTLINE_RAISE;
     else
         item->comment = NULL;
-    item->body = comment_write(&item->remark, &spec->style);
+    write_body(item, item->comment, &spec->style);
+}
+
+/* What another pipeline found is not for us to find again. */
+static bool is_others(const struct forge_comment *comment, const char *pipeline)
+{
+    return *comment->pipeline && pipeline && *pipeline &&
+           strcmp(comment->pipeline, pipeline) != 0;
 }
 
 /* Open, and of no finding, or not the one that its finding has. */
-static void find_stale(struct outline *outline,
-                       const struct forge_comments *comments,
+static void find_stale(struct outline *outline, const struct outline_spec *spec,
                        const json_t *index, const json_t *seen)
 {
+    const struct forge_comments *comments = spec->comments;
+
     outline->stale = xcalloc(comments->count + 1, sizeof(*outline->stale));
     for (size_t i = 0; i < comments->count; i++) {
         const struct forge_comment *comment = &comments->items[i];
 
         if (!comment->is_resolved &&
+            !is_others(comment, spec->style.pipeline) &&
             (!json_object_get(seen, comment->fingerprint) ||
              find_comment(comments, index, comment->fingerprint) != comment))
             outline->stale[outline->stale_count++].comment = comment;
@@ -200,7 +221,7 @@ void outline_decide(struct outline *outline, const struct outline_spec *spec)
         decide_new(item, spec);
         open++;
     }
-    find_stale(outline, spec->comments, index, seen);
+    find_stale(outline, spec, index, seen);
     json_decref(index);
     json_decref(seen);
     json_decref(is_new);

@@ -331,7 +331,8 @@ static bool decide(struct report *report)
     const struct forge_driver *driver = report->driver;
     struct outline_spec spec = {
         .comments = &report->comments,
-        .style = {(enum suggestion_style)driver->suggestion, driver->max_body},
+        .style = {(enum suggestion_style)driver->suggestion, driver->max_body,
+                  report->ask.key},
         .can_raise = driver->resolve != NULL,
         .max_comments = report->ask.max_comments};
     struct err err = {0};

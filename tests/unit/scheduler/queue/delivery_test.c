@@ -338,13 +338,34 @@ static void test_replayed(void **state)
     assert_int_equal(err.kind, ERR_USER);
 }
 
+/* A host that is told that we have it does not send it again. */
+static void test_replicas(void **state)
+{
+    struct pool *p = *state;
+    struct queue_options options = {.url = server.url,
+                                    .pool = p->name,
+                                    .max_instances = 1,
+                                    .wait_replicas = 1,
+                                    .wait_ms = 50};
+    struct pool waits = {.loop = p->loop};
+    struct queue_delivery d = delivery_of("a", "{}", 2);
+    struct answer answer;
+
+    assert_int_equal(queue_open(p->loop, &options, &waits.queue, NULL), 0);
+    answer = deliver(&waits, &d, 100000);
+    assert_int_equal(answer.err.kind, ERR_TRANSIENT);
+    assert_non_null(strstr(answer.err.msg, "replicas"));
+    queue_free(waits.queue);
+    assert_int_equal(deliver(p, &d, 100000).what, QUEUE_DELIVERY_KNOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_taken),     POOL_TEST(test_replayed),
         POOL_TEST(test_stored),    POOL_TEST(test_repeats),
         POOL_TEST(test_budget),    POOL_TEST(test_old),
-        POOL_TEST(test_too_large),
+        POOL_TEST(test_too_large), POOL_TEST(test_replicas),
     };
 
     return cmocka_run_group_tests_name("scheduler/queue/delivery", tests,

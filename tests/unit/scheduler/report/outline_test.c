@@ -65,10 +65,11 @@ static void world_start(struct world *world)
     world->diff = diff_parse(text, strlen(text), false);
     world->outline = outline_new(world->findings, world->diff);
     world->posted = json_object();
-    world->spec = (struct outline_spec){.comments = &world->comments,
-                                        .posted = world->posted,
-                                        .style = {SUGGESTION_GITHUB, 65536},
-                                        .max_comments = 10};
+    world->spec =
+        (struct outline_spec){.comments = &world->comments,
+                              .posted = world->posted,
+                              .style = {SUGGESTION_GITHUB, 65536, NULL},
+                              .max_comments = 10};
 }
 
 static void world_freep(struct world *world)
@@ -237,6 +238,36 @@ static void test_stale(void **state)
     assert_non_null(strstr(world.outline->stale[1].comment->body, "twice"));
 }
 
+/* Another pipeline's stand: it did not look for what this one looks for. */
+static void test_others(void **state)
+{
+    CLEANUP(world) struct world other;
+    CLEANUP(world) struct world world;
+    struct forge_comment comment = {.id = "1", .thread = "2"};
+
+    (void)state;
+    world_start(&other);
+    other.spec.style.pipeline = "review";
+    decides(&other, "pppr");
+    comment.body = other.outline->items[0].body;
+    world_start(&world);
+    world.spec.style.pipeline = "test";
+    comments_add(&world.comments, &comment);
+    assert_string_equal(world.comments.items[0].pipeline, "review");
+    /* Found by both it stays as it is. */
+    decides(&world, "kppr");
+    world.comments.items[0].fingerprint = PRINT("e");
+    outline_free(world.outline);
+    world.outline = outline_new(world.findings, world.diff);
+    decides(&world, "pppr");
+    assert_int_equal(world.outline->stale_count, 0);
+    outline_free(world.outline);
+    world.outline = outline_new(world.findings, world.diff);
+    world.spec.style.pipeline = "review";
+    decides(&world, "pppr");
+    assert_int_equal(world.outline->stale_count, 1);
+}
+
 /* Somebody opened it again, or a comment of the same was resolved. */
 static void test_open_wins(void **state)
 {
@@ -389,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_raised),      cmocka_unit_test(test_who_resolved),
         cmocka_unit_test(test_posted),      cmocka_unit_test(test_titles),
         cmocka_unit_test(test_bodies),      cmocka_unit_test(test_annotations),
+        cmocka_unit_test(test_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
