@@ -153,6 +153,9 @@ tests['no other model, path, method or body'] = () =>
       ['[]', {}, 400, 'bad_request'],
       ['{"messages":[]}', {}, 400, 'bad_request'],
       ['{"model":"small","model":"huge"}', {}, 403, 'model_not_allowed'],
+      ['{"model":"small\\u0000huge"}', {}, 400, 'bad_request'],
+      [chat({ models: ['huge'] }), {}, 400, 'bad_request'],
+      [chat({ pad: Array(300000).fill(0) }), {}, 400, 'bad_request'],
       [chat({ pad: 'x'.repeat(17 << 20) }), {}, 413, 'bad_request'],
     ];
     for (const [body, options, status, code] of cases) {
