@@ -155,6 +155,7 @@ tests['no other model, path, method or body'] = () =>
       ['{"model":"small","model":"huge"}', {}, 403, 'model_not_allowed'],
       ['{"model":"small\\u0000huge"}', {}, 400, 'bad_request'],
       [chat({ models: ['huge'] }), {}, 400, 'bad_request'],
+      [chat({ tools: [{ type: 'web_search' }] }), {}, 400, 'bad_request'],
       [chat({ pad: Array(300000).fill(0) }), {}, 400, 'bad_request'],
       [chat({ pad: 'x'.repeat(17 << 20) }), {}, 413, 'bad_request'],
     ];

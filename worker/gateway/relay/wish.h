@@ -16,8 +16,10 @@
 MUST_USE int wish_check_size(const char *data, size_t len, struct err *err);
 
 /**
- * Whether a request keeps to what is counted: not another model, nor another
- * price, nor an answer that comes later. ERR_USER.
+ * Whether a request keeps to what it is let through for: tokens of its model.
+ * Not what a provider would do elsewhere for it (search, fetch, run, call, read
+ * an address), nor with another model, at another price, or later, where nobody
+ * counts. ERR_USER.
  */
 MUST_USE int wish_check(const json_t *request, struct err *err);
 

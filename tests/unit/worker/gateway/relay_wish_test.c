@@ -48,8 +48,23 @@ static void test_wishes(void **state)
         "\"fallbacks\": [\"huge\"]",
         "\"api_base\": \"https://x.example\"",
         "\"background\": true",
+        "\"mcp_servers\": [{\"url\": \"https://x.example\"}]",
+        "\"web_search_options\": {}",
+        "\"plugins\": [{\"id\": \"web\"}]",
         "\"service_tier\": \"priority\"",
         "\"speed\": \"fast\"",
+        "\"tools\": [{\"type\": \"function\"}, {\"type\": "
+        "\"web_search_20250305\"}]",
+        "\"tools\": [{\"type\": \"mcp\", \"server_url\": \"https://x\"}]",
+        "\"messages\": [{\"content\": [{\"type\": \"image_url\", "
+        "\"image_url\": {\"url\": \"https://x.example/?stolen\"}}]}]",
+        "\"messages\": [{\"content\": [{\"type\": \"tool_result\", "
+        "\"content\": [{\"type\": \"image\", \"source\": {\"type\": \"url\", "
+        "\"url\": \"http://x.example\"}}]}]}]",
+        "\"input\": [{\"content\": [{\"type\": \"input_image\", "
+        "\"image_url\": \"https://x.example\"}]}]",
+        "\"input\": [{\"content\": [{\"type\": \"input_file\", \"file_url\": "
+        "\"https://x.example\"}]}]",
     };
 
     (void)state;
