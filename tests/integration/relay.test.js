@@ -313,6 +313,14 @@ tests['400 is the request\'s fault: passed on, the next may ask'] = () =>
       assert((await relay.ask(chat())).status === 200);
     });
 
+tests['400 with the key in it is passed on without'] = () =>
+  withRelay({ fake: { script: [{ mode: 'fail', status: 422,
+    text: `these were the headers: ${KEY}` }] } }, async (relay) => {
+    const answer = await relay.ask(chat());
+    assert(answer.status === 422 && !answer.text.includes(KEY) &&
+      answer.json.error.message === 'the provider answers 422', answer);
+  });
+
 tests['a redirect is not followed'] = () => withRelay({ fake: { script: [
   { mode: 'fail', status: 307 }] } }, async (relay, fake) => {
   assert((await relay.ask(chat())).status === 400);
