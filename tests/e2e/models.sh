@@ -131,6 +131,33 @@ like "$(cat out)" 'Hello from the model' "messages go through"
 like "$(cat out)" 'no step that may use a model' "a later step may not ask"
 like "$(cat out)" 'model: 1 request' "a line of the report says what was asked"
 
+# ---- a relay that dies while nobody asks ------------------------------------------
+cat >lone.yml <<'Y'
+name: lone
+steps:
+  - name: asks
+    model: true
+    run: curl -sS -o x $BERTH_MODEL_URL/models
+  - name: does not
+    run: |
+      echo "by itself"
+      for i in $(seq 300); do
+        curl -sS -o x --max-time 5 http://127.0.0.1:809/v1/models || break
+        sleep 0.1
+      done
+      [ "$i" -lt 300 ] && sleep 1 && echo "to the end"
+Y
+"$BERTH_BIN" run --repo "$repo" lone.yml >lone.out 2>&1 &
+lone=$!
+wait_for grep -q "by itself" lone.out
+runner=$(pgrep -P "$lone" | tr '\n' ,)
+for pid in $(pgrep -x -P "$lone,$runner" relay); do
+    kill -KILL "$pid"
+done
+wait "$lone"
+is $? 0 "a step that asks nobody does not end with the relay"
+like "$(cat lone.out)" 'to the end' "it goes on"
+
 # ---- budgets ----------------------------------------------------------------------
 pipeline 9
 job p.yml

@@ -153,6 +153,10 @@ tests['no other model, path, method or body'] = () =>
       ['[]', {}, 400, 'bad_request'],
       ['{"messages":[]}', {}, 400, 'bad_request'],
       ['{"model":"small","model":"huge"}', {}, 403, 'model_not_allowed'],
+      ['{"model":"small\\u0000huge"}', {}, 400, 'bad_request'],
+      [chat({ models: ['huge'] }), {}, 400, 'bad_request'],
+      [chat({ tools: [{ type: 'web_search' }] }), {}, 400, 'bad_request'],
+      [chat({ pad: Array(300000).fill(0) }), {}, 400, 'bad_request'],
       [chat({ pad: 'x'.repeat(17 << 20) }), {}, 413, 'bad_request'],
     ];
     for (const [body, options, status, code] of cases) {
@@ -308,6 +312,14 @@ tests['400 is the request\'s fault: passed on, the next may ask'] = () =>
       assert(answer.status === 400 && answer.json.error.message === 'no', answer);
       assert((await relay.ask(chat())).status === 200);
     });
+
+tests['400 with the key in it is passed on without'] = () =>
+  withRelay({ fake: { script: [{ mode: 'fail', status: 422,
+    text: `these were the headers: ${KEY}` }] } }, async (relay) => {
+    const answer = await relay.ask(chat());
+    assert(answer.status === 422 && !answer.text.includes(KEY) &&
+      answer.json.error.message === 'the provider answers 422', answer);
+  });
 
 tests['a redirect is not followed'] = () => withRelay({ fake: { script: [
   { mode: 'fail', status: 307 }] } }, async (relay, fake) => {

@@ -21,6 +21,7 @@ struct models {
     struct models_spec spec;
     struct relay *relay; /* owned; NULL: not yet, or not any more */
     bool lost;           /* it will not be there again: nor its accounts */
+    bool busy;           /* a step uses it */
     size_t index;        /* of the step */
     unsigned tries;      /* to listen */
     struct loop_source *timer;
@@ -54,6 +55,7 @@ static void tell_end(void *arg)
     loop_remove(models->timer);
     models->timer = NULL;
     models->done = NULL;
+    models->busy = false;
     if (done)
         done(models->done_arg, &end);
 }
@@ -84,7 +86,7 @@ static void on_over(void *arg, enum reason reason, const char *message)
         models->spec.on_over(models->spec.arg, reason, models->why);
 }
 
-/* Whoever waits for it has waited enough. */
+/* Whoever waits for it has waited enough; a step that does not ask goes on. */
 static void lose(struct models *models, const struct err *err)
 {
     relay_stop(STEAL(models->relay));
@@ -93,7 +95,7 @@ static void lose(struct models *models, const struct err *err)
         tell_ready(models, err);
         return;
     }
-    if (models->over == REASON_NONE)
+    if (models->busy && models->over == REASON_NONE)
         on_over(models, REASON_MODEL_FAILED, err->msg);
     if (models->done)
         tell_end(models);
@@ -175,6 +177,7 @@ static void begin(void *arg)
 void models_begin(struct models *models, size_t index, models_ready_fn *ready,
                   void *arg)
 {
+    models->busy = true;
     models->index = index;
     models->ready = ready;
     models->ready_arg = arg;
@@ -215,6 +218,7 @@ void models_forget(struct models *models)
 {
     models->ready = NULL;
     models->done = NULL;
+    models->busy = false;
 }
 
 /* ---- the whole ------------------------------------------------------------

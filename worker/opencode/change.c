@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define GIT_MS      120000
 #define MAX_RULES   ((size_t)64 << 10)
@@ -96,10 +97,21 @@ static bool is_before_head(const char *dir, const char *commit)
 
 /* ---- pieces -------------------------------------------------------------- */
 
+/* Where git looks for attributes there are none of the change's: it could say
+ * that its files are binary, and nobody would see them. */
+static bool has_git_dir(const char *git_dir)
+{
+    struct stat st;
+
+    return stat(git_dir, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int read_diff(const struct change_spec *spec, const char *range,
                      struct change *out, struct err *err)
 {
-    const char *const words[] = {"diff",
+    CLEANUP(mem) char *git_dir = xasprintf("%s/.git", spec->dir);
+    const char *const words[] = {"--bare",
+                                 "diff",
                                  "--no-ext-diff",
                                  "--no-textconv",
                                  "--no-color",
@@ -110,14 +122,22 @@ static int read_diff(const struct change_spec *spec, const char *range,
                                  range,
                                  "--",
                                  NULL};
-    const char *const all[] = {
-        "diff",       "--no-ext-diff", "--no-textconv",
-        "--no-color", "--unified=0",   "--end-of-options",
-        EMPTY_TREE,   "HEAD",          "--",
-        NULL};
+    const char *const all[] = {"--bare",
+                               "diff",
+                               "--no-ext-diff",
+                               "--no-textconv",
+                               "--no-color",
+                               "--unified=0",
+                               "--end-of-options",
+                               EMPTY_TREE,
+                               "HEAD",
+                               "--",
+                               NULL};
+    bool bare = has_git_dir(git_dir);
     int rc;
 
-    rc = git(spec->dir, spec->whole ? all : words, &out->diff, err);
+    rc = git(bare ? git_dir : spec->dir, (spec->whole ? all : words) + !bare,
+             &out->diff, err);
     if (rc > 0)
         return err_set(err, ERR_USER, "git cannot compare %s", range);
     return rc;

@@ -269,12 +269,19 @@ struct token_count answer_tokens(const struct answer *answer,
                                  size_t request_bytes)
 {
     const uint64_t round = BYTES_PER_TOKEN - 1;
+    const uint64_t seen = (answer->content_bytes + round) / BYTES_PER_TOKEN;
+    struct token_count tokens = answer->tokens;
 
-    if (answer->has_tokens)
-        return answer->tokens;
-    return (struct token_count){
-        .input = (request_bytes + round) / BYTES_PER_TOKEN,
-        .output = (answer->content_bytes + round) / BYTES_PER_TOKEN,
-        .estimated = true,
-    };
+    if (!answer->has_tokens)
+        return (struct token_count){
+            .input = (request_bytes + round) / BYTES_PER_TOKEN,
+            .output = seen,
+            .estimated = true,
+        };
+    /* Some tell a first number before they write: who leaves, saw more. */
+    if (!answer->is_json && !answer->has_end && seen > tokens.output) {
+        tokens.output = seen;
+        tokens.estimated = true;
+    }
+    return tokens;
 }

@@ -37,7 +37,8 @@ UNUSED static inline void answer_freep(struct answer *answer)
 
 /**
  * What it took, or, where the provider did not say, an estimate by the bytes of
- * the request and of the content: four make a token.
+ * the request and of the content: four make a token. Of a stream without its
+ * end the output is no less than that.
  */
 struct token_count answer_tokens(const struct answer *answer,
                                  size_t request_bytes);

@@ -207,6 +207,21 @@ static void complain(struct ask *ask, int status)
                    said.data);
 }
 
+/* Who shows us the key we gave does not show it to the client. */
+static void hide_key(struct ask *ask)
+{
+    const char *key = ask->model->key;
+    CLEANUP(mem) char *text = NULL;
+
+    if (!*key || !ask->kept.len ||
+        !memmem(ask->kept.data, ask->kept.len, key, strlen(key)))
+        return;
+    text = dialect_error(ask->model->dialect, "bad_request", ask->message);
+    mem_wipe(ask->kept.data, ask->kept.len);
+    strbuf_cut(&ask->kept, 0);
+    strbuf_adds(&ask->kept, text);
+}
+
 static void judge(struct ask *ask, const struct http_response *response)
 {
     int status = response->status;
@@ -228,6 +243,7 @@ static void judge(struct ask *ask, const struct http_response *response)
         return;
     }
     complain(ask, status);
+    hide_key(ask);
     if (status == 408 || status == 429 || status >= 500)
         try_again(ask, wait_ms);
     else if (status == 401 || status == 403 || status < 400)

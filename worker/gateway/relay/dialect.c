@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "worker/gateway/relay/wish.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,8 @@ json_t *dialect_parse(const char *data, size_t len, struct err *err)
     json_error_t where;
     json_t *request;
 
+    if (wish_check_size(data, len, err) < 0)
+        return NULL;
     mend(copy, len);
     request = json_loadb(copy, len, JSON_ALLOW_NUL, &where);
     if (!json_is_object(request))
@@ -116,7 +119,7 @@ json_t *dialect_parse(const char *data, size_t len, struct err *err)
                       request ? "it is something else" : where.text);
     else if (!json_is_string(json_object_get(request, "model")))
         (void)err_set(err, ERR_USER, "the request has no 'model'");
-    else
+    else if (wish_check(request, err) == 0)
         return request;
     json_decref(request);
     return NULL;

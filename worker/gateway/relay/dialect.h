@@ -19,8 +19,9 @@ enum route dialect_route(enum dialect dialect, const char *method,
                          const char *path);
 
 /**
- * Parse the body of a request: an object with a string `model`. What cannot be
- * a part of a text (lone surrogates) is replaced. ERR_USER. The caller's.
+ * Parse the body of a request: an object with a string `model`, which keeps to
+ * wish.h. What cannot be a part of a text (lone surrogates) is replaced.
+ * ERR_USER. The caller's.
  */
 MUST_USE json_t *dialect_parse(const char *data, size_t len, struct err *err);
 /** Whether the answer is to come as a stream of events. */

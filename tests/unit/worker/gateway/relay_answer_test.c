@@ -164,12 +164,39 @@ static void test_estimate(void **state)
     assert_true(tokens.estimated);
 }
 
+/* Who goes before the end has had what came until then. */
+static void test_cut(void **state)
+{
+    static const char begin[] =
+        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{"
+        "\"input_tokens\":30,\"output_tokens\":1}}}\n\n"
+        "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":"
+        "\"text_delta\",\"text\":\"0123456789abcdef\"}}\n\n";
+    static const char rest[] =
+        "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}"
+        "\n\ndata: {\"type\":\"message_stop\"}\n\n";
+    CLEANUP(answer) struct answer answer;
+    struct token_count tokens;
+
+    (void)state;
+    answer_init(&answer, 4096);
+    answer_feed(&answer, begin, strlen(begin));
+    tokens = answer_tokens(&answer, 400);
+    assert_int_equal(tokens.input, 30);
+    assert_int_equal(tokens.output, 4);
+    assert_true(tokens.estimated);
+    answer_feed(&answer, rest, strlen(rest));
+    tokens = answer_tokens(&answer, 400);
+    assert_int_equal(tokens.output, 3);
+    assert_false(tokens.estimated);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_objects),  cmocka_unit_test(test_streams),
         cmocka_unit_test(test_hollow),   cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_estimate),
+        cmocka_unit_test(test_estimate), cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests_name("worker/gateway/relay_answer", tests,

@@ -107,6 +107,27 @@ static void test_whole(void **state)
     change_clear(&change);
 }
 
+/* What a change says of its own files does not hide them. */
+static void test_attributes(void **state)
+{
+    struct change change;
+
+    (void)state;
+    shell("cd \"$1\"; git checkout -qb hidden topic\n"
+          "echo '* -diff' >.gitattributes; mkdir sub; echo '* binary' "
+          ">sub/.gitattributes\n"
+          "echo hidden >a; echo below >sub/b; git add .; git commit -qm h");
+    change = read_change("main", "", false);
+    assert_non_null(strstr(change.diff.data, "-one\n+hidden\n"));
+    assert_non_null(strstr(change.diff.data, "+below\n"));
+    change_clear(&change);
+    change = read_change("", "", true);
+    assert_non_null(strstr(change.diff.data, "+hidden\n"));
+    assert_non_null(strstr(change.diff.data, "+below\n"));
+    change_clear(&change);
+    shell("cd \"$1\"; git checkout -q topic");
+}
+
 static void test_nothing(void **state)
 {
     const struct change_spec no_base = {repo, "none", "", false};
@@ -177,9 +198,10 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change), cmocka_unit_test(test_since),
-        cmocka_unit_test(test_whole),  cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_file),   cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_change),     cmocka_unit_test(test_since),
+        cmocka_unit_test(test_whole),      cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_file),       cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_attributes),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
