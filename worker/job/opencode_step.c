@@ -305,7 +305,7 @@ static json_t *review_json(const struct strbuf *line)
     static const char *const numbers[] = {
         "files",     "left_out", "chunks",  "failed",     "found",
         "misplaced", "moved",    "refuted", "unverified", "repeated",
-        "minor",     "beyond",   "runs",    "ms"};
+        "minor",     "beyond",   "standing", "runs",    "ms"};
     json_t *doc =
         line->truncated ? NULL : json_loadb(line->data, line->len, 0, NULL);
     const json_t *facts = json_object_get(doc, "review");
