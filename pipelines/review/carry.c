@@ -64,8 +64,8 @@ static bool stands(struct findings *list, struct finding *finding,
 {
     const struct diff_file *file =
         *finding->path ? find_old(diff, finding->path) : NULL;
-    uint32_t last = finding->end_line > finding->line ? finding->end_line
-                                                      : finding->line;
+    uint32_t last =
+        finding->end_line > finding->line ? finding->end_line : finding->line;
     int64_t shift = 0;
 
     /* Lines that the change removed are not of the commit before this. */

@@ -1,4 +1,4 @@
-/* scheduler/intake/event_previous.c - what earlier jobs of a change reviewed. */
+/* scheduler/intake/event_previous.c - what was reviewed before, and found. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/event_work_impl.h"
 

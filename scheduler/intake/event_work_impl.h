@@ -72,12 +72,12 @@ struct event_work {
     struct strv paths_read, texts; /* of .berth/; the same number */
     struct strv pipelines;         /* that are to run */
     json_t *previous; /* owned; of each pipeline the last review, or null */
-    size_t pipeline;               /* the one that is at work */
-    struct admission *admission;   /* owned */
-    unsigned reading;              /* for admit_options */
-    struct strbuf made;            /* ids */
-    struct strbuf faults;          /* what went wrong, for people */
-    const char *why;               /* no trigger fits; static */
+    size_t pipeline;  /* the one that is at work */
+    struct admission *admission; /* owned */
+    unsigned reading;            /* for admit_options */
+    struct strbuf made;          /* ids */
+    struct strbuf faults;        /* what went wrong, for people */
+    const char *why;             /* no trigger fits; static */
 };
 
 /** Tell the caller; the work is not to be touched afterwards. EVENT_OVER. */

@@ -35,8 +35,8 @@ json_t *change_to_json(const struct event *event, const char *state)
         "fork", event->fork != EVENT_FORK_NO, "head", end_to_json(&event->head),
         "base", end_to_json(&event->base), "author", event->author.login,
         "author_is_bot", event->author.is_bot, "labels", labels, "title",
-        event->title, "description", event->description, "clone_url", event->repo.clone_url, "default_branch",
-        event->repo.default_branch);
+        event->title, "description", event->description, "clone_url",
+        event->repo.clone_url, "default_branch", event->repo.default_branch);
 }
 
 json_t *permission_to_json(bool write)

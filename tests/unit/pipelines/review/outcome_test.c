@@ -1,7 +1,7 @@
 /* tests/unit/pipelines/review/outcome_test.c - notes, and what comes next. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipelines/review/outcome.h"
 #include "pipelines/job.h"
+#include "pipelines/review/outcome.h"
 #include "tests/lib/unit.h"
 
 #include <string.h>

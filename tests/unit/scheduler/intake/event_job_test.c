@@ -86,9 +86,9 @@ static void test_change(void **state UNUSED)
 static void test_previous(void **state UNUSED)
 {
     const struct event event = event_of(FORGE_GITHUB, EVENT_UPDATED);
-    json_t *previous = json_pack(
-        "{s:s, s:{s:i, s:[{s:s, s:s}]}}", "commit", HEAD, "findings", "schema",
-        1, "findings", "message", "\xe2\x86\x92 a\nb", "path", "a.c");
+    json_t *previous = json_pack("{s:s, s:{s:i, s:[{s:s, s:s}]}}", "commit",
+                                 HEAD, "findings", "schema", 1, "findings",
+                                 "message", "\xe2\x86\x92 a\nb", "path", "a.c");
     CLEANUP(job_batch)
     struct job_batch *batch = load_with(&event, "review", false, previous);
 
@@ -237,9 +237,9 @@ static void test_found_keys(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change), cmocka_unit_test(test_refs),
-        cmocka_unit_test(test_ids),    cmocka_unit_test(test_names),
-        cmocka_unit_test(test_found),  cmocka_unit_test(test_found_keys),
+        cmocka_unit_test(test_change),   cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_ids),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_found),    cmocka_unit_test(test_found_keys),
         cmocka_unit_test(test_previous),
     };
 
