@@ -136,6 +136,10 @@ void outcome_note(struct strbuf *out, const json_t *result)
         add_range(out, review);
         add_cost(out, review, json_object_get(step, "model"));
         strbuf_addc(out, '.');
+        if (number_of(review, "standing"))
+            strbuf_addf(out, " Of before %lld still stand%s.",
+                        number_of(review, "standing"),
+                        number_of(review, "standing") == 1 ? "s" : "");
         add_dropped(out, review);
         add_left_out(out, review);
     }
@@ -177,14 +181,21 @@ static json_t *short_finding(const json_t *finding)
 
 static json_t *short_findings(const json_t *found)
 {
-    const json_t *finding;
-    json_t *list = json_array();
-    size_t i;
+    json_t *list = json_array(), *finding;
+    size_t left = OUTCOME_MAX_WHOLE, i;
 
     json_array_foreach(json_object_get(found, "findings"), i, finding)
     {
-        if (i < OUTCOME_MAX_FINDINGS)
+        size_t bytes = json_dumpb(finding, NULL, 0, JSON_COMPACT);
+
+        if (i >= OUTCOME_MAX_FINDINGS)
+            break;
+        if (bytes > left) {
             json_array_append_new(list, short_finding(finding));
+            continue;
+        }
+        left -= bytes;
+        json_array_append(list, finding);
     }
     return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
                      list, "tests", "passed", 0, "failed", 0, "skipped", 0);

@@ -13,7 +13,9 @@
  */
 
 #define OUTCOME_MAX_FINDINGS 50u
-#define OUTCOME_MAX_TEXT     ((size_t)400) /* bytes of a text of these */
+/* Bytes of those that are whole; of a text of the others. */
+#define OUTCOME_MAX_WHOLE ((size_t)96 << 10)
+#define OUTCOME_MAX_TEXT  ((size_t)400)
 
 /**
  * Add, as Markdown, for the foot of a summary: what each step that reviewed
@@ -24,9 +26,11 @@ void outcome_note(struct strbuf *out, const json_t *result);
 
 /**
  * What the next review of the same change is told of this one: the `previous`
- * of a job document (schemas/job.schema.json), with the first findings and
- * their texts cut. Owned by the caller. NULL: no step reviewed all that it was
- * to review, so that its commit must not count as looked at.
+ * of a job document (schemas/job.schema.json), with the first findings. The
+ * next result tells again of those that stand, so they are whole as long as
+ * there is room; then without reasons and fixes, and their texts are cut. Owned
+ * by the caller. NULL: no step reviewed all that it was to review, so that its
+ * commit must not count as looked at.
  */
 MUST_USE json_t *outcome_previous(const json_t *result);
 

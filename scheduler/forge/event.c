@@ -67,6 +67,7 @@ struct event *event_new(enum forge_kind forge)
         .head = no_end,
         .base = no_end,
         .title = "",
+        .description = "",
         .label = "",
         .author = nobody,
         .actor = nobody,

@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EVENT_MAX_LABELS      100
-#define EVENT_MAX_LABEL_BYTES 255
-#define EVENT_MAX_TITLE_BYTES 1024
-#define EVENT_MAX_WORD_BYTES  255 /* a login, the name of a check … */
-#define EVENT_MAX_PATHS       3000
+#define EVENT_MAX_LABELS            100
+#define EVENT_MAX_LABEL_BYTES       255
+#define EVENT_MAX_TITLE_BYTES       1024
+#define EVENT_MAX_DESCRIPTION_BYTES 8192
+#define EVENT_MAX_WORD_BYTES        255 /* a login, the name of a check … */
+#define EVENT_MAX_PATHS             3000
 
 enum event_kind {
     EVENT_IGNORED, /* `reason` says why */
@@ -105,7 +106,8 @@ struct event {
     struct event_end head, base;
     enum event_fork fork;
     bool is_draft, is_merged;
-    const char *title; /* one line, cut to its bound */
+    const char *title;       /* one line, cut to its bound */
+    const char *description; /* of the change; lines, cut to its bound */
     struct event_words labels;
     const char *label;          /* of EVENT_LABELED, where told: which one */
     struct event_person author; /* of the change */

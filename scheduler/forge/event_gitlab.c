@@ -85,6 +85,8 @@ static int read_change(struct event_reader *r, const json_t *change)
         event_flag(change, "draft") || event_flag(change, "work_in_progress");
     event->is_merged = event_is(change, "state", "merged");
     event->title = event_text(r, change, "title", EVENT_MAX_TITLE_BYTES);
+    event->description =
+        event_lines(r, change, "description", EVENT_MAX_DESCRIPTION_BYTES);
     event->author.id = event_number(change, "author_id");
     if (event->author.id && event->author.id == event->actor.id)
         event->author = event->actor;

@@ -136,6 +136,8 @@ int event_pull_request(struct event_reader *r)
     event->is_draft = is_draft(change);
     event->is_merged = event_flag(change, "merged");
     event->title = event_text(r, change, "title", EVENT_MAX_TITLE_BYTES);
+    event->description =
+        event_lines(r, change, "body", EVENT_MAX_DESCRIPTION_BYTES);
     event->label = event_word(r, r->body, "label.name");
     event->association = association_of(change);
     event_labels(r, event_field(change, "labels"), "name");
@@ -166,6 +168,8 @@ int event_issue_comment(struct event_reader *r)
     event_person(r, issue, "user", &event->author);
     event->association = association_of(comment);
     event->title = event_text(r, issue, "title", EVENT_MAX_TITLE_BYTES);
+    event->description =
+        event_lines(r, issue, "body", EVENT_MAX_DESCRIPTION_BYTES);
     event_labels(r, event_field(issue, "labels"), "name");
     if (!event_is(issue, "state", "open"))
         return event_ignore(r, "the pull request is closed");

@@ -73,7 +73,8 @@ int event_ignore(struct event_reader *r, const char *fmt, ...)
  */
 
 /* Whether anything was left out, or made a space. */
-static bool clean(const char *text, size_t len, size_t max, struct strbuf *out)
+static bool clean(const char *text, size_t len, size_t max, bool lines,
+                  struct strbuf *out)
 {
     bool changed = false;
     uint32_t c = 0;
@@ -83,11 +84,14 @@ static bool clean(const char *text, size_t len, size_t max, struct strbuf *out)
         n = utf8_decode(text + i, len - i, &c);
         if (out->len + (n ? n : 1) > max)
             return true;
-        if (n && !utf8_is_control(c) && !utf8_is_invisible(c)) {
+        if (n && ((lines && (c == '\n' || c == '\t')) ||
+                  (!utf8_is_control(c) && !utf8_is_invisible(c)))) {
             strbuf_add(out, text + i, n);
             continue;
         }
         changed = true;
+        if (lines && c == '\r' && i + 1 < len && text[i + 1] == '\n')
+            continue;
         if (!n || utf8_is_control(c))
             strbuf_addc(out, ' ');
         n = n ? n : 1;
@@ -95,16 +99,29 @@ static bool clean(const char *text, size_t len, size_t max, struct strbuf *out)
     return changed;
 }
 
-const char *event_text(struct event_reader *r, const json_t *from,
-                       const char *path, size_t max)
+static const char *text_of(struct event_reader *r, const json_t *from,
+                           const char *path, size_t max, bool lines)
 {
     const json_t *value = event_field(from, path);
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
     if (!json_is_string(value))
         return "";
-    (void)clean(json_string_value(value), json_string_length(value), max, &out);
+    (void)clean(json_string_value(value), json_string_length(value), max, lines,
+                &out);
     return arena_strndup(r->event->arena, out.data, out.len);
+}
+
+const char *event_text(struct event_reader *r, const json_t *from,
+                       const char *path, size_t max)
+{
+    return text_of(r, from, path, max, false);
+}
+
+const char *event_lines(struct event_reader *r, const json_t *from,
+                        const char *path, size_t max)
+{
+    return text_of(r, from, path, max, true);
 }
 
 /* The string as it is, or NULL where it is none, or cannot be a word. */
@@ -114,7 +131,7 @@ static const char *word_of(struct event_reader *r, const json_t *value)
 
     if (!json_is_string(value) || !json_string_length(value) ||
         clean(json_string_value(value), json_string_length(value),
-              EVENT_MAX_WORD_BYTES, &out))
+              EVENT_MAX_WORD_BYTES, false, &out))
         return NULL;
     return arena_strndup(r->event->arena, out.data, out.len);
 }

@@ -35,6 +35,9 @@ bool event_is(const json_t *from, const char *path, const char *word);
  */
 const char *event_text(struct event_reader *r, const json_t *from,
                        const char *path, size_t max);
+/** The same with its lines and tabs; CR LF is LF. */
+const char *event_lines(struct event_reader *r, const json_t *from,
+                        const char *path, size_t max);
 /** The same for what is compared with something: "" if it would be changed. */
 const char *event_word(struct event_reader *r, const json_t *from,
                        const char *path);

@@ -53,9 +53,10 @@ enum forge_frame {
  * change {"number": N}: {"state": "open|closed|merged", "draft": bool,
  *   "fork": bool, "head": {"ref", "sha", "repo"}, "base": {"ref", "sha",
  *   "repo"}, "author": "login", "author_is_bot": bool, "labels": ["…"],
- *   "title": "…", "clone_url", "default_branch", "number": N}. "" for what the
- *   host does not tell: head.repo of a fork that is gone or hidden, GitLab's
- *   base.sha in a list, default_branch
+ *   "title": "…", "description": "…" (not in a list), "clone_url",
+ *   "default_branch", "number": N}. "" for what the host does not tell:
+ *   head.repo of a fork that is gone or hidden, GitLab's base.sha in a list,
+ *   default_branch
  * paths {"number": N}: {"paths": ["…"], "complete": bool}: old and new ones
  * permission {"login": "…"}: {"write": bool}; false, too, for nobody. Gitea
  *   tells it to administrators of the repository only: else refused

@@ -85,6 +85,8 @@ int event_take_change(struct event *event, const json_t *answer,
 {
     const json_t *fork = json_object_get(answer, "fork");
     const char *author = text_at(answer, "author");
+    const char *title = text_at(answer, "title");
+    const char *description = text_at(answer, "description");
 
     if (!json_is_boolean(fork))
         return err_set(err, ERR_USER,
@@ -98,6 +100,10 @@ int event_take_change(struct event *event, const json_t *answer,
     event->fork = json_is_true(fork) ? EVENT_FORK_YES : EVENT_FORK_NO;
     event->is_draft = json_is_true(json_object_get(answer, "draft"));
     take_labels(event, json_object_get(answer, "labels"));
+    if (*title && strlen(title) <= EVENT_MAX_TITLE_BYTES)
+        event->title = keep(event, title);
+    if (*description && strlen(description) <= EVENT_MAX_DESCRIPTION_BYTES)
+        event->description = keep(event, description);
     if (*author && strlen(author) <= EVENT_MAX_WORD_BYTES) {
         event->author.login = keep(event, author);
         event->author.is_bot =
@@ -158,6 +164,7 @@ int event_read_found(enum forge_kind forge, const char *body, size_t len,
         .head = no_end,
         .base = no_end,
         .title = "",
+        .description = "",
         .label = "",
         .author = nobody,
         .actor = nobody,

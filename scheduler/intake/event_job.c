@@ -209,6 +209,13 @@ char *event_job_document(const struct event_job *job)
     if (e->change > 0)
         (void)json_object_set_new(object, "change", json_integer(e->change));
     set(object, "trust", job->fork ? "fork" : "member");
+    if (e->change > 0) {
+        set(object, "title", e->title);
+        set(object, "description", e->description);
+    }
+    if (json_is_object(job->previous))
+        (void)json_object_set_new(object, "previous",
+                                  json_deep_copy(job->previous));
     set_group(object, job);
     (void)json_object_set_new(object, "report", report_of(job, ref));
     text = json_dumps(object, JSON_COMPACT);

@@ -8,7 +8,10 @@
 
 #include <jansson.h>
 
-/* Pure, no I/O. What a stranger wrote (titles, logins) is in no document. */
+/*
+ * Pure, no I/O. Of what a stranger wrote only a change's title and description
+ * are in a document, for reviewers: no step sees them.
+ */
 
 /** Whether pipelines can be run because of an event of this kind. */
 bool event_runs(enum event_kind kind);
@@ -32,6 +35,7 @@ struct event_job {
     const char *key;      /* of the delivery */
     unsigned replays;     /* of it */
     bool fork;
+    const json_t *previous; /* of the last review; NULL or null: none */
 };
 
 /**

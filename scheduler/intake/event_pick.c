@@ -297,15 +297,17 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
     event_work_step(w);
 }
 
-static void begin(struct event_work *w, const char *pipeline)
+static void begin(struct event_work *w, size_t at)
 {
+    const char *pipeline = w->pipelines.items[at];
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(strbuf) struct strbuf complaint = STRBUF_INIT;
     const struct event_job job = {.event = w->event,
                                   .pipeline = pipeline,
                                   .key = w->key,
                                   .replays = w->replays,
-                                  .fork = w->fork};
+                                  .fork = w->fork,
+                                  .previous = json_array_get(w->previous, at)};
     CLEANUP(mem) char *text = event_job_document(&job);
     CLEANUP(mem) char *file = xasprintf("pipeline %s", pipeline);
     struct job_batch *batch = NULL;
@@ -343,6 +345,6 @@ enum event_next event_stage_make(struct event_work *w)
     if (w->pipeline == w->pipelines.count)
         return EVENT_GO_ON;
     asked->waiting = true;
-    begin(w, w->pipelines.items[w->pipeline++]);
+    begin(w, w->pipeline++);
     return EVENT_WAIT;
 }

@@ -441,7 +441,8 @@ static event_stage *const stages[] = {
     stage_begin,          event_stage_find_job, stage_permission,
     stage_change,         stage_trust,          event_stage_list_jobs,
     event_stage_each_job, stage_token,          event_stage_read_files,
-    event_stage_choose,   event_stage_make,     stage_conclude,
+    event_stage_choose,   event_stage_previous, event_stage_make,
+    stage_conclude,
 };
 
 static void step(void *arg)
@@ -511,6 +512,7 @@ void event_work_free(struct event_work *w)
     strv_clear(&w->pipelines);
     strbuf_clear(&w->made);
     strbuf_clear(&w->faults);
+    json_decref(w->previous);
     free(w->job);
     free(w->key);
     free(w->forge);

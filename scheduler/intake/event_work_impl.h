@@ -72,12 +72,13 @@ struct event_work {
     bool files_read;
     struct strv paths_read, texts; /* of .berth/; the same number */
     struct strv pipelines;         /* that are to run */
-    size_t pipeline;               /* the one that is at work */
-    struct admission *admission;   /* owned */
-    unsigned reading;              /* for admit_options */
-    struct strbuf made;            /* ids */
-    struct strbuf faults;          /* what went wrong, for people */
-    const char *why;               /* no trigger fits; static */
+    json_t *previous; /* owned; of each pipeline the last review, or null */
+    size_t pipeline;  /* the one that is at work */
+    struct admission *admission; /* owned */
+    unsigned reading;            /* for admit_options */
+    struct strbuf made;          /* ids */
+    struct strbuf faults;        /* what went wrong, for people */
+    const char *why;             /* no trigger fits; static */
 };
 
 /** Tell the caller; the work is not to be touched afterwards. EVENT_OVER. */
@@ -106,6 +107,7 @@ enum event_next event_work_ask(struct event_work *work, const char *op,
 /** Stages, in this order (event_work.c); one that has nothing to do goes on. */
 typedef enum event_next event_stage(struct event_work *work);
 event_stage event_stage_find_job, event_stage_list_jobs, event_stage_each_job;
-event_stage event_stage_read_files, event_stage_choose, event_stage_make;
+event_stage event_stage_read_files, event_stage_choose, event_stage_previous;
+event_stage event_stage_make;
 
 #endif

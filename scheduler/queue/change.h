@@ -38,4 +38,20 @@ typedef void queue_change_jobs_fn(void *arg,
 void queue_change_jobs(struct queue *queue, const struct queue_change *change,
                        queue_change_jobs_fn *fn, void *arg);
 
+/** All borrowed, for the duration of the callback. */
+typedef void queue_change_reviews_fn(void *arg, const char *const *results,
+                                     size_t count, const struct err *err);
+
+#define QUEUE_MAX_CHANGE_REVIEWS 3
+
+/**
+ * The results (JSON, schemas/result.schema.json) of its last
+ * QUEUE_MAX_CHANGE_REVIEWS jobs of a pipeline, as a report names it, that have
+ * ended and tell of a review, the youngest first.
+ */
+void queue_change_reviews(struct queue *queue,
+                          const struct queue_change *change,
+                          const char *pipeline, queue_change_reviews_fn *fn,
+                          void *arg);
+
 #endif

@@ -64,6 +64,7 @@ EMBED_FILES(queue_lua_report_look, REPORTS LUA("report_look"));
 EMBED_FILES(queue_lua_report_again, REPORTS LUA("report_again"));
 EMBED_FILES(queue_lua_unreported, REPORTS LUA("unreported"));
 EMBED_FILES(queue_lua_change, REPORTS LUA("change"));
+EMBED_FILES(queue_lua_reviewed, REPORTS LUA("reviewed"));
 EMBED_FILES(queue_lua_reserve, POOL LUA("reserve"));
 EMBED_FILES(queue_lua_spent, POOL LUA("spent"));
 
@@ -112,6 +113,7 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_REPORT_AGAIN] = {"report_again", queue_lua_report_again},
     [SCRIPT_UNREPORTED] = {"unreported", queue_lua_unreported},
     [SCRIPT_CHANGE] = {"change", queue_lua_change},
+    [SCRIPT_REVIEWED] = {"reviewed", queue_lua_reviewed},
     [SCRIPT_RESERVE] = {"reserve", queue_lua_reserve},
     [SCRIPT_SPENT] = {"spent", queue_lua_spent},
 };

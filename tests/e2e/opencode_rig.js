@@ -133,4 +133,4 @@ const verdicts = (...stands) => ({ text: JSON.stringify({ verdicts:
   stands.map((stand, i) => ({ claim: i + 1, stands: stand, why: 'seen' })) }) });
 
 module.exports = { KEY, answer, ask, atATime, berth, finding, git, makeConfig,
-  makeRepo, makeState, root, run, startModel, tmp, verdicts, write };
+  makeRepo, makeState, root, run, startModel, tmp, tools, verdicts, write };

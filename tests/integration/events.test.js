@@ -90,7 +90,8 @@ const repoOf = (repo) => ({ id: 1, full_name: repo,
 const user = (login, type = 'User') => ({ id: 7, login, type });
 
 function pull(number, sha, more = {}) {
-  const p = { number, title: 'A title $(id)', state: 'open', draft: false,
+  const p = { number, title: 'A title $(id)',
+    body: 'Why.\r\nHow.', state: 'open', draft: false,
     merged: false, labels: [], user: user('ann'), author_association: 'NONE',
     head: { sha, ref: `topic-${number}`, repo: { id: more.fork ? 9 : 1,
       full_name: more.fork ? 'eve/app' : APP } },
@@ -204,8 +205,11 @@ async function changes(s) {
     first.report.change === 1 && first.report.commit === commits.one &&
     first.report.name === 'ci' && first.report.fork === false,
   'where it is told', first.report);
-  ok(first.group === `github/${APP}-1-ci` && !first.payload.includes('$(id)'),
-    'its group; nothing of the title is in it', first.group);
+  ok(first.group === `github/${APP}-1-ci`, 'its group', first.group);
+  ok(first.parsed.title === 'A title $(id)' && !JSON.stringify({ ...first.parsed,
+    title: '' }).includes('$(id)') && first.parsed.description === 'Why.\nHow.' &&
+    first.parsed.previous === undefined,
+  'title and description are there, and nowhere else', first.parsed);
   ok((await send(s, opened)).text.includes('known') && count(s) === 1,
     'the same once more: known');
   r = await deal(s, pullEvent('synchronize', pull(1, commits.two)));
@@ -235,6 +239,26 @@ async function changes(s) {
   const left = redis('--raw', 'KEYS', keyOf(s, 'job:*')).split('\n')
     .filter((k) => redis('HGET', k, 'state') !== 'cancelled');
   ok(left.length === 0, 'closed: all of its jobs end', left);
+}
+
+// What a review said is told to the next one of the same change.
+async function reviewed(s, id) {
+  const finding = { path: 'a', line: 1, severity: 'error', message: 'Bad.',
+    fix: { text: 'b' }, fingerprint: '0'.repeat(32) };
+  const end = (result) => redis('EVAL', 'redis.call("HSET", KEYS[1], "state", ' +
+    '"passed", "result", ARGV[1])', '1', keyOf(s, `job:${id}`),
+  JSON.stringify(result));
+  end({ steps: [{ outcome: 'passed', review: { to: commits.fork, failed: 0 },
+    findings: { schema: 1, findings: [finding] } }] });
+  let r = await deal(s, comment(2, '/berth review', user('mia')));
+  const { previous } = r.jobs[0].parsed;
+  ok(previous?.commit === commits.fork && JSON.stringify(
+    previous.findings.findings[0]) === JSON.stringify(finding),
+  'the next one is told what was found', r.jobs[0].parsed);
+  end({ steps: [{ outcome: 'passed', review: { to: commits.fork, failed: 1 } }] });
+  r = await deal(s, comment(2, '/berth review', user('mia')));
+  ok(r.jobs[0].parsed.previous === undefined, 'but not of half a review',
+    r.jobs[0].parsed);
 }
 
 async function strangers(s) {
@@ -269,8 +293,11 @@ async function strangers(s) {
     r.jobs[0].parsed.trust === 'fork' &&
     r.jobs[0].parsed.commit === commits.fork2, 'by name: of the base', r);
   r = await deal(s, comment(2, '/berth review', user('mia')));
-  ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'review' &&
-    r.jobs[0].parsed.trust === 'fork', 'the one that ships', r);
+  ok(r.state === 'done' && r.jobs.length === 1 && r.jobs[0].report.name ===
+    'review' && r.jobs[0].parsed.trust === 'fork' &&
+    r.jobs[0].payload.includes('incremental') && r.jobs[0].parsed.title ===
+    'A title $(id)', 'a review, by who may write', r);
+  await reviewed(s, r.jobs[0].id);
   r = await deal(s, comment(2, '/berth cancel', user('mia')));
   ok(r.state === 'done' && /cancelled/.test(r.reason), 'cancel', r);
   r = await deal(s, comment(2, '/berth retry', user('mia')));

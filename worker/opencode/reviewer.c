@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/opencode/reviewer.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "pipelines/findings/findings.h"
 #include "pipelines/findings/fingerprint.h"
+#include "pipelines/review/carry.h"
 #include "pipelines/review/review.h"
 #include "worker/opencode/change.h"
 #include "worker/opencode/run.h"
@@ -146,9 +148,22 @@ static void start_review(struct reviewer *r)
         .whole = json_is_true(json_object_get(r->spec, "whole")),
         .nonce = r->nonce};
 
+    r->review = review_new(&options, r->diff);
+}
+
+/*
+ * What stands is told again: whoever reads only the last result, as those do
+ * who resolve comments, must not take it for fixed. Of a change that is looked
+ * at anew nothing is known before.
+ */
+static void look_back(struct reviewer *r)
+{
     r->diff = diff_parse(r->change.diff.data, r->change.diff.len,
                          r->change.diff.truncated);
-    r->review = review_new(&options, r->diff);
+    if (r->earlier && r->change.is_since)
+        carry_over(r->earlier, r->diff);
+    else
+        findings_free(STEAL(r->earlier));
 }
 
 /* ---- preparing ----------------------------------------------------------- */
@@ -185,6 +200,7 @@ static int prepare(struct reviewer *r, struct err *err)
         (*file &&
          change_file(WORKSPACE, whole_base(&change), file, &r->task, err) < 0))
         return -1;
+    look_back(r);
     start_review(r);
     if (!review_ask(r->review))
         return 0; /* nothing to look at: no model is needed */
@@ -276,6 +292,9 @@ static json_t *facts_of(const struct reviewer *r)
         "{s:s, s:s, s:b, s:i, s:I, s:o}", "from", r->change.from, "to",
         r->change.to, "since", r->change.is_since, "runs", (int)r->runs, "ms",
         (json_int_t)(clock_mono_ms() - r->began_ms), "notes", notes);
+    (void)json_object_set_new(
+        facts, "standing",
+        json_integer(r->earlier ? (json_int_t)r->earlier->count : 0));
     for (size_t i = 0; i < ARRAY_LEN(counters); i++)
         (void)json_object_set_new(
             facts, counters[i].name,
@@ -300,6 +319,9 @@ static void tell_people(const struct reviewer *r)
                   "%zu beyond the cap\n",
                   found->count, c->files, c->refuted, c->misplaced, c->repeated,
                   c->minor, c->beyond);
+    if (r->earlier && r->earlier->count)
+        (void)fprintf(stderr, "review: %zu findings of before still stand\n",
+                      r->earlier->count);
     if (c->left_out)
         (void)fprintf(stderr, "review: %zu files were not looked at\n",
                       c->left_out);
@@ -308,6 +330,16 @@ static void tell_people(const struct reviewer *r)
                       "review: %zu of %zu parts were not reviewed: no answer "
                       "of use\n",
                       c->failed, c->chunks);
+}
+
+/* Behind those that are new. */
+static void add_standing(struct findings *found, const struct findings *earlier)
+{
+    for (size_t i = 0; earlier && i < earlier->count; i++) {
+        found->items = arena_grow(found->arena, found->items, found->count,
+                                  sizeof(*found->items));
+        found->items[found->count++] = earlier->items[i];
+    }
 }
 
 static int tell(struct reviewer *r)
@@ -323,8 +355,9 @@ static int tell(struct reviewer *r)
     if (!line)
         return EXIT_NOTHING;
     findings_fingerprint(found, fingerprint_diff_line, r->diff);
-    text = findings_dump(found);
     tell_people(r);
+    add_standing(found, r->earlier);
+    text = findings_dump(found);
     (void)printf("%s\n%s\n", line, text);
     if (fflush(stdout) != 0)
         return EXIT_NOTHING;

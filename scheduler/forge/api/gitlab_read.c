@@ -84,6 +84,8 @@ static int read_merge_request(struct event_reader *r, const json_t *change)
     event->is_draft =
         event_flag(change, "draft") || event_flag(change, "work_in_progress");
     event->title = event_text(r, change, "title", EVENT_MAX_TITLE_BYTES);
+    event->description =
+        event_lines(r, change, "description", EVENT_MAX_DESCRIPTION_BYTES);
     event->author.login = event_word(r, change, "author.username");
     event->author.is_bot = event_gitlab_bot(event->author.login);
     read_labels(r, event_field(change, "labels"));
@@ -177,9 +179,11 @@ static bool take_changes(void *arg, const json_t *page)
                                  .base_url = listing->api->base_url};
 
         if (read_project(&r, listing->target->repo, listing->project) == 0 &&
-            read_merge_request(&r, change) == 0)
+            read_merge_request(&r, change) == 0) {
+            event->description = ""; /* of many it is too much */
             (void)json_array_append_new(
                 listing->out, change_to_json(event, state_of(change)));
+        }
     }
     return true;
 }

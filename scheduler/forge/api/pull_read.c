@@ -81,8 +81,11 @@ static bool take_pulls(void *arg, const json_t *page)
     json_array_foreach(page, i, pull)
     {
         change = read_pull(listing->api, listing->repo, pull, NULL);
-        if (change)
-            (void)json_array_append_new(listing->out, change);
+        if (!change)
+            continue;
+        /* Of many it is too much. */
+        (void)json_object_del(change, "description");
+        (void)json_array_append_new(listing->out, change);
     }
     return true;
 }

@@ -30,13 +30,13 @@ json_t *change_to_json(const struct event *event, const char *state)
         (void)json_array_append_new(labels,
                                     json_string(event->labels.items[i]));
     return json_pack(
-        "{s:I,s:s,s:b,s:b,s:o,s:o,s:s,s:b,s:o,s:s,s:s,s:s}", "number",
+        "{s:I,s:s,s:b,s:b,s:o,s:o,s:s,s:b,s:o,s:s,s:s,s:s,s:s}", "number",
         (json_int_t)event->change, "state", state, "draft", event->is_draft,
         "fork", event->fork != EVENT_FORK_NO, "head", end_to_json(&event->head),
         "base", end_to_json(&event->base), "author", event->author.login,
         "author_is_bot", event->author.is_bot, "labels", labels, "title",
-        event->title, "clone_url", event->repo.clone_url, "default_branch",
-        event->repo.default_branch);
+        event->title, "description", event->description, "clone_url",
+        event->repo.clone_url, "default_branch", event->repo.default_branch);
 }
 
 json_t *permission_to_json(bool write)

@@ -1,5 +1,6 @@
 /* tests/unit/pipelines/review/outcome_test.c - notes, and what comes next. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pipelines/job.h"
 #include "pipelines/review/outcome.h"
 #include "tests/lib/unit.h"
 
@@ -65,7 +66,7 @@ static void test_nothing(void **state)
 
 static json_t *make_result(const char *outcome, int failed, size_t count)
 {
-    char text[2 * OUTCOME_MAX_TEXT];
+    char text[10 * OUTCOME_MAX_TEXT];
     json_t *list = json_array();
 
     memset(text, 'x', sizeof(text));
@@ -87,17 +88,24 @@ static void test_previous(void **state)
     json_t *previous = outcome_previous(result);
     const json_t *list =
         json_object_get(json_object_get(previous, "findings"), "findings");
-    const json_t *one = json_array_get(list, 7);
+    const json_t *one = json_array_get(list, OUTCOME_MAX_FINDINGS - 1);
+    const json_t *whole = json_array_get(list, 7);
+    size_t bytes = json_dumpb(previous, NULL, 0, JSON_COMPACT);
 
     (void)state;
     assert_string_equal(json_string_value(json_object_get(previous, "commit")),
                         B40);
     assert_int_equal(json_array_size(list), OUTCOME_MAX_FINDINGS);
-    assert_int_equal(json_integer_value(json_object_get(one, "line")), 7);
+    assert_int_equal(json_integer_value(json_object_get(one, "line")),
+                     OUTCOME_MAX_FINDINGS - 1);
     assert_int_equal(json_string_length(json_object_get(one, "message")),
                      OUTCOME_MAX_TEXT - 1);
     assert_null(json_object_get(one, "why"));
     assert_null(json_object_get(one, "fix"));
+    assert_non_null(json_object_get(whole, "fix"));
+    assert_int_equal(json_string_length(json_object_get(whole, "message")),
+                     10 * OUTCOME_MAX_TEXT - 1);
+    assert_in_range(bytes, 1, JOB_MAX_PREVIOUS_BYTES);
     json_decref(previous);
     json_decref(result);
 }

@@ -29,6 +29,7 @@ static struct event event_of(enum forge_kind forge, enum event_kind kind)
                  .sha = "",
                  .repo = ""},
         .title = "${{ env.X }} $(id)",
+        .description = "Two\n\tlines \\ \"${{ x }}\" \xf0\x9f\x90\xa7",
         .label = "",
         .author = {.login = "ann"},
         .actor = {.login = "mia"},
@@ -37,18 +38,24 @@ static struct event event_of(enum forge_kind forge, enum event_kind kind)
 }
 
 /* The document of a job, as it is loaded again. */
-static struct job_batch *load(const struct event *event, const char *pipeline,
-                              bool fork)
+static struct job_batch *load_with(const struct event *event,
+                                   const char *pipeline, bool fork,
+                                   const json_t *previous)
 {
-    const struct event_job job = {event, pipeline, "key", 0, fork};
+    const struct event_job job = {event, pipeline, "key", 0, fork, previous};
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(mem) char *text = event_job_document(&job);
     struct job_batch *batch = NULL;
 
-    assert_null(strstr(text, "$(id)"));
     assert_null(strstr(text, "ann"));
     assert_int_equal(job_load("t", text, strlen(text), diags, &batch), 0);
     return batch;
+}
+
+static struct job_batch *load(const struct event *event, const char *pipeline,
+                              bool fork)
+{
+    return load_with(event, pipeline, fork, NULL);
 }
 
 static void test_change(void **state UNUSED)
@@ -71,6 +78,25 @@ static void test_change(void **state UNUSED)
     assert_int_equal(
         json_integer_value(json_object_get(r->report, "installation")), 5);
     assert_true(json_is_true(json_object_get(r->report, "fork")));
+    assert_string_equal(r->title, event.title);
+    assert_string_equal(r->description, event.description);
+    assert_null(r->previous);
+}
+
+static void test_previous(void **state UNUSED)
+{
+    const struct event event = event_of(FORGE_GITHUB, EVENT_UPDATED);
+    json_t *previous = json_pack("{s:s, s:{s:i, s:[{s:s, s:s}]}}", "commit",
+                                 HEAD, "findings", "schema", 1, "findings",
+                                 "message", "\xe2\x86\x92 a\nb", "path", "a.c");
+    CLEANUP(job_batch)
+    struct job_batch *batch = load_with(&event, "review", false, previous);
+
+    assert_true(json_equal(batch->items[0].previous, previous));
+    json_decref(previous);
+    job_batch_free(batch);
+    batch = load_with(&event, "review", false, json_null());
+    assert_null(batch->items[0].previous);
 }
 
 static void test_refs(void **state UNUSED)
@@ -107,7 +133,8 @@ static void check_id(const struct event_job *job, const char *other, bool same)
 static void test_ids(void **state UNUSED)
 {
     const struct event event = event_of(FORGE_GITHUB, EVENT_OPENED);
-    struct event_job job = {&event, ".berth/A_long.name.yml", "key", 0, false};
+    struct event_job job = {
+        .event = &event, .pipeline = ".berth/A_long.name.yml", .key = "key"};
     CLEANUP(mem) char *id = event_job_id(&job);
 
     assert_memory_equal(id, "a-long-", 7);
@@ -210,9 +237,10 @@ static void test_found_keys(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change), cmocka_unit_test(test_refs),
-        cmocka_unit_test(test_ids),    cmocka_unit_test(test_names),
-        cmocka_unit_test(test_found),  cmocka_unit_test(test_found_keys),
+        cmocka_unit_test(test_change),   cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_ids),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_found),    cmocka_unit_test(test_found_keys),
+        cmocka_unit_test(test_previous),
     };
 
     return cmocka_run_group_tests_name("scheduler/intake/event_job", tests,

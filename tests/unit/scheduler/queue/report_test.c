@@ -434,6 +434,56 @@ static void test_change(void **state)
     (void)tell(p, "n1", "done");
 }
 
+/* ---- what was reviewed -----------------------------------------------------
+ */
+
+static void on_reviews(void *arg, const char *const *results, size_t count,
+                       const struct err *err)
+{
+    struct listed *listed = arg;
+
+    assert_null(err);
+    listed->calls++;
+    listed->count = count;
+    for (size_t i = 0; i < count; i++)
+        (void)snprintf(listed->ids + strlen(listed->ids),
+                       sizeof(listed->ids) - strlen(listed->ids), "%s ",
+                       strchr(results[i], '#'));
+}
+
+static void end_with(struct pool *p, const char *id, const char *state,
+                     const char *result)
+{
+    CLEANUP(mem) char *key = xasprintf("%%job:%s", id);
+
+    freeReplyObject(
+        redis(p, "HSET", key, "state", state, "result", result, NULL));
+}
+
+static void test_reviews(void **state)
+{
+    static const char *const ids[] = {"r1", "r2", "r3", "r4", "r5", "r6"};
+    const struct queue_change change = {"github", "a/b", "7"};
+    struct pool *p = *state;
+    struct listed listed = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        submit_one(p, ids[i], REPORT(",\"change\":7,\"name\":\"review\""));
+    submit_one(p, "o", REPORT(",\"change\":7,\"name\":\"other\""));
+    submit_one(p, "c", REPORT(",\"change\":8,\"name\":\"review\""));
+    end_with(p, "r1", "passed", "{\"review\":{}}#r1");
+    end_with(p, "r2", "failed", "{\"review\":{}}#r2");
+    end_with(p, "r3", "cancelled", "{\"review\":{}}#r3");
+    end_with(p, "r4", "passed", "{}#r4");
+    end_with(p, "r5", "passed", "{\"review\":{}}#r5");
+    end_with(p, "o", "passed", "{\"review\":{}}#o");
+    end_with(p, "c", "passed", "{\"review\":{}}#c");
+    queue_change_reviews(p->queue, &change, "review", on_reviews, &listed);
+    while (!listed.calls)
+        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
+    assert_string_equal(listed.ids, "#r5 #r2 #r1 ");
+}
+
 static void test_change_bounds(void **state)
 {
     struct pool *p = *state;
@@ -520,7 +570,7 @@ int main(void)
         POOL_TEST(test_refused),    POOL_TEST(test_released),
         POOL_TEST(test_change),     POOL_TEST(test_change_bounds),
         POOL_TEST(test_posted),     POOL_TEST(test_gone),
-        POOL_TEST(test_forgotten),
+        POOL_TEST(test_forgotten),  POOL_TEST(test_reviews),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
