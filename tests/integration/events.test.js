@@ -404,23 +404,9 @@ async function gitlab() {
   const s = await startScheduler('gitlab', `webhooks.gitlab_url=${world.base}`,
     'webhooks.gitlab_secrets=env:HOOK_SECRET', 'gitlab.token=env:HUB_TOKEN',
     `gitlab.api_url=${world.base}/api/v4`);
-  const change = (sha) => ({ iid: 1, source_branch: 'topic-2',
-    target_branch: 'main', source_project_id: 9, target_project_id: 1,
-    state: 'opened', sha, last_commit: { id: sha } });
-  const approve = (last, sha) => {
-    const text = JSON.stringify({ serial: serial++, object_kind: 'note',
-      user: { id: 7, username: 'mia' }, project: { id: 1, default_branch: 'main',
-        path_with_namespace: APP, git_http_url: `${world.base}/${APP}.git`,
-        visibility_level: 20 },
-      object_attributes: { id: serial, noteable_type: 'MergeRequest',
-        action: 'create', note: `/berth approve ${sha}` },
-      merge_request: change(last) });
-    return { text, path: '/webhooks/gitlab',
-      headers: { 'X-Gitlab-Event': 'Note Hook', 'X-Gitlab-Token': SECRET },
-      key: crypto.createHash('sha256').update('gitlab\0').update(text)
-        .digest('hex') };
-  };
-  world.pulls.set(`${APP}!1`, change(commits.fork));
+  const approve = (last, sha) => world.noteOfGitlab(APP, last,
+    { serial: serial++, note: `/berth approve ${sha}`, secret: SECRET });
+  world.pulls.set(`${APP}!1`, world.changeOfGitlab(commits.fork));
   let r = await deal(s, approve(commits.fork2, commits.fork));
   ok(r.state === 'ignored' && /other commits/.test(r.reason) && !r.jobs.length,
     'GitLab: the note is of another commit than was approved', r);
@@ -494,11 +480,8 @@ async function away(s) {
 
 // Closed while another is still busy with what opened it.
 async function overtaken(s) {
-  const mine = (e) => until(`delivery ${e.key}`, async () =>
-    ['done', 'ignored', 'failed'].includes(field(s, e, 'state')) && settled(s, e));
   const sha = world.commit(APP, commits.one, 'refs/heads/topic-6', { o: '1' });
-  const p = pull(6, sha);
-  const opened = pullEvent('opened', p);
+  const p = pull(6, sha), opened = pullEvent('opened', p);
   world.held = [];
   await send(s, opened);
   await until('it to be read', () => world.held.length);
@@ -506,24 +489,18 @@ async function overtaken(s) {
   const closed = pullEvent('closed', p);
   await send(s, closed);
   await until('it to be looked at', () => field(s, closed, 'reason'));
-  ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet',
-    field(s, closed, 'reason'));
-  const held = world.held;
-  world.held = null;
-  held.forEach((go) => go());
-  let r = await mine(opened);
-  ok(r.jobs.length === 1, 'what opened it makes its job', r);
+  ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet');
+  world.release();
+  let r = await settled(s, opened);
   const id = r.jobs[0].id;
-  r = await mine(closed);
-  ok(r.state === 'done' && job(s, id).state === 'cancelled',
-    'which ends all the same', r, job(s, id));
-  // Dealt with late: it is open again.
+  r = await settled(s, closed);
+  ok(job(s, id).state === 'cancelled', 'its job ends all the same', r);
   p.state = 'open';
   r = await deal(s, pullEvent('reopened', p));
   const key = keyOf(s, `delivery:${closed.key}`);
   redis('HSET', key, 'state', 'waiting', 'attempts', '1');
   redis('ZADD', keyOf(s, 'deliveries:waiting'), '1', closed.key);
-  const late = await mine(closed);
+  const late = await settled(s, closed);
   ok(late.state === 'ignored' && /open again/.test(late.reason) &&
     job(s, r.jobs[0].id).state !== 'cancelled', 'closed, and opened again', late);
 }

@@ -6,6 +6,7 @@
 // API what is asked before a job is made. Tests set what it says.
 
 const { execFileSync, spawn } = require('child_process');
+const crypto = require('crypto');
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
@@ -73,6 +74,12 @@ class World {
     return this.git(repo, 'rev-parse', 'HEAD');
   }
 
+  release() {
+    const held = this.held;
+    this.held = null;
+    held.forEach((go) => go());
+  }
+
   // ---- requests --------------------------------------------------------------
 
   serve(req, res) {
@@ -119,6 +126,26 @@ class World {
       res.writeHead(at < 0 ? 500 : status, headers)
         .end(at < 0 ? '' : all.subarray(at + 4));
     });
+  }
+
+  changeOfGitlab(sha) {
+    return { iid: 1, source_branch: 'topic-2', target_branch: 'main',
+      source_project_id: 9, target_project_id: 1, state: 'opened', sha,
+      last_commit: { id: sha } };
+  }
+
+  // What GitLab sends of a comment; `last` is the change's commit by then.
+  noteOfGitlab(repo, last, { serial, note, secret }) {
+    const text = JSON.stringify({ serial, object_kind: 'note',
+      user: { id: 7, username: 'mia' }, project: { id: 1, visibility_level: 20,
+        default_branch: 'main', path_with_namespace: repo,
+        git_http_url: `${this.base}/${repo}.git` },
+      object_attributes: { id: serial, noteable_type: 'MergeRequest',
+        action: 'create', note }, merge_request: this.changeOfGitlab(last) });
+    return { text, path: '/webhooks/gitlab',
+      headers: { 'X-Gitlab-Event': 'Note Hook', 'X-Gitlab-Token': secret },
+      key: crypto.createHash('sha256').update('gitlab\0').update(text)
+        .digest('hex') };
   }
 
   // Of GitLab: one person, who may write, one project, and its changes.
