@@ -72,6 +72,15 @@ static void add_cost(struct strbuf *out, const json_t *review,
         json_number_value(json_object_get(model, "usd")));
 }
 
+static void add_standing(struct strbuf *out, const json_t *review)
+{
+    long long count = number_of(review, "standing");
+
+    if (count)
+        strbuf_addf(out, " %lld finding%s of before still stand%s.", count,
+                    count == 1 ? "" : "s", count == 1 ? "s" : "");
+}
+
 static void add_dropped(struct strbuf *out, const json_t *review)
 {
     static const struct {
@@ -136,10 +145,7 @@ void outcome_note(struct strbuf *out, const json_t *result)
         add_range(out, review);
         add_cost(out, review, json_object_get(step, "model"));
         strbuf_addc(out, '.');
-        if (number_of(review, "standing"))
-            strbuf_addf(out, " Of before %lld still stand%s.",
-                        number_of(review, "standing"),
-                        number_of(review, "standing") == 1 ? "s" : "");
+        add_standing(out, review);
         add_dropped(out, review);
         add_left_out(out, review);
     }

@@ -220,7 +220,7 @@ async function pushed(world) {
   const all_summaries = world.summaries(REPO, 1);
   ok(all_summaries.length === 1 && all_summaries[0].body.includes(
     `\`${before.slice(0, 7)}\` to \`${sha.slice(0, 7)}\` (what is new since ` +
-    'the last review)') && /Of before 2 still stand\./.test(
+    'the last review)') && / 2 findings of before still stand\./.test(
     all_summaries[0].body), `${name}: the same summary says so`, all_summaries);
 }
 

@@ -274,7 +274,7 @@ function pull(number, more = {}) {
   const repo = { id: 5, full_name: 'acme/app', private: true,
     clone_url: `${BASE_URL}/acme/app.git`, default_branch: 'main' };
   return { number, state: 'open', draft: false, title: `Change ${number}`,
-    user: { id: 3, login: 'ada', type: 'User' },
+    body: 'Why\u202e.\r\n\tHow.\u0001', user: { id: 3, login: 'ada', type: 'User' },
     labels: [{ name: 'bug' }, { name: 7 }],
     head: { ref: 'topic', sha: SHA, repo }, base: { ref: 'main', sha: BASE, repo },
     ...more };
@@ -322,7 +322,8 @@ async function testPulls() {
     head: { ref: 'topic', sha: SHA, repo: 'acme/app' },
     base: { ref: 'main', sha: BASE, repo: 'acme/app' },
     author: 'ada', author_is_bot: false, labels: ['bug'], title: 'Change 8',
-    clone_url: `${BASE_URL}/acme/app.git`, default_branch: 'main',
+    description: 'Why.\n\tHow. ', clone_url: `${BASE_URL}/acme/app.git`,
+    default_branch: 'main',
   }, 'a change');
   const fork = await change(pull(8, { head: { ref: 'topic', sha: SHA,
     repo: { id: 6, full_name: 'eve/app' } }, draft: true,
@@ -373,8 +374,8 @@ async function testPullPaths() {
 function mergeRequest(more = {}) {
   return { iid: 8, sha: SHA, source_branch: 'topic', target_branch: 'main',
     target_project_id: 5, source_project_id: 5, state: 'opened', draft: false,
-    title: 'Draft no more', labels: ['bug'], author: { username: 'project_5_bot_9' },
-    diff_refs: { base_sha: BASE }, changes_count: '2', ...more };
+    title: 'Draft no more', description: 'Why.', labels: ['bug'],
+    author: { username: 'project_5_bot_9' }, diff_refs: { base_sha: BASE }, changes_count: '2', ...more };
 }
 
 function gitlab(answers) {
@@ -400,7 +401,7 @@ async function testGitlab() {
     head: { ref: 'topic', sha: SHA, repo: 'acme/app' },
     base: { ref: 'main', sha: BASE, repo: 'acme/app' },
     author: 'project_5_bot_9', author_is_bot: true, labels: ['bug'],
-    title: 'Draft no more', clone_url: `${BASE_URL}/acme/app.git`,
+    title: 'Draft no more', description: 'Why.', clone_url: `${BASE_URL}/acme/app.git`,
     default_branch: 'main',
   }, 'a merge request');
   const fork = await change({ source_project_id: 6, work_in_progress: true,

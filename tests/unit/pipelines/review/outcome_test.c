@@ -24,7 +24,8 @@ static void test_note(void **state)
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     json_t *result = parse(
         "{\"steps\":[{},{\"outcome\":\"passed\",\"review\":{\"from\":\"" A40
-        "\",\"to\":\"" B40 "\",\"files\":3,\"ms\":4200,\"refuted\":2,"
+        "\",\"to\":\"" B40
+        "\",\"standing\":1,\"files\":3,\"ms\":4200,\"refuted\":2,"
         "\"beyond\":1,\"failed\":1,\"chunks\":4,\"left_out\":1,"
         "\"notes\":[\"a`b @me <img>: binary\"]},\"model\":{\"model\":"
         "\"small\",\"requests\":2,\"input_tokens\":200,\"output_tokens\":40,"
@@ -34,7 +35,8 @@ static void test_note(void **state)
     outcome_note(&out, result);
     assert_non_null(strstr(out.data, "Reviewed 3 files, `aaaaaaa` to `bbbbbbb` "
                                      "with `small` in 4 s: 2 requests, 200 "
-                                     "tokens in, 40 out, 0.0125 USD."));
+                                     "tokens in, 40 out, 0.0125 USD. 1 "
+                                     "finding of before still stands."));
     assert_non_null(strstr(out.data, "Not told: 2 refuted when asked again, 1 "
                                      "beyond the limit."));
     assert_non_null(strstr(out.data, "**1 of 4 parts were not reviewed**"));
