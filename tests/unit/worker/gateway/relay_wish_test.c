@@ -31,9 +31,10 @@ static void test_wishes(void **state)
         "\"a\": 1",
         "\"models\": [], \"background\": false, \"mcp_servers\": null",
         "\"service_tier\": \"auto\"",
-        "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": "
-        "\"web_search\"}}, {\"name\": \"f\", \"input_schema\": {}}, {\"type\": "
-        "\"bash_20250124\", \"name\": \"bash\"}]",
+        ("\"tools\": [{\"type\": \"function\", \"function\": {\"name\": "
+         "\"web_search\"}}, {\"name\": \"f\", \"input_schema\": {}}, "
+         "{\"type\": "
+         "\"bash_20250124\", \"name\": \"bash\"}]"),
         "\"messages\": [{\"role\": \"user\", \"content\": \"image_url\"}, "
         "{\"content\": [{\"type\": \"image_url\", \"image_url\": {\"url\": "
         "\"data:image/png;base64,AA==\"}}, {\"type\": \"image\", \"source\": "
