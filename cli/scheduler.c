@@ -9,6 +9,7 @@
 #include "cli/hosts.h"
 #include "cli/mirror_uid.h"
 #include "cli/pool_at.h"
+#include "cli/secret_source.h"
 #include "cli/webhooks.h"
 #include "scheduler/queue/submit.h"
 
@@ -240,6 +241,26 @@ static void find_hosts(struct daemon *d)
     }
 }
 
+/* Who was given them has copies; the programs that we start need none. */
+static void forget_secrets(const struct settings *s)
+{
+    const char *const single[] = {s->github.token, s->github.app_key,
+                                  s->gitlab.token, s->gitea.token};
+    const struct strv *const lists[] = {&s->webhooks.github_secrets,
+                                        &s->webhooks.gitlab_secrets,
+                                        &s->webhooks.gitea_secrets};
+
+    for (size_t i = 0; i < ARRAY_LEN(single); i++)
+        secret_source_forget(single[i]);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (size_t k = 0; k < lists[i]->count; k++) {
+            const char *item = lists[i]->items[k];
+            const char *at = strchr(item, '@');
+
+            secret_source_forget(at ? at + 1 : item);
+        }
+}
+
 static int open_all(struct daemon *d, struct err *err)
 {
     const struct queue_options queue = pool_at_queue(&d->at);
@@ -275,6 +296,7 @@ static int run(struct daemon *d, int *out_status, struct err *err)
         *out_status = err->kind == ERR_USER ? OPTIONS_USAGE : EXIT_FAILED;
         return -1;
     }
+    forget_secrets(d->at.settings);
     find_hosts(d);
     options = options_of(d);
     d->scheduler = scheduler_new(d->loop, d->queue, &options);

@@ -26,3 +26,15 @@ int secret_source_read(const char *source, struct strbuf *out, struct err *err)
                        out->max_bytes);
     return 0;
 }
+
+void secret_source_forget(const char *source)
+{
+    char *value;
+
+    if (strncmp(source, "env:", 4) != 0)
+        return;
+    value = getenv(source + 4);
+    if (value)
+        mem_wipe(value, strlen(value));
+    (void)unsetenv(source + 4);
+}

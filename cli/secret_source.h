@@ -14,4 +14,10 @@
 MUST_USE int secret_source_read(const char *source, struct strbuf *out,
                                 struct err *err);
 
+/**
+ * Once all are read: what `source` names in the environment, if it does, is
+ * wiped, so that no program that we start finds it there.
+ */
+void secret_source_forget(const char *source);
+
 #endif

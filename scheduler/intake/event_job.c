@@ -180,7 +180,7 @@ static void set_group(json_t *object, const struct event_job *job)
 
     if (e->change <= 0)
         return;
-    group = xasprintf("%s/%s-%" PRId64 "-%s", forge_name(e->forge),
+    group = xasprintf("%s/%s#%" PRId64 "/%s", forge_name(e->forge),
                       e->repo.full_name, e->change, job->pipeline);
     (void)json_object_set_new(
         object, "concurrency",

@@ -207,6 +207,11 @@ static int prepare(struct reviewer *r, struct err *err)
     if (setup_make(&r->setup, *tools ? tools : SETUP_TOOLS_DEFAULT,
                    agent_prompt, err) < 0)
         return -1;
+    if (r->setup.is_legacy)
+        return err_set(err, ERR_USER,
+                       "the opencode that is installed is the older one, which "
+                       "cannot be kept to reading: have `berth setup opencode` "
+                       "install the newer one");
     if (!r->setup.model)
         return err_set(err, ERR_USER,
                        "this job has no model: the worker's configuration "

@@ -72,7 +72,7 @@ static void test_change(void **state UNUSED)
     assert_string_equal(r->base, "main");
     assert_string_equal(r->change, "7");
     assert_true(r->fork);
-    assert_string_equal(r->concurrency.group, "github/acme/app-7-test");
+    assert_string_equal(r->concurrency.group, "github/acme/app#7/test");
     assert_true(r->concurrency.cancel_in_progress);
     assert_int_equal(r->inputs.count + r->env.count, 0);
     assert_int_equal(
