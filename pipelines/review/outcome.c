@@ -225,3 +225,16 @@ json_t *outcome_previous(const json_t *result)
     }
     return NULL;
 }
+
+bool outcome_is_partial(const json_t *result)
+{
+    const json_t *step;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "steps"), i, step)
+    {
+        if (number_of(json_object_get(step, "review"), "failed"))
+            return true;
+    }
+    return false;
+}

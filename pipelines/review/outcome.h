@@ -6,9 +6,10 @@
 #include "base/strbuf.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
- * Both take a result (schemas/result.schema.json), which may be any JSON, or
+ * All take a result (schemas/result.schema.json), which may be any JSON, or
  * NULL: its texts are strangers'.
  */
 
@@ -33,5 +34,8 @@ void outcome_note(struct strbuf *out, const json_t *result);
  * commit must not count as looked at.
  */
 MUST_USE json_t *outcome_previous(const json_t *result);
+
+/** Whether a review gave no answer of use about a part of what it was to. */
+bool outcome_is_partial(const json_t *result);
 
 #endif

@@ -87,6 +87,7 @@ enum forge_frame {
  *   "title": its heading,
  *   "findings": a document of schemas/findings.schema.json, or null: the job
  *     has not ended, or looked for none,
+ *   "partial": bool: not all was looked at, so nothing counts as fixed,
  *   "note": "" or Markdown of ours for the summary's foot,
  *   "posted": {"<fingerprint>": "open"|"fixed"|"resolved"|"gone"}: what the
  *     last answer said, of this change: its comment is open; we closed it, for

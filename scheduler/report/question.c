@@ -128,6 +128,9 @@ int report_question(const struct queue_report *report, json_t *findings,
                         findings ? findings : json_null());
     json_object_set_new(question, "note", note_of(report));
     json_object_set(question, "posted", report->posted);
+    json_object_set_new(question, "partial",
+                        json_boolean(report_has_result(report) &&
+                                     outcome_is_partial(report->result)));
     json_object_set_new(question, "max_comments",
                         json_integer(style->max_comments));
     json_object_set_new(question, "max_rows", json_integer(style->max_rows));

@@ -14,7 +14,8 @@ struct report_ask {
     int64_t attempt;
     const char *key, *title, *note;
     const json_t *findings; /* NULL: none */
-    const json_t *posted;   /* an object, or NULL */
+    bool partial;         /* what is not among them may be there all the same */
+    const json_t *posted; /* an object, or NULL */
     size_t max_comments, max_rows;
     bool request_changes;
 };

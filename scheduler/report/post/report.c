@@ -279,7 +279,7 @@ static bool found_all(const struct report *report)
 {
     const struct report_ask *ask = &report->ask;
 
-    return !report->findings->overflow &&
+    return !report->findings->overflow && !ask->partial &&
            (ask->check.state == CHECK_PASSED ||
             (ask->check.state == CHECK_FAILED &&
              (!*ask->reason || strcmp(ask->reason, "step_failed") == 0)));

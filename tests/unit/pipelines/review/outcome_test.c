@@ -121,6 +121,9 @@ static void test_incomplete(void **state)
     (void)state;
     assert_null(outcome_previous(part));
     assert_null(outcome_previous(failed));
+    assert_true(outcome_is_partial(part));
+    assert_false(outcome_is_partial(failed));
+    assert_false(outcome_is_partial(NULL));
     json_decref(part);
     json_decref(failed);
 }
