@@ -8,7 +8,6 @@
 // All is real but the host and the model: Redis, a scheduler, an enrolled worker
 // with sandboxes, opencode. With --render it prints what docs/reviews.md shows.
 
-const { spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const rig = require('./opencode_rig');
@@ -18,6 +17,7 @@ const { ok, end } = require('../lib/tap');
 const { answer, verdicts, KEY } = rig;
 const REPO = 'acme/pay';
 const SECRET = 'deploy-key-0123';
+const LARGE = 256 << 20;
 const WAIT = 240000; // for opencode, where there is little of a processor
 const DOCS = path.resolve(__dirname, '../../docs/reviews.md');
 const renders = process.argv.includes('--render');
@@ -292,13 +292,15 @@ async function fork(world) {
 
 // ---- all of it --------------------------------------------------------------------
 
-// Each file below a directory that holds a text; links are not followed. Disks
-// of sandboxes are large, and nearly all of each is a hole.
+// Each file below a directory that holds a text; links are not followed. Disks of
+// sandboxes are left out: they are large, and empty by now.
 function holds(dir, text) {
-  const grep = spawnSync('grep', ['-rlaF', '-D', 'skip', '-f', '-', dir],
-    { input: text, encoding: 'utf8' });
-  if (grep.status > 1) throw new Error(grep.stderr);
-  return grep.stdout.split('\n').filter(Boolean);
+  return fs.readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(dir, entry.name);
+    if (entry.isDirectory()) return holds(file, text);
+    return entry.isFile() && fs.statSync(file).size < LARGE &&
+      fs.readFileSync(file).includes(text) ? [file] : [];
+  });
 }
 
 async function secrets(world) {
@@ -320,7 +322,7 @@ async function secrets(world) {
   const ids = (await Promise.all([1, 2, 3].map((n) => world.jobs(REPO, n))))
     .flat().map((j) => j.id);
   ok(ids.every((id) => !world.logOf(id).includes(KEY) &&
-    !world.berth('show', id).includes(KEY)), `${world.kind}: no log has it`);
+    !world.berth('status', id).includes(KEY)), `${world.kind}: no log has it`);
   const { violations, broken, counts } = world.fake;
   ok(!violations.length && !broken.length && !counts.refused,
     `${world.kind}: the host has nothing to object to`, violations, broken,
