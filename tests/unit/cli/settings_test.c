@@ -127,7 +127,8 @@ static void test_schedule_errors(void **state)
                   "f.yml:1:8: unknown key 'pool.nmae'; did you mean 'name'?\n"
                   "f.yml:4:13: '0 25 * * *': hour: '25': this must be from 0 "
                   "to 23\n"
-                  "f.yml:6:13: 'tset' is not one of: test; did you mean "
+                  "f.yml:6:13: 'tset' is not one of: test, review, nightly, "
+                  "codegen, batch; did you mean "
                   "'test'?\n");
 }
 

@@ -118,7 +118,8 @@ static void test_errors_of_jobs(void **state)
     (void)state;
     expect("- name: a\n  cron: '@daily'\n  job:\n    kind: tset\n"
            "    repo: /r\n",
-           "4:11: 'tset' is not one of: test; test\n");
+           "4:11: 'tset' is not one of: test, review, nightly, codegen, "
+           "batch; test\n");
     expect("- {name: a, cron: '@daily', job: {id: x, kind: test, repo: /r}}\n",
            "1:39: a schedule's job has no id: each firing gets its own\n");
     expect("- {name: a, cron: '@daily', job: {kind: test, repo: /r, deadline: "
