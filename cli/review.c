@@ -27,7 +27,7 @@ struct review_options {
 static const struct option_def options[] = {
     {"base", 0, "BRANCH",
      "what it is compared with: a branch or a commit\n(default: the origin's "
-     "main branch, else main or master)",
+     "main branch, else main or\nmaster)",
      OPTION_STRING, FIELD(local.base)},
     {"repo", 0, "PATH", "the repository (default: the one of this\ndirectory)",
      OPTION_STRING, FIELD(local.repo)},
@@ -63,8 +63,8 @@ const struct command command_review = {
     .details =
         "The pipeline 'review' is run over what HEAD has that the base has "
         "not. What is\ncommitted is reviewed, not the working tree. Findings "
-        "are on standard output, all\nelse on standard error. It needs a model "
-        "in the configuration (docs/models.md),\nand opencode: berth setup "
+        "are on standard output,\nall else on standard error. It needs a model "
+        "in the configuration\n(docs/models.md), and opencode: berth setup "
         "opencode.\n\n"
         "exit status: 0 nothing found, or nothing as bad as --fail-on, 1 "
         "something is,\n2 wrong usage or settings, 3 the review failed, 130 "

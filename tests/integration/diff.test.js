@@ -167,7 +167,7 @@ function checkLines(got, before, after) {
             return `line ${number} and the end of the file`;
         if (line.kind === ' ' && text !== oldLines[line.old - 1])
             return `line ${line.old} before`;
-        const start = line.kind === '+' ? +line.code.split('_')[1] : line.old;
+        const start = line.kind === '+' ? line.next_old : line.old;
         while (at < start)
             made.push(oldLines[at++ - 1]);
         at += line.kind !== '+';

@@ -64,10 +64,11 @@ static json_t *line_json(const struct diff_file *file,
     uint32_t old_line, new_line;
 
     diff_line_pair(line, &old_line, &new_line);
-    return json_pack("{s:s, s:i, s:i, s:s%, s:b, s:b, s:s}", "kind",
+    return json_pack("{s:s, s:i, s:i, s:i, s:s%, s:b, s:b, s:s}", "kind",
                      kinds[line->kind], "old", (int)old_line, "new",
-                     (int)new_line, "text", line->text, line->len, "cr",
-                     line->has_cr, "no_newline", line->no_newline, "code",
+                     (int)new_line, "next_old", (int)line->old_line, "text",
+                     line->text, line->len, "cr", line->has_cr, "no_newline",
+                     line->no_newline, "code",
                      diff_line_code(file, line, code));
 }
 
