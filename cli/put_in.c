@@ -52,6 +52,7 @@ static int put_document_in(const struct pool *pool,
     struct admit_options admit_options = {.state_dir = settings->state_dir,
                                           .uid = mirror_uid(),
                                           .read_timeout_ms = READ_TIMEOUT_MS};
+    struct repo_reader *reader;
     struct admission *admission;
     struct queue *queue = NULL;
     int rc = 0;
@@ -62,11 +63,13 @@ static int put_document_in(const struct pool *pool,
         return -1;
     admit_options.loop = s->loop;
     admit_options.queue = queue;
+    admit_options.reader = reader = repo_reader_new(s->loop);
     admission = admit(&admit_options, request, on_admitted, s);
     while (rc == 0 && !s->done)
         rc = loop_step(s->loop, -1, err);
     queue_free(queue);
     admission_free(admission);
+    repo_reader_free(reader);
     if (rc == 0 && s->rc < 0) {
         *err = s->err;
         rc = -1;

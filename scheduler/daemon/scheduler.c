@@ -38,6 +38,7 @@ struct scheduler {
     struct queue *queue; /* borrowed */
     struct scheduler_options options;
     char *name, *state_dir;          /* owned */
+    struct repo_reader *reader;      /* owned; freed after who reads */
     struct inbox *inbox;             /* owned */
     struct intake_cron *cron;        /* owned */
     struct event_intake *events;     /* owned */
@@ -288,6 +289,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     take_options(s, o);
     inbox.scheduler = s->name;
     inbox.admit.state_dir = s->state_dir;
+    inbox.admit.reader = s->reader = repo_reader_new(loop);
     keep(s);
     wait_run(s);
     s->inbox = inbox_new(&inbox);
@@ -357,6 +359,7 @@ void scheduler_free(struct scheduler *s)
     intake_cron_free(s->cron);
     credentials_free(s->credentials);
     event_intake_free(s->events);
+    repo_reader_free(s->reader);
     reconcile_free(s->reconcile);
     reporter_free(s->reporter);
     loop_remove(s->tick);

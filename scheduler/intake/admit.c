@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "pipelines/diag.h"
 #include "scheduler/intake/admit_job.h"
-#include "scheduler/intake/repo_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #define MAX_COMPLAINT   ((size_t)64 << 10)
 #define MAX_TOTAL_BYTES ((size_t)32 << 20) /* of all payloads together */
 #define SUBMIT_AGAIN_MS 1000
-#define READ_LATER_MS   100
 
 /* What was read last: the jobs of a list often want the same. */
 struct reading {
@@ -34,10 +32,11 @@ struct admission {
     int64_t now_ms;
     admit_fn *fn;
     void *arg;
-    size_t index;                 /* of the request that is at work */
-    struct resolve_source source; /* of it */
-    bool pinned;                  /* its commit was looked for */
-    struct repo_file *reader;     /* owned; NULL: nothing is being read */
+    size_t index;                    /* of the request that is at work */
+    struct resolve_source source;    /* of it */
+    bool pinned;                     /* its commit was looked for */
+    const struct admit_known *known; /* borrowed; or NULL */
+    struct repo_reading *reader;     /* owned; NULL: nothing is being read */
     struct reading reading;
     unsigned attempts;      /* readings that failed */
     struct admit_job *made; /* owned; one a request, up to index */
@@ -58,18 +57,11 @@ static void reading_clear(struct reading *reading)
     memset(reading, 0, sizeof(*reading));
 }
 
-static void stop_reading(struct admission *a)
-{
-    if (a->reader && a->options->reading)
-        --*a->options->reading;
-    repo_file_free(STEAL(a->reader));
-}
-
 void admission_free(struct admission *a)
 {
     if (!a)
         return;
-    stop_reading(a);
+    repo_reading_free(STEAL(a->reader));
     loop_remove(a->timer);
     reading_clear(&a->reading);
     resolve_source_clear(&a->source);
@@ -238,7 +230,7 @@ static void on_read(void *arg, const struct repo_file_result *result,
 {
     struct admission *a = arg;
 
-    stop_reading(a);
+    repo_reading_free(STEAL(a->reader));
     if (err && (err->kind == ERR_TRANSIENT || err->kind == ERR_TIMEOUT)) {
         reading_clear(&a->reading);
         retry_reading(a, err);
@@ -257,11 +249,47 @@ static void on_read(void *arg, const struct repo_file_result *result,
     step_at(a, 0);
 }
 
-/* 1: it is there already (`a->reading`); 0: it comes; -1: complained. */
-static int read_repo(struct admission *a, struct repo_file_request *read)
+static bool is_known(const struct admit_known *known,
+                     const struct repo_file_request *read)
+{
+    if (!known || !read->path_count || strcmp(known->repo, read->repo) != 0)
+        return false;
+    if (read->commit)
+        return known->commit && !strcmp(known->commit, read->commit);
+    return !read->ref && read->branch && known->branch &&
+           !strcmp(known->branch, read->branch);
+}
+
+/* What was read before has it, or says that it is not there. */
+static bool take_known(struct admission *a,
+                       const struct repo_file_request *read)
+{
+    const struct admit_known *known = a->known;
+    struct reading *reading = &a->reading;
+    size_t i = 0;
+
+    if (!is_known(known, read))
+        return false;
+    while (i < known->paths->count &&
+           strcmp(known->paths->items[i], read->paths[0]) != 0)
+        i++;
+    if (i == known->paths->count && !known->all)
+        return false;
+    reading_clear(reading);
+    reading->key = reading_key(read);
+    reading->commit = xstrdup(known->found);
+    reading->branch = xstrdup("");
+    if (i < known->paths->count) {
+        reading->text = xstrdup(known->texts->items[i]);
+        reading->len = strlen(reading->text);
+    }
+    return true;
+}
+
+/* It is there already (`a->reading`), or it comes. */
+static bool read_repo(struct admission *a, struct repo_file_request *read)
 {
     CLEANUP(mem) char *key = NULL;
-    struct err err = {0};
 
     read->state_dir = a->options->state_dir;
     read->uid = a->options->uid;
@@ -269,27 +297,12 @@ static int read_repo(struct admission *a, struct repo_file_request *read)
     read->username = a->username;
     read->password = a->password;
     key = reading_key(read);
-    if (a->reading.key && !strcmp(a->reading.key, key))
-        return 1;
-    if (a->options->reading && *a->options->reading >= ADMIT_MAX_READING) {
-        step_at(a, READ_LATER_MS);
-        return 0;
-    }
+    if ((a->reading.key && !strcmp(a->reading.key, key)) || take_known(a, read))
+        return true;
     reading_clear(&a->reading);
     a->reading.key = STEAL(key);
-    if (repo_file_get(a->options->loop, read, on_read, a, &a->reader, &err) ==
-        0) {
-        if (a->options->reading)
-            ++*a->options->reading;
-        return 0;
-    }
-    reading_clear(&a->reading);
-    if (err.kind == ERR_TRANSIENT) {
-        retry_reading(a, &err);
-        return 0;
-    }
-    complain(a, err.msg);
-    return -1;
+    a->reader = repo_reader_get(a->options->reader, read, on_read, a);
+    return false;
 }
 
 static void take_commit(struct job_request *r, const struct reading *reading)
@@ -301,23 +314,21 @@ static void take_commit(struct job_request *r, const struct reading *reading)
 }
 
 /* The commit that the job is about, where the file does not tell it. */
-static int pin(struct admission *a, struct job_request *r)
+static bool pin(struct admission *a, struct job_request *r)
 {
     struct repo_file_request read = {
         .repo = r->repo, .ref = r->ref, .branch = r->branch};
-    int rc = 1;
 
     if (!r->repo || r->commit || a->pinned || (a->source.path && !r->fork))
-        return 1;
-    rc = read_repo(a, &read);
-    if (rc > 0) {
-        a->pinned = true;
-        take_commit(r, &a->reading);
-    }
-    return rc;
+        return true;
+    if (!read_repo(a, &read))
+        return false;
+    a->pinned = true;
+    take_commit(r, &a->reading);
+    return true;
 }
 
-static int find_file(struct admission *a, struct job_request *r)
+static bool find_file(struct admission *a, struct job_request *r)
 {
     const char *paths[] = {a->source.path};
     struct repo_file_request read = {.repo = r->repo,
@@ -326,14 +337,14 @@ static int find_file(struct admission *a, struct job_request *r)
                                      .branch = a->source.branch,
                                      .paths = paths,
                                      .path_count = 1};
-    int rc;
 
     if (!a->source.path)
-        return 1;
-    rc = read_repo(a, &read);
-    if (rc > 0 && !r->fork)
+        return true;
+    if (!read_repo(a, &read))
+        return false;
+    if (!r->fork)
         take_commit(r, &a->reading);
-    return rc;
+    return true;
 }
 
 /* ---- one request -----------------------------------------------------------
@@ -363,22 +374,19 @@ static void make(struct admission *a, const struct job_request *r)
         complain(a, err.msg);
 }
 
-/* 1: done with it; 0: something is awaited. */
-static int work(struct admission *a, struct job_request *r)
+/* Done with it, or something is awaited. */
+static bool work(struct admission *a, struct job_request *r)
 {
     struct err err = {0};
-    int rc;
 
     if (!a->source.path && resolve_wants(r, &a->source, &err) < 0) {
         complain(a, err.msg);
-        return 1;
+        return true;
     }
-    rc = pin(a, r);
-    if (rc > 0)
-        rc = find_file(a, r);
-    if (rc > 0)
-        make(a, r);
-    return rc != 0;
+    if (!pin(a, r) || !find_file(a, r))
+        return false;
+    make(a, r);
+    return true;
 }
 
 static int load(struct admission *a)
@@ -427,6 +435,7 @@ struct admission *admit(const struct admit_options *options,
     a->scheduler = request->scheduler ? xstrdup(request->scheduler) : NULL;
     a->username = request->username ? xstrdup(request->username) : NULL;
     a->password = request->password ? xstrdup(request->password) : NULL;
+    a->known = request->known;
     a->now_ms = request->now_ms;
     a->fn = fn;
     a->arg = arg;

@@ -4,6 +4,7 @@
 #define SCHEDULER_INTAKE_ADMIT_H
 
 #include "pipelines/job.h"
+#include "scheduler/intake/repo_reader.h"
 #include "scheduler/queue/submit.h"
 
 /*
@@ -18,6 +19,7 @@ struct admission;
 struct admit_options {
     struct loop *loop;
     struct queue *queue;
+    struct repo_reader *reader;
     const char *state_dir;   /* absolute: its mirrors are used */
     unsigned uid;            /* as in repo_file.h */
     int64_t read_timeout_ms; /* of one reading from a repository */
@@ -25,15 +27,20 @@ struct admit_options {
      * after the first time; four times as long each further time. */
     unsigned retries;
     int64_t retry_ms;
-    /* How many read from repositories now: those that share the number wait
-     * while it is ADMIT_MAX_READING. NULL: nobody else does. */
-    unsigned *reading;
 };
 
-/** Each is a process, and of a host that does not answer for a minute. */
-#define ADMIT_MAX_READING 8
+/**
+ * Pipelines of a repository that were read already, at a commit or at the tip
+ * of a branch: all of its .berth/, or those of `paths` alone.
+ */
+struct admit_known {
+    const char *repo, *commit, *branch; /* what was asked for; or NULL */
+    const char *found;                  /* the commit that was meant */
+    const struct strv *paths, *texts;   /* as many */
+    bool all; /* a file of .berth/ that is not among them is not there */
+};
 
-/** All borrowed, and copied, but for the batch. */
+/** All borrowed, and copied, but for the batch and what is known. */
 struct admit_request {
     const char *file; /* what messages call the document */
     const char *text; /* `len` bytes of any kind */
@@ -43,6 +50,7 @@ struct admit_request {
     /* For the repositories of all its requests (http), or NULL. They are in no
      * job; wiped with the admission. */
     const char *username, *password;
+    const struct admit_known *known; /* outlives the admission; or NULL */
     int64_t now_ms; /* since 1970, if possible by Redis' clock */
 };
 

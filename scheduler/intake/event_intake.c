@@ -38,7 +38,6 @@ struct event_intake {
     struct event_work_options work;
     TAILQ_HEAD(, held) held; /* owned */
     size_t held_count;
-    unsigned reading;
     char claim[QUEUE_CLAIM + 1]; /* of what is being taken */
     struct strbuf forges;        /* whose deliveries are ours */
     bool taking, take_again, stopping;
@@ -301,7 +300,6 @@ event_intake_new(const struct event_intake_options *options)
         intake->options.claim_ms = EVENT_CLAIM_MS;
     /* Who is away is asked again with the whole delivery. */
     intake->options.admit.retries = 0;
-    intake->options.admit.reading = &intake->reading;
     intake->work = (struct event_work_options){
         .admit = &intake->options.admit,
         .offset_ms = options->offset_ms,

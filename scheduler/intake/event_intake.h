@@ -23,7 +23,7 @@ struct event_intake;
 
 /** All borrowed; must outlive the intake. */
 struct event_intake_options {
-    struct admit_options admit; /* `reading` is set here */
+    struct admit_options admit; /* `retries` mean nothing */
     const char *scheduler;      /* its name (keeper.h) */
     const int64_t *offset_ms;   /* Redis' clock is ahead of ours by that */
     const struct event_host *hosts;

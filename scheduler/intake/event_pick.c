@@ -23,15 +23,37 @@ static const char *string_at(const json_t *array, size_t i)
 /* ---- what the repository says ----------------------------------------------
  */
 
+static const char *base_of(const struct event *e)
+{
+    return *e->base.ref ? e->base.ref : e->repo.default_branch;
+}
+
+/* So that nobody reads for a second time what is in .berth/. */
+static void know(struct event_work *w, const struct repo_file_result *result)
+{
+    const struct event *e = w->event;
+
+    w->read_at = xstrdup(result->commit);
+    w->known = (struct admit_known){.repo = e->repo.clone_url,
+                                    .commit = w->fork ? NULL : e->head.sha,
+                                    .branch = w->fork ? base_of(e) : NULL,
+                                    .found = w->read_at,
+                                    .paths = &w->paths_read,
+                                    .texts = &w->texts,
+                                    .all = !result->more};
+}
+
 static void on_files(void *arg, const struct repo_file_result *result,
                      const struct err *err)
 {
     struct event_work *w = arg;
 
     w->asked.answered = true;
-    repo_file_free(STEAL(w->reader));
+    repo_reading_free(STEAL(w->reader));
     if (err)
         w->asked.err = *err;
+    else
+        know(w, result);
     for (size_t i = 0; result && i < result->count; i++) {
         const struct repo_file_content *file = &result->files[i];
 
@@ -44,6 +66,7 @@ static void on_files(void *arg, const struct repo_file_result *result,
         } else if (strcmp(file->why, REPO_FILE_MISSING) != 0) {
             event_work_fault(w, "%s %s", file->path ? file->path : PIPELINES,
                              file->why);
+            w->known.all = false;
         }
     }
     event_work_step(w);
@@ -54,7 +77,7 @@ static int read_files(struct event_work *w, struct err *err)
     static const char *const paths[] = {PIPELINES};
     const struct admit_options *admit = w->options->admit;
     const struct event *e = w->event;
-    const char *base = *e->base.ref ? e->base.ref : e->repo.default_branch;
+    const char *base = base_of(e);
     const struct repo_file_request request = {
         .repo = e->repo.clone_url,
         .commit = w->fork ? NULL : e->head.sha,
@@ -71,7 +94,8 @@ static int read_files(struct event_work *w, struct err *err)
     if (w->fork && !*base)
         return err_set(err, ERR_USER,
                        "the branch that the change goes into is not known");
-    return repo_file_get(admit->loop, &request, on_files, w, &w->reader, err);
+    w->reader = repo_reader_get(admit->reader, &request, on_files, w);
+    return 0;
 }
 
 enum event_next event_stage_read_files(struct event_work *w)
@@ -317,6 +341,7 @@ static void begin(struct event_work *w, size_t at)
         .len = strlen(text),
         .username = w->username,
         .password = w->password,
+        .known = w->read_at ? &w->known : NULL,
         .now_ms = clock_wall_ms() + *w->options->offset_ms,
     };
 

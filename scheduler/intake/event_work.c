@@ -498,7 +498,7 @@ void event_work_free(struct event_work *w)
         return;
     event_asked_clear(&w->asked);
     admission_free(w->admission);
-    repo_file_free(w->reader);
+    repo_reading_free(w->reader);
     loop_remove(w->timer);
     event_free(w->event);
     if (w->password)
@@ -509,6 +509,7 @@ void event_work_free(struct event_work *w)
     strv_clear(&w->jobs.ids);
     strv_clear(&w->paths_read);
     strv_clear(&w->texts);
+    free(w->read_at);
     strv_clear(&w->pipelines);
     strbuf_clear(&w->made);
     strbuf_clear(&w->faults);

@@ -68,14 +68,15 @@ struct event_work {
         bool known; /* one is of the event's commit */
     } jobs;         /* to be ended, or run again */
 
-    struct repo_file *reader; /* owned */
+    struct repo_reading *reader; /* owned */
     bool files_read;
     struct strv paths_read, texts; /* of .berth/; the same number */
+    char *read_at;                 /* owned; the commit; or NULL */
+    struct admit_known known;      /* those files; borrows */
     struct strv pipelines;         /* that are to run */
     json_t *previous; /* owned; of each pipeline the last review, or null */
     size_t pipeline;  /* the one that is at work */
     struct admission *admission; /* owned */
-    unsigned reading;            /* for admit_options */
     struct strbuf made;          /* ids */
     struct strbuf faults;        /* what went wrong, for people */
     const char *why;             /* no trigger fits; static */

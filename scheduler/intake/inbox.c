@@ -29,7 +29,6 @@ struct inbox {
     struct inbox_options options;
     TAILQ_HEAD(, held) held; /* owned */
     size_t held_count;
-    unsigned reading; /* of those held: from repositories */
     bool taking, stopping;
     struct loop_source *timer; /* borrowed; to begin again */
 };
@@ -216,7 +215,6 @@ struct inbox *inbox_new(const struct inbox_options *options)
     struct inbox *inbox = xcalloc(1, sizeof(*inbox));
 
     inbox->options = *options;
-    inbox->options.admit.reading = &inbox->reading;
     TAILQ_INIT(&inbox->held);
     start(inbox);
     return inbox;

@@ -39,7 +39,7 @@ struct answer {
     size_t count;                     /* files */
     size_t line_count;
     const char *commit, *branch;
-    int more;
+    int fetched, more;
 };
 
 void repo_file_free(struct repo_file *f)
@@ -113,8 +113,9 @@ static int parse_line(const struct repo_file *f, json_t *line, struct answer *a,
                     &message) == 0 &&
         err_kind_find(kind))
         return err_set(err, err_kind_find(kind), "%s", message);
-    if (json_unpack(line, "{s:{s:s, s:s, s?b}}", "done", "commit", &a->commit,
-                    "branch", &a->branch, "more", &a->more) == 0 &&
+    if (json_unpack(line, "{s:{s:s, s:s, s:b, s?b}}", "done", "commit",
+                    &a->commit, "branch", &a->branch, "fetched", &a->fetched,
+                    "more", &a->more) == 0 &&
         is_commit(a->commit) && a->count >= f->paths.count && *rest == end)
         return 1;
     if (json_object_get(line, "file") &&
@@ -163,7 +164,7 @@ static void on_ended(void *arg, int status UNUSED, struct strbuf *text,
     else
         f->fn(f->arg,
               &(struct repo_file_result){a.commit, a.branch, a.files, a.count,
-                                         a.more},
+                                         a.fetched, a.more},
               NULL);
     for (size_t i = 0; i < a.line_count; i++)
         json_decref(a.lines[i]);
@@ -177,6 +178,19 @@ static const char *text_of(const char *s)
     return s ? s : "";
 }
 
+/* NULL: one of them is not UTF-8. */
+static json_t *list_of(const char *const *items, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_string(items[i]));
+    if (json_array_size(list) == count)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
 static json_t *request_json(const struct repo_file_request *r)
 {
     const char *ref = text_of(r->ref);
@@ -186,20 +200,14 @@ static json_t *request_json(const struct repo_file_request *r)
     bool bare = *name && strncmp(name, "refs/heads/", 11) != 0;
     CLEANUP(mem)
     char *branch = xasprintf("%s%s", bare ? "refs/heads/" : "", name);
-    json_t *paths = json_array();
 
-    for (size_t i = 0; i < r->path_count; i++)
-        (void)json_array_append_new(paths, json_string(r->paths[i]));
-    if (json_array_size(paths) < r->path_count) {
-        json_decref(paths);
-        return NULL;
-    }
-    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "url",
-                     text_of(r->repo), "commit", text_of(r->commit), "ref",
-                     *ref ? ref : branch, "paths", paths, "mirrors", mirrors,
-                     "uid", (json_int_t)r->uid, "username",
-                     text_of(r->username), "password", text_of(r->password),
-                     "timeout_ms", (json_int_t)r->timeout_ms);
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:s, s:I}", "url",
+        text_of(r->repo), "commit", text_of(r->commit), "ref",
+        *ref ? ref : branch, "paths", list_of(r->paths, r->path_count), "also",
+        list_of(r->also, r->also_count), "mirrors", mirrors, "uid",
+        (json_int_t)r->uid, "username", text_of(r->username), "password",
+        text_of(r->password), "timeout_ms", (json_int_t)r->timeout_ms);
 }
 
 /* Whole, into a socket that holds more than its maximum. */
@@ -276,8 +284,10 @@ int repo_file_get(struct loop *loop, const struct repo_file_request *request,
 
     f->fn = fn;
     f->arg = arg;
-    if (request->path_count > REPO_FILE_MAX || request->timeout_ms <= 0)
-        return err_set(err, ERR_BUG, "too many files to read, or no time-out");
+    if (request->path_count > REPO_FILE_MAX ||
+        request->also_count > REPO_FILE_ALSO || request->timeout_ms <= 0)
+        return err_set(err, ERR_BUG,
+                       "too many files or commits to read, or no time-out");
     expect(f, request);
     rc = fd_socketpair(in, err);
     if (rc == 0)

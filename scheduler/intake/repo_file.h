@@ -17,6 +17,7 @@
 struct repo_file;
 
 #define REPO_FILE_MAX       16
+#define REPO_FILE_ALSO      64
 #define REPO_FILE_MAX_BYTES ((size_t)1 << 20) /* of one file */
 
 /** All borrowed, for the duration of repo_file_get; NULL strings are "". */
@@ -36,6 +37,10 @@ struct repo_file_request {
      * with control characters, or that are not UTF-8, do not fit.
      */
     size_t path_count;
+    /* Commits that will be asked for next: they come along with what has to be
+     * fetched, where a reference of the repository is at them. */
+    const char *const *also;
+    size_t also_count;               /* at most REPO_FILE_ALSO */
     const char *username, *password; /* for http(s), for that host only */
     const char *state_dir;           /* absolute; its mirrors/ is used */
     /*
@@ -64,7 +69,8 @@ struct repo_file_result {
      * of their bytes; none where there is no such directory. */
     const struct repo_file_content *files;
     size_t count;
-    bool more; /* more fit than make REPO_FILE_MAX in all: left out */
+    bool fetched; /* the mirror did not have all of it yet */
+    bool more;    /* more fit than make REPO_FILE_MAX in all: left out */
 };
 
 /**

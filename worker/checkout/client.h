@@ -59,6 +59,13 @@ struct checkout_request {
     const char *const *paths; /* relative to the top of the tree */
     size_t path_count;        /* 0: only find the commit */
     /*
+     * Commits that are wanted next of this repository, 64 at most of 40 digits
+     * each: if there is something to fetch, they come with it (where a
+     * reference is at them), and whoever asks for them finds them there.
+     */
+    const char *const *also;
+    size_t also_count;
+    /*
      * Not NULL: `tree` is to be shared below overlays: what is written there
      * may be what differs from one of its bases.
      */

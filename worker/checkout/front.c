@@ -36,16 +36,17 @@ static void on_done(void *arg, const struct checkout_result *result,
         result->files, NULL, "", "", result->shown_more});
 }
 
-static int take_paths(const json_t *list, const char *paths[SHOW_MAX_FILES],
-                      size_t *out_count)
+/* A list of strings, or nothing. */
+static int take_list(const json_t *list, const char **items, size_t max,
+                     size_t *out_count)
 {
     size_t count = json_array_size(list);
 
-    if ((list && !json_is_array(list)) || count > SHOW_MAX_FILES)
+    if ((list && !json_is_array(list)) || count > max)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        paths[i] = json_string_value(json_array_get(list, i));
-        if (!paths[i])
+        items[i] = json_string_value(json_array_get(list, i));
+        if (!items[i])
             return -1;
     }
     *out_count = count;
@@ -72,18 +73,21 @@ static int run(json_t *root, struct err *err)
 {
     struct checkout_request r = {.show = true};
     const char *paths[SHOW_MAX_FILES];
+    const char *also[ALSO_MAX];
     const char *mirrors = NULL;
     json_t *list = NULL;
+    json_t *also_list = NULL;
     json_int_t timeout = 0;
     json_int_t uid = 0;
 
-    if (json_unpack(root, "{s:s, s:s, s:I, s?s, s?s, s?o, s?I, s?s, s?s!}",
+    if (json_unpack(root, "{s:s, s:s, s:I, s?s, s?s, s?o, s?I, s?s, s?s, s?o!}",
                     "url", &r.url, "mirrors", &mirrors, "timeout_ms", &timeout,
                     "commit", &r.commit, "ref", &r.ref, "paths", &list, "uid",
-                    &uid, "username", &r.username, "password",
-                    &r.password) < 0 ||
+                    &uid, "username", &r.username, "password", &r.password,
+                    "also", &also_list) < 0 ||
         uid < 0 || uid >= UINT32_MAX ||
-        take_paths(list, paths, &r.path_count) < 0)
+        take_list(list, paths, ARRAY_LEN(paths), &r.path_count) < 0 ||
+        take_list(also_list, also, ARRAY_LEN(also), &r.also_count) < 0)
         return err_set(err, ERR_BUG, "the request is not what protocol.h says");
     CLEANUP(mem)
     char *name = checkout_mirror_name(r.url, r.username, r.password);
@@ -91,6 +95,7 @@ static int run(json_t *root, struct err *err)
 
     r.mirror = mirror;
     r.paths = paths;
+    r.also = also;
     r.uid = (unsigned)uid;
     r.timeout_ms = timeout;
     return check_out(&r, err);

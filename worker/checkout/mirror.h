@@ -10,8 +10,9 @@
 
 /*
  * <mirror>/ is a bare repository whose references are all in packed-refs, as
- * the remote had them at the last fetch. Objects are only ever added, so
- * readers need no lock; who adds holds <mirror>/berth.lock. A file
+ * the remote had them at the last fetch. Objects are only ever added (packs are
+ * put together, repack.h), so readers need no lock; who adds holds
+ * <mirror>/berth.lock. A file
  * <mirror>/berth-mirror, written last, says that all of it is there and whose
  * it is: without it the mirror is made anew. Objects of a mirror that is made
  * anew are kept aside for a day, for the sandboxes that they are bound into.

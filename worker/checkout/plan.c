@@ -21,6 +21,7 @@ struct fetch_plan {
     char *username, *password;                     /* owned */
     char credential[SECRET_DIGEST_SIZE];           /* whose the mirror is */
     json_t *show;  /* owned; the paths to show, or null */
+    json_t *also;  /* owned; commits to bring along */
     json_t *layer; /* owned; how the main step writes, or null */
     bool submodules;
     unsigned uid, inside_uid;
@@ -51,6 +52,7 @@ void fetch_plan_free(struct fetch_plan *plan)
     free(plan->tree);
     free(plan->alternates);
     json_decref(plan->show);
+    json_decref(plan->also);
     json_decref(plan->layer);
     secret_free(plan->username);
     secret_free(plan->password);
@@ -128,6 +130,9 @@ static int check(const struct checkout_request *request, struct err *err)
     if (request->path_count > SHOW_MAX_FILES)
         return err_set(err, ERR_BUG, "more than %d files to show",
                        SHOW_MAX_FILES);
+    if (request->also_count > ALSO_MAX)
+        return err_set(err, ERR_BUG, "more than %d commits to bring along",
+                       ALSO_MAX);
     for (size_t i = 0; i < request->path_count; i++)
         if (path_fault(request->paths[i]))
             return err_set(err, ERR_USER,
@@ -136,14 +141,14 @@ static int check(const struct checkout_request *request, struct err *err)
     return check_pattern(request, err);
 }
 
-/* A path that is not UTF-8 makes an array of too few: no request. */
-static json_t *show_list(const struct checkout_request *request)
+/* One that is not UTF-8 makes an array of too few: no request. */
+static json_t *list_of(const char *const *items, size_t count)
 {
-    json_t *list = request->show ? json_array() : json_null();
+    json_t *list = json_array();
 
-    for (size_t i = 0; i < request->path_count; i++)
-        (void)json_array_append_new(list, json_string(request->paths[i]));
-    if (json_array_size(list) == request->path_count)
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_string(items[i]));
+    if (json_array_size(list) == count)
         return list;
     json_decref(list);
     return NULL;
@@ -180,7 +185,9 @@ int fetch_plan_new(const struct checkout_request *request,
     plan->mirror = copy(request->mirror);
     plan->tree = copy(request->tree);
     plan->alternates = copy(request->alternates);
-    plan->show = show_list(request);
+    plan->show = request->show ? list_of(request->paths, request->path_count)
+                               : json_null();
+    plan->also = list_of(request->also, request->also_count);
     plan->layer = layer_object(request->layer);
     plan->username = copy(request->username);
     plan->password = copy(request->password);
@@ -265,7 +272,7 @@ int fetch_plan_request(const struct fetch_plan *plan,
     bool trusted = url_same_origin(&plan->steps[0]->url, &step->url);
     json_t *root = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-        "s:b, s:I, s:s, s:s, s:O, s:o}",
+        "s:b, s:I, s:s, s:s, s:O, s:O, s:o}",
         "url", step->url.shown, "commit", step->commit, "ref",
         main_step ? plan->ref : "", "base", main_step ? plan->base : "",
         "mirror", plan->mirror, "credential", plan->credential, "prefix",
@@ -274,7 +281,8 @@ int fetch_plan_request(const struct fetch_plan *plan,
         (json_int_t)plan->inside_uid, "submodules", (int)plan->submodules,
         "stdio_transport", (int)(step->url.kind != URL_HTTP), "timeout_ms",
         (json_int_t)allowance_ms, "username", trusted ? plan->username : "",
-        "password", trusted ? plan->password : "", "show", plan->show, "layer",
+        "password", trusted ? plan->password : "", "show", plan->show, "also",
+        plan->also, "layer",
         main_step ? json_incref(plan->layer) : json_null());
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 

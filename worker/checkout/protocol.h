@@ -22,7 +22,7 @@
  *   "uid": 1900001000 (0: stay), "inside_uid": 1000,
  *   "submodules": false, "stdio_transport": false, "timeout_ms": 600000,
  *   "username": "", "password": "", "show": null,
- *   "layer": null }
+ *   "layer": null, "also": [] }
  *
  * With "show": ["path", …], SHOW_MAX_FILES at most, no tree is written: "tree"
  * and "alternates" are "", and the files of the commit are told instead, in
@@ -32,6 +32,9 @@
  * control characters, in the order of their bytes, as many as make
  * SHOW_MAX_FILES with the others. None are there where there is no such
  * directory, or only behind a symbolic link.
+ *
+ * With "also": ["sha", …], ALSO_MAX at most, these commits are brought along
+ * if there is something to fetch, where a reference is at them.
  *
  * With "layer": {"bases": [{"commit": "sha", "index": "/…"}, …], "max_bytes":
  * 123}, LAYER_MAX_BASES at most, what is written is to be shared by many, below
@@ -67,7 +70,8 @@
  * another room: it is one for them, with transports and all. It reads
  *
  * { "url": "as people write it", "commit": "", "ref": "" (as above),
- *   "paths": ["path", …], "mirrors": "/state/mirrors", "uid": 0,
+ *   "paths": ["path", …], "also": ["sha", …], "mirrors": "/state/mirrors",
+ *   "uid": 0,
  *   "username": "", "password": "", "timeout_ms": 30000 }
  *
  * of which all but "url", "mirrors" and "timeout_ms" can be left out, and
@@ -78,6 +82,7 @@
 #define REQUEST_MAX_BYTES ((size_t)64 << 10)
 #define REPLY_MAX_BYTES   ((size_t)32 << 10)
 
+#define ALSO_MAX       64
 #define SHOW_MAX_FILES 16
 #define SHOW_MAX_BYTES ((size_t)1 << 20) /* of one file */
 

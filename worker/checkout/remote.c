@@ -13,6 +13,7 @@
 
 #define MAX_OBJECTS    20000000
 #define MAX_PACK_BYTES ((size_t)4 << 30)
+#define EXTRA_NAMES    16
 #define PEELED         "^{}"
 
 struct fetcher {
@@ -145,6 +146,14 @@ static bool is_common(const char *name)
            strncmp(name, "refs/tags/", 10) == 0;
 }
 
+static bool is_also(const struct remote_want *want, const char *oid)
+{
+    for (size_t i = 0; i < want->also_count; i++)
+        if (strcmp(oid, want->also[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool is_wanted_extra(const struct fetcher *f,
                             const git_remote_head *head)
 {
@@ -155,7 +164,8 @@ static bool is_wanted_extra(const struct fetcher *f,
         !ref_name_ok(head->name))
         return false;
     (void)git_oid_tostr(oid, sizeof(oid), &head->oid);
-    if (*f->want->commit && strcmp(oid, f->want->commit) == 0)
+    if ((*f->want->commit && strcmp(oid, f->want->commit) == 0) ||
+        is_also(f->want, oid))
         return true;
     if (*f->want->ref)
         remote_candidates(f->want->ref, &names);
@@ -181,8 +191,9 @@ static void choose(struct fetcher *f, const git_remote_head **heads,
         found = found || (is_common(heads[i]->name) &&
                           strcmp(oid, f->want->commit) == 0);
         /* One of a thousand pull requests' names is enough. */
-        if (f->extra.count < 16 && is_wanted_extra(f, heads[i])) {
-            if (found && !*f->want->ref)
+        if (f->extra.count < EXTRA_NAMES + f->want->also_count &&
+            is_wanted_extra(f, heads[i])) {
+            if (found && !*f->want->ref && !is_also(f->want, oid))
                 continue;
             strv_add(&f->extra, heads[i]->name);
             strv_addf(&f->specs, "+%s:%s", heads[i]->name, heads[i]->name);

@@ -10,6 +10,10 @@ struct remote_want {
     const char *commit; /* 40 digits or "" */
     const char *ref;    /* as the request has it; "" */
     bool head;          /* the remote's HEAD, also a detached one */
+    /* Commits that others will ask for soon: 40 digits each. They come with it
+     * where a reference of the remote is at them. */
+    const char *const *also;
+    size_t also_count;
 };
 
 /** Where a mirror keeps a remote's detached HEAD, behind the prefix. */
@@ -17,7 +21,7 @@ struct remote_want {
 
 /**
  * Fetch all heads and tags, and of the others those that `want` names: the
- * ref, or whatever reference is at the commit. A commit that this did not
+ * ref, or whatever reference is at a commit of it. The commit that this did not
  * bring is then asked for by its id, where the server allows it. Needs the
  * lock; replaces the mirror's references below the request's prefix. Blocks
  * until the remote answers: only the client's deadline ends that.

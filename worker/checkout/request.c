@@ -31,6 +31,22 @@ static int unpack_show(const json_t *show, struct request *r)
     return 0;
 }
 
+/* Commits to bring along. */
+static int unpack_also(const json_t *also, struct request *r)
+{
+    if (!json_is_array(also) || json_array_size(also) > ARRAY_LEN(r->also))
+        return -1;
+    for (; r->also_count < json_array_size(also); r->also_count++) {
+        const char *oid =
+            json_string_value(json_array_get(also, r->also_count));
+
+        if (!oid || !oid_ok(oid))
+            return -1;
+        r->also[r->also_count] = oid;
+    }
+    return 0;
+}
+
 static int unpack_base(json_t *value, struct request *r)
 {
     struct layer_base *base = &r->bases[r->base_count++];
@@ -70,21 +86,23 @@ static int unpack(json_t *root, struct request *r)
     json_int_t timeout = 0;
     json_t *show;
     json_t *layer;
+    json_t *also;
     int submodules;
     int stdio;
 
     if (json_unpack(
             root,
             "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-            "s:b, s:I, s:s, s:s, s:o, s:o!}",
+            "s:b, s:I, s:s, s:s, s:o, s:o, s:o!}",
             "url", &r->url, "commit", &r->commit, "ref", &r->ref, "base",
             &r->base, "mirror", &r->mirror, "credential", &r->credential,
             "prefix", &r->prefix, "tree", &r->tree, "subdir", &r->subdir,
             "alternates", &r->alternates, "uid", &uid, "inside_uid",
             &inside_uid, "submodules", &submodules, "stdio_transport", &stdio,
             "timeout_ms", &timeout, "username", &r->username, "password",
-            &r->password, "show", &show, "layer", &layer) < 0 ||
-        unpack_show(show, r) < 0 || unpack_layer(layer, r) < 0)
+            &r->password, "show", &show, "layer", &layer, "also", &also) < 0 ||
+        unpack_show(show, r) < 0 || unpack_layer(layer, r) < 0 ||
+        unpack_also(also, r) < 0)
         return -1;
     if (uid < 0 || uid >= UINT32_MAX || inside_uid < 0 ||
         inside_uid >= UINT32_MAX || timeout <= 0)

@@ -27,6 +27,8 @@ struct request {
     const char *password;
     const char *paths[SHOW_MAX_FILES];
     size_t path_count;
+    const char *also[ALSO_MAX]; /* 40 digits each, as they were given */
+    size_t also_count;
     bool show;    /* the files at `paths`; no tree is written */
     bool layered; /* the tree is to be shared: see protocol.h */
     struct layer_base bases[LAYER_MAX_BASES];

@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/checkout/target.h"
 
+#include "base/log.h"
 #include "worker/checkout/giterr.h"
 #include "worker/checkout/remote.h"
+#include "worker/checkout/repack.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -52,7 +54,12 @@ static int read_refs(struct finder *f, struct target *t, struct err *err)
 
 static int refresh(struct finder *f, struct target *t, struct err *err)
 {
-    struct remote_want want = {f->commit, f->ref, !*f->commit && !*f->ref};
+    struct remote_want want = {.commit = f->commit,
+                               .ref = f->ref,
+                               .head = !*f->commit && !*f->ref,
+                               .also = f->request->also,
+                               .also_count = f->request->also_count};
+    struct err ignored = {0};
 
     if (read_refs(f, t, err) < 0)
         return -1;
@@ -67,6 +74,8 @@ static int refresh(struct finder *f, struct target *t, struct err *err)
         if (remote_fetch(f->mirror, f->request, &want, err) < 0)
             return -1;
         t->fetched = true;
+        if (repack(f->mirror, &ignored) < 0)
+            log_warn("mirror of '%s': %s", f->request->url, ignored.msg);
         if (read_refs(f, t, err) < 0)
             return -1;
     }

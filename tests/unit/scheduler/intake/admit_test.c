@@ -40,11 +40,15 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
     }
 }
 
-static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
-                              const char *scheduler)
+static struct result admit_known(struct pool *p, const char *text,
+                                 int64_t at_ms, const char *scheduler,
+                                 const struct admit_known *known)
 {
+    CLEANUP(repo_reader)
+    struct repo_reader *reader = repo_reader_new(p->loop);
     const struct admit_options options = {.loop = p->loop,
                                           .queue = p->queue,
+                                          .reader = reader,
                                           .state_dir = dir,
                                           .read_timeout_ms = 20000,
                                           .retries = 2,
@@ -53,6 +57,7 @@ static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
                                           .text = text,
                                           .len = strlen(text),
                                           .scheduler = scheduler,
+                                          .known = known,
                                           .now_ms = at_ms};
     struct result r = {.done = false};
     struct admission *admission = admit(&options, &request, on_admitted, &r);
@@ -64,6 +69,12 @@ static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
     assert_true(r.done);
     admission_free(admission);
     return r;
+}
+
+static struct result admit_at(struct pool *p, const char *text, int64_t at_ms,
+                              const char *scheduler)
+{
+    return admit_known(p, text, at_ms, scheduler, NULL);
 }
 
 static struct result admit_text(struct pool *p, const char *text)
@@ -282,7 +293,7 @@ static int asked_count(void)
     "away\"}}'"
 #define DONE(branch)                                                           \
     "echo '{\"done\": {\"commit\": \"" COMMIT "\", \"branch\": \"" branch      \
-    "\"}}'"
+    "\", \"fetched\": true}}'"
 #define PIPELINE "{steps: [{run: ls}]}"
 
 static void test_pins(void **state)
@@ -360,7 +371,7 @@ static void test_fork(void **state)
             "printf '{\"file\": {\"size\": 20}}\\n" PIPELINE "';"
             "echo '{\"done\": {\"commit\":"
             " \"ffffffffffffffffffffffffffffffffffffffff\","
-            " \"branch\": \"main\"}}'",
+            " \"branch\": \"main\", \"fetched\": true}}'",
             "false");
     (void)admit_good(p, "id: x\nrepo: https://h/a/b\npipeline: ci\n"
                         "change: 7\nbase: main\nref: refs/pull/7/head\n");
@@ -371,6 +382,44 @@ static void test_fork(void **state)
     assert_int_equal(file_read(log, 1 << 20, &text, NULL), 0);
     assert_non_null(strstr(text.data, "refs/pull/7/head"));
     assert_non_null(strstr(text.data, "refs/heads/main"));
+}
+
+/* What was read before is not read again, nor what then is not there. */
+static void test_known(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(strv) struct strv paths = {0}, texts = {0};
+    struct admit_known known = {.repo = "https://h/a/b",
+                                .commit = COMMIT,
+                                .found = COMMIT,
+                                .paths = &paths,
+                                .texts = &texts,
+                                .all = true};
+    struct result r;
+
+    strv_add(&paths, ".berth/ci.yml");
+    strv_add(&texts, PIPELINE);
+    answers("false", DONE("main"), "false");
+    r = admit_known(p,
+                    "[{id: k, repo: https://h/a/b, commit: " COMMIT
+                    ", pipeline: ci}, {repo: https://h/a/b, commit: " COMMIT
+                    ", pipeline: test}]",
+                    now_ms(p), NULL, &known);
+    assert_int_equal(r.err.kind, ERR_NONE);
+    assert_int_equal(r.count, 2);
+    assert_int_equal(asked_count(), 0);
+    known.all = false;
+    r = admit_known(p,
+                    "{repo: https://h/a/b, commit: " COMMIT ", pipeline: test}",
+                    now_ms(p), NULL, &known);
+    assert_int_equal(asked_count(), 1);
+    known.all = true;
+    known.commit = "0000000000000000000000000000000000000000";
+    r = admit_known(p,
+                    "{repo: https://h/a/b, commit: " COMMIT ", pipeline: ci}",
+                    now_ms(p), NULL, &known);
+    assert_int_equal(asked_count(), 2);
+    assert_int_equal(r.err.kind, ERR_USER);
 }
 
 static void test_host_is_away(void **state)
@@ -412,17 +461,12 @@ static int suite_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_inline),
-        POOL_TEST(test_moments),
-        POOL_TEST(test_run_and_group),
-        POOL_TEST(test_same_again),
-        POOL_TEST(test_wrong),
-        POOL_TEST(test_held),
-        POOL_TEST(test_pins),
-        POOL_TEST(test_file),
-        POOL_TEST(test_fork),
-        POOL_TEST(test_host_is_away),
-        POOL_TEST(test_file_is_no_file),
+        POOL_TEST(test_inline),        POOL_TEST(test_moments),
+        POOL_TEST(test_run_and_group), POOL_TEST(test_same_again),
+        POOL_TEST(test_wrong),         POOL_TEST(test_held),
+        POOL_TEST(test_pins),          POOL_TEST(test_file),
+        POOL_TEST(test_fork),          POOL_TEST(test_known),
+        POOL_TEST(test_host_is_away),  POOL_TEST(test_file_is_no_file),
     };
 
     return cmocka_run_group_tests(tests, suite_setup, suite_teardown);

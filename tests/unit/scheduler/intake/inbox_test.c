@@ -14,6 +14,7 @@ static const int64_t no_offset;
 struct taker {
     struct queue *queue;
     struct inbox *inbox;
+    struct repo_reader *reader;
 };
 
 static struct outage outage;
@@ -31,10 +32,11 @@ static struct taker taker_reading(struct pool *p, const char *name,
         .max_bytes = 1 << 20,
         .offset_ms = &no_offset,
         .outage = &outage};
-    struct taker taker = {NULL, NULL};
+    struct taker taker = {NULL, NULL, repo_reader_new(p->loop)};
 
     assert_int_equal(queue_open(p->loop, &queue, &taker.queue, NULL), 0);
     options.admit.queue = taker.queue;
+    options.admit.reader = taker.reader;
     taker.inbox = inbox_new(&options);
     return taker;
 }
@@ -48,6 +50,7 @@ static void taker_free(struct taker *taker)
 {
     queue_free(taker->queue);
     inbox_free(taker->inbox);
+    repo_reader_free(taker->reader);
 }
 
 static void put(struct pool *p, const char *text)
@@ -243,13 +246,17 @@ static void test_host_hangs(void **state)
                      0);
     assert_int_equal(setenv("BERTH_LIBEXEC", dir, 1), 0);
     s = taker_reading(p, "s", 60000);
-    for (int i = 0; i < 2 * ADMIT_MAX_READING; i++)
-        put(p, "repo: https://h/a/b\npipeline: ci\n");
+    for (int i = 0; i < 2 * REPO_READER_MAX; i++) {
+        CLEANUP(mem)
+        char *text = xasprintf("repo: https://h/a/b%d\npipeline: ci\n", i);
+
+        put(p, text);
+    }
     put(p, "id: a\n" INLINE);
     wait_until(p, 1, "EXISTS", "%job:a");
     turn(p, 3 * 100); /* they would have tried again */
     assert_int_equal(file_read(started, 1 << 20, &asked, NULL), 0);
-    assert_in_range(asked.len, 2, 2 * ADMIT_MAX_READING);
+    assert_in_range(asked.len, 2, 2 * REPO_READER_MAX);
     taker_free(&s);
     assert_int_equal(tree_remove(dir, NULL), 0);
 }

@@ -337,8 +337,10 @@ static void test_refused_at_once(void **state)
 /* ---- programs that misbehave -----------------------------------------------
  */
 
-#define OID  "0123456789abcdef0123456789abcdef01234567"
-#define DONE "{\"done\":{\"commit\":\"" OID "\",\"branch\":\"b\",\"files\":0}}"
+#define OID "0123456789abcdef0123456789abcdef01234567"
+#define DONE                                                                   \
+    "{\"done\":{\"commit\":\"" OID                                             \
+    "\",\"branch\":\"b\",\"fetched\":false,\"files\":0}}"
 
 static void fake(const char *script)
 {
@@ -415,7 +417,8 @@ static void test_answers(void **state)
 #define WHY(path) "echo '{\"file\":{\"why\":\"w\",\"path\":\"" path "\"}}';"
 #define NAMED     "echo '{\"file\":{\"size\":0}}';"
 #define MORE                                                                   \
-    "echo '{\"done\":{\"commit\":\"" OID "\",\"branch\":\"\",\"more\":true}}'"
+    "echo '{\"done\":{\"commit\":\"" OID                                       \
+    "\",\"branch\":\"\",\"fetched\":true,\"more\":true}}'"
 
 static void test_pattern_answers(void **state)
 {
