@@ -252,7 +252,7 @@ static void on_read(void *arg, const struct repo_file_result *result,
 static bool is_known(const struct admit_known *known,
                      const struct repo_file_request *read)
 {
-    if (!known || !read->path_count || strcmp(known->repo, read->repo) != 0)
+    if (!known || strcmp(known->repo, read->repo) != 0)
         return false;
     if (read->commit)
         return known->commit && !strcmp(known->commit, read->commit);
@@ -268,7 +268,7 @@ static bool take_known(struct admission *a,
     struct reading *reading = &a->reading;
     size_t i = 0;
 
-    if (!is_known(known, read))
+    if (!read->paths || !is_known(known, read))
         return false;
     while (i < known->paths->count &&
            strcmp(known->paths->items[i], read->paths[0]) != 0)
