@@ -2,10 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/job_text.h"
-#include "cli/pool.h"
+#include "cli/list.h"
 #include "scheduler/queue/inspect.h"
-
-#define LIMIT 50
 
 struct dead_options {
     struct pool_options pool;
@@ -18,11 +16,7 @@ static const struct option_def option_defs[] = {
      .help = "run all that are listed again, as the same jobs",
      .type = OPTION_FLAG,
      .offset = offsetof(struct dead_options, retry_all)},
-    {.name = "limit",
-     .argument = "N",
-     .help = "that many at most (default: 50; up to 1000)",
-     .type = OPTION_STRING,
-     .offset = offsetof(struct dead_options, limit)},
+    LIST_LIMIT_DEF(struct dead_options, limit),
     POOL_OPTION_DEFS(struct dead_options, pool),
 };
 
@@ -45,7 +39,7 @@ static int check(const void *options, const struct strv *operands UNUSED,
 {
     unsigned limit;
 
-    return pool_limit(((const struct dead_options *)options)->limit, LIMIT,
+    return pool_limit(((const struct dead_options *)options)->limit, LIST_LIMIT,
                       &limit, err);
 }
 
@@ -66,18 +60,13 @@ static int retry_all(struct pool *pool, const json_t *jobs, struct err *err)
 
 static int print(const struct pool *pool, const json_t *rows, struct err *err)
 {
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     CLEANUP(table) struct table *table = job_table_new();
     const json_t *row;
     size_t i;
 
     json_array_foreach(json_object_get(rows, "jobs"), i, row)
         job_table_add(table, row, job_number(rows, "now_ms"), false);
-    if (i)
-        table_add(table, &pool->style, pool->columns, &text);
-    else
-        strbuf_adds(&text, "there are none\n");
-    return pool_print(&text, err);
+    return list_print_table(pool, table, err);
 }
 
 static int dead(struct pool *pool, const void *options,
@@ -88,7 +77,7 @@ static int dead(struct pool *pool, const void *options,
     unsigned limit;
     int rc;
 
-    if (pool_limit(o->limit, LIMIT, &limit, err) < 0 ||
+    if (pool_limit(o->limit, LIST_LIMIT, &limit, err) < 0 ||
         queue_list(pool->queue, "dead", limit, &rows, err) < 0)
         return -1;
     if (o->retry_all)

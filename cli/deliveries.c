@@ -1,17 +1,13 @@
 /* cli/deliveries.c - berth deliveries: what Git hosts sent. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
 #include "cli/commands.h"
-#include "cli/format.h"
 #include "cli/job_text.h"
-#include "cli/pool.h"
+#include "cli/list.h"
 #include "cli/text.h"
 #include "scheduler/queue/delivery.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-#define LIMIT     50
 #define SHORT_KEY 12 /* digits that are shown, and enough to name one */
 
 struct deliveries_options {
@@ -25,11 +21,7 @@ static const struct option_def option_defs[] = {
      .help = "deal with this one again: its jobs are new ones",
      .type = OPTION_FLAG,
      .offset = offsetof(struct deliveries_options, replay)},
-    {.name = "limit",
-     .argument = "N",
-     .help = "that many at most (default: 50; up to 1000)",
-     .type = OPTION_STRING,
-     .offset = offsetof(struct deliveries_options, limit)},
+    LIST_LIMIT_DEF(struct deliveries_options, limit),
     POOL_OPTION_DEFS(struct deliveries_options, pool),
 };
 
@@ -63,97 +55,68 @@ static int check(const void *options, const struct strv *operands,
                                 strlen(operands->items[0])))
         return err_set(err, ERR_USER, "'%.80s' is no digest",
                        operands->items[0]);
-    return pool_limit(o->limit, LIMIT, &limit, err);
+    return pool_limit(o->limit, LIST_LIMIT, &limit, err);
 }
 
 /* ---- for people ------------------------------------------------------------
  */
 
-/* The ids with blanks between; owned by the caller. */
-static char *jobs_of(const json_t *row)
+/* The ids with blanks between. */
+static void add_jobs(const json_t *row, const char *member, struct strbuf *out)
 {
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     const json_t *job;
     size_t i;
 
-    json_array_foreach(json_object_get(row, "jobs"), i, job)
-        strbuf_addf(&text, "%s%s", i ? " " : "", json_string_value(job));
-    return strbuf_take(&text);
+    json_array_foreach(json_object_get(row, member), i, job)
+        strbuf_addf(out, "%s%s", i ? " " : "", json_string_value(job));
 }
 
-static int print_all(const struct pool *pool, const json_t *rows,
-                     int64_t now_ms, struct err *err)
+static void add_short_key(const json_t *row, const char *member,
+                          struct strbuf *out)
 {
-    static const char *const heads[] = {"id",    "received", "host",
-                                        "event", "repo",     "state",
-                                        "jobs",  "reason",   NULL};
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    CLEANUP(table) struct table *table = table_new(heads);
-    const json_t *row;
-    size_t i;
+    strbuf_addf(out, "%.*s", SHORT_KEY, job_string(row, member));
+}
 
-    json_array_foreach(rows, i, row)
-    {
-        CLEANUP(mem) char *key = xstrndup(job_string(row, "key"), SHORT_KEY);
-        CLEANUP(mem) char *jobs = jobs_of(row);
-        char moment[FORMAT_SIZE];
+static const struct list_column columns[] = {
+    {"id", "key", add_short_key}, {"received", "received_at_ms", list_moment},
+    {"host", "forge", NULL},      {"event", "event", NULL},
+    {"repo", "repo", NULL},       {"state", "state", NULL},
+    {"jobs", "jobs", add_jobs},   {"reason", "reason", NULL},
+};
+static const struct list list = {"deliveries", columns, ARRAY_LEN(columns)};
 
-        table_cell(table, key);
-        table_cell(table, format_moment(job_number(row, "received_at_ms"),
-                                        now_ms, moment));
-        table_cell(table, job_string(row, "forge"));
-        table_cell(table, job_string(row, "event"));
-        table_cell(table, job_string(row, "repo"));
-        table_cell(table, job_string(row, "state"));
-        table_cell(table, jobs);
-        table_cell(table, job_string(row, "reason"));
-        table_end_row(table);
+static void add_member(const json_t *row, const char *name, struct strbuf *out)
+{
+    const json_t *value = json_object_get(row, name);
+    size_t len = strlen(name);
+
+    if (len > 6 && !strcmp(name + len - 6, "_at_ms")) {
+        strbuf_addf(out, "%.*s: ", (int)len - 6, name);
+        list_moment(row, name, out);
+    } else {
+        strbuf_addf(out, "%s: ", name);
+        if (json_is_array(value))
+            add_jobs(row, name, out);
+        else if (json_is_integer(value))
+            strbuf_addf(out, "%" JSON_INTEGER_FORMAT,
+                        json_integer_value(value));
+        else
+            strbuf_adds(out, job_string(row, name));
     }
-    if (i)
-        table_add(table, &pool->style, pool->columns, &text);
-    else
-        strbuf_adds(&text, "there are none\n");
-    return pool_print(&text, err);
+    strbuf_addc(out, '\n');
 }
 
-static void add_line(void *arg, const char *line, size_t len)
-{
-    strbuf_add(arg, line, len);
-    strbuf_addc(arg, '\n');
-}
-
-static int print_one(const json_t *row, int64_t now_ms, struct err *err)
+static int print_one(const json_t *row, struct err *err)
 {
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    CLEANUP(text_cleaner)
-    struct text_cleaner *cleaner = text_cleaner_new(add_line, &text);
+    CLEANUP(strbuf) struct strbuf clean = STRBUF_INIT;
     const char *name;
     json_t *value;
 
     json_object_foreach((json_t *)(uintptr_t)row, name, value)
-    {
-        CLEANUP(mem) char *line = NULL;
-        char moment[FORMAT_SIZE];
-        size_t len = strlen(name);
-
-        if (json_is_array(value)) {
-            CLEANUP(mem) char *jobs = jobs_of(row);
-
-            line = xasprintf("%s: %s\n", name, jobs);
-        } else if (len > 6 && !strcmp(name + len - 6, "_at_ms")) {
-            line = xasprintf(
-                "%.*s: %s\n", (int)len - 6, name,
-                format_moment(json_integer_value(value), now_ms, moment));
-        } else if (json_is_integer(value)) {
-            line = xasprintf("%s: %" PRId64 "\n", name,
-                             (int64_t)json_integer_value(value));
-        } else {
-            line = xasprintf("%s: %s\n", name, json_string_value(value));
-        }
-        text_cleaner_feed(cleaner, line, strlen(line));
-    }
-    text_cleaner_end(cleaner);
-    return pool_print(&text, err);
+        add_member(row, name, &text);
+    text_add_clean_lines(&clean, text.data, text.len);
+    return pool_print(&clean, err);
 }
 
 /* ---- what is asked ---------------------------------------------------------
@@ -175,16 +138,11 @@ static const json_t *only(const json_t *rows, const char *id, struct err *err)
 
 static int replay(const struct pool *pool, const json_t *row, struct err *err)
 {
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     const char *key = job_string(row, "key");
 
     if (queue_replay(pool->queue, key, err) < 0)
         return -1;
-    if (pool->json)
-        return pool_print_json(
-            json_pack("{s:s, s:s}", "key", key, "result", "waiting"), err);
-    strbuf_addf(&text, "%.*s: waiting\n", SHORT_KEY, key);
-    return pool_print(&text, err);
+    return list_print_done(pool, "key", key, SHORT_KEY, "waiting", err);
 }
 
 static int tell_one(const struct pool *pool, const json_t *rows, const char *id,
@@ -198,7 +156,7 @@ static int tell_one(const struct pool *pool, const json_t *rows, const char *id,
         return replay(pool, row, err);
     if (pool->json)
         return pool_print_json(json_deep_copy(row), err);
-    return print_one(row, clock_wall_ms(), err);
+    return print_one(row, err);
 }
 
 static int deliveries(struct pool *pool, const void *options,
@@ -210,15 +168,13 @@ static int deliveries(struct pool *pool, const void *options,
     unsigned limit;
     int rc;
 
-    if (pool_limit(o->limit, LIMIT, &limit, err) < 0 ||
+    if (pool_limit(o->limit, LIST_LIMIT, &limit, err) < 0 ||
         queue_deliveries(pool->queue, id, id ? 2 : limit, &rows, err) < 0)
         return -1;
     if (id)
         rc = tell_one(pool, rows, id, o->replay, err);
-    else if (pool->json)
-        rc = pool_print_json(json_pack("{s:O}", "deliveries", rows), err);
     else
-        rc = print_all(pool, rows, clock_wall_ms(), err);
+        rc = list_print(pool, &list, rows, err);
     json_decref(rows);
     return rc;
 }

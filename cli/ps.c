@@ -2,12 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 #include "cli/job_text.h"
-#include "cli/pool.h"
+#include "cli/list.h"
 #include "scheduler/queue/inspect.h"
 
 #include <string.h>
-
-#define LIMIT 50
 
 struct ps_options {
     struct pool_options pool;
@@ -28,11 +26,7 @@ static const struct option_def option_defs[] = {
              "cancelled or skipped ones",
      .type = OPTION_STRING,
      .offset = offsetof(struct ps_options, state)},
-    {.name = "limit",
-     .argument = "N",
-     .help = "that many at most (default: 50; up to 1000)",
-     .type = OPTION_STRING,
-     .offset = offsetof(struct ps_options, limit)},
+    LIST_LIMIT_DEF(struct ps_options, limit),
     POOL_OPTION_DEFS(struct ps_options, pool),
 };
 
@@ -82,7 +76,7 @@ static int check(const void *options, const struct strv *operands UNUSED,
                        o->state);
     if (o->state && o->all)
         return err_set(err, ERR_USER, "--state and --all exclude each other");
-    return pool_limit(o->limit, LIMIT, &limit, err);
+    return pool_limit(o->limit, LIST_LIMIT, &limit, err);
 }
 
 /* What has been read, up to `limit` jobs of it. */
@@ -204,7 +198,7 @@ static int ps(struct pool *pool, const void *options,
 {
     const struct ps_options *o = options;
     struct listing listing = {.pool = pool, .jobs = json_array()};
-    int rc = pool_limit(o->limit, LIMIT, &listing.limit, err);
+    int rc = pool_limit(o->limit, LIST_LIMIT, &listing.limit, err);
 
     if (rc == 0)
         rc = read_jobs(&listing, o, err);

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/job_text.h"
-#include "cli/pool.h"
+#include "cli/list.h"
 #include "cli/text.h"
 #include "scheduler/queue/inspect.h"
 #include "scheduler/queue/report.h"
@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LIMIT        50
 #define NAME_COLUMNS 12
 #define SHORT_COMMIT 7
 
@@ -29,11 +28,7 @@ static const struct option_def option_defs[] = {
      .help = "tell the host again, or all that are listed",
      .type = OPTION_FLAG,
      .offset = offsetof(struct report_command, again)},
-    {.name = "limit",
-     .argument = "N",
-     .help = "that many at most (default: 50; up to 1000)",
-     .type = OPTION_STRING,
-     .offset = offsetof(struct report_command, limit)},
+    LIST_LIMIT_DEF(struct report_command, limit),
     POOL_OPTION_DEFS(struct report_command, pool),
 };
 
@@ -57,8 +52,8 @@ static int check(const void *options, const struct strv *operands UNUSED,
 {
     unsigned limit;
 
-    return pool_limit(((const struct report_command *)options)->limit, LIMIT,
-                      &limit, err);
+    return pool_limit(((const struct report_command *)options)->limit,
+                      LIST_LIMIT, &limit, err);
 }
 
 /* ---- words -----------------------------------------------------------------
@@ -201,38 +196,17 @@ static int show_one(const struct pool *pool, const char *id, struct err *err)
 /* ---- what was refused ------------------------------------------------------
  */
 
-static int print_all(const struct pool *pool, const json_t *rows,
-                     struct err *err)
+static void add_host(const json_t *row, const char *member, struct strbuf *out)
 {
-    static const char *const heads[] = {"id",   "refused", "state",
-                                        "host", "why",     NULL};
-    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
-    CLEANUP(table) struct table *table = table_new(heads);
-    const json_t *row;
-    size_t i;
-
-    json_array_foreach(rows, i, row)
-    {
-        CLEANUP(strbuf) struct strbuf where = STRBUF_INIT;
-        const char *all = job_string(row, "error");
-        CLEANUP(mem) char *why = xstrndup(all, strcspn(all, "\n"));
-        char moment[FORMAT_SIZE];
-
-        add_place(json_object_get(row, "report"), &where);
-        table_cell(table, job_string(row, "id"));
-        table_cell(table, format_moment(job_number(row, "refused_at_ms"),
-                                        clock_wall_ms(), moment));
-        table_cell(table, job_string(row, "state"));
-        table_cell(table, where.data);
-        table_cell(table, why);
-        table_end_row(table);
-    }
-    if (i)
-        table_add(table, &pool->style, pool->columns, &text);
-    else
-        strbuf_adds(&text, "there are none\n");
-    return pool_print(&text, err);
+    add_place(json_object_get(row, member), out);
 }
+
+static const struct list_column columns[] = {
+    {"id", "id", NULL},       {"refused", "refused_at_ms", list_moment},
+    {"state", "state", NULL}, {"host", "report", add_host},
+    {"why", "error", NULL},
+};
+static const struct list list = {"unreported", columns, ARRAY_LEN(columns)};
 
 static int tell_again(struct pool *pool, const char *id, const char **out_word,
                       struct err *err)
@@ -263,15 +237,13 @@ static int show_all(struct pool *pool, const struct report_command *o,
     unsigned limit;
     int rc;
 
-    if (pool_limit(o->limit, LIMIT, &limit, err) < 0 ||
+    if (pool_limit(o->limit, LIST_LIMIT, &limit, err) < 0 ||
         queue_unreported(pool->queue, limit, &rows, err) < 0)
         return -1;
     if (o->again)
         rc = again(pool, rows, NULL, err);
-    else if (pool->json)
-        rc = pool_print_json(json_pack("{s:O}", "unreported", rows), err);
     else
-        rc = print_all(pool, rows, err);
+        rc = list_print(pool, &list, rows, err);
     json_decref(rows);
     return rc;
 }

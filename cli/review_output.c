@@ -133,6 +133,14 @@ static long long number_of(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
+static void add_number(struct strbuf *out, const json_t *object,
+                       const char *key, const char *noun)
+{
+    long long number = number_of(object, key);
+
+    strbuf_addf(out, "%lld %s%s", number, noun, number == 1 ? "" : "s");
+}
+
 static void add_facts(struct strbuf *out, const json_t *review,
                       const json_t *model)
 {
@@ -145,18 +153,21 @@ static void add_facts(struct strbuf *out, const json_t *review,
                 {"minor", "too minor"},
                 {"beyond", "beyond the cap"}};
 
-    strbuf_addf(out, "reviewed: %lld files", number_of(review, "files"));
+    strbuf_adds(out, "reviewed: ");
+    add_number(out, review, "files", "file");
     if (to)
         strbuf_addf(out, ", %.7s%s%.7s", from ? from : "",
                     from ? "..." : "all of ", to);
-    if (model)
-        strbuf_addf(out, "; %lld requests, %lld tokens, %s%.4f USD",
-                    number_of(model, "requests"),
+    if (model) {
+        strbuf_adds(out, "; ");
+        add_number(out, model, "requests", "request");
+        strbuf_addf(out, ", %lld tokens, %s%.4f USD",
                     number_of(model, "input_tokens") +
                         number_of(model, "output_tokens"),
                     json_is_true(json_object_get(model, "estimated")) ? "about "
                                                                       : "",
                     json_number_value(json_object_get(model, "usd")));
+    }
     for (size_t i = 0; i < ARRAY_LEN(rest); i++)
         if (number_of(review, rest[i].key))
             strbuf_addf(out, "; %lld %s", number_of(review, rest[i].key),
@@ -167,9 +178,11 @@ static void add_facts(struct strbuf *out, const json_t *review,
                     "not reviewed: %lld of %lld parts, for the model gave no "
                     "answer of use\n",
                     number_of(review, "failed"), number_of(review, "chunks"));
-    if (number_of(review, "left_out"))
-        strbuf_addf(out, "not looked at: %lld files\n",
-                    number_of(review, "left_out"));
+    if (number_of(review, "left_out")) {
+        strbuf_adds(out, "not looked at: ");
+        add_number(out, review, "left_out", "file");
+        strbuf_addc(out, '\n');
+    }
 }
 
 void review_facts_add(struct strbuf *out, const json_t *result)

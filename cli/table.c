@@ -81,6 +81,11 @@ void table_end_row(struct table *table)
         add(table, -1, "");
 }
 
+bool table_is_empty(const struct table *table)
+{
+    return !table->count;
+}
+
 void table_note(struct table *table, const char *text)
 {
     CLEANUP(strbuf) struct strbuf clean = STRBUF_INIT;

@@ -9,7 +9,10 @@ struct table;
 
 #define TABLE_MAX_COLUMNS 12
 
-/** `heads` (static) are the columns' names, at least one, then NULL. */
+/**
+ * `heads` are the columns' names, at least one, then NULL; borrowed for as long
+ * as the table is there.
+ */
 MUST_USE struct table *table_new(const char *const *heads);
 void table_free(struct table *table);
 OWNER(table)
@@ -20,6 +23,9 @@ void table_cell(struct table *table, const char *text);
 void table_tinted(struct table *table, enum tint tint, const char *text);
 /** Fill the row with empty cells: the next one begins a new row. */
 void table_end_row(struct table *table);
+
+/** Whether no row was begun. */
+bool table_is_empty(const struct table *table);
 
 /** Add a line below the last whole row; cleaned, never cut. "": none. */
 void table_note(struct table *table, const char *text);

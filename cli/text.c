@@ -403,3 +403,20 @@ void text_add_clean(struct strbuf *out, const char *text)
     text_cleaner_end(cleaner);
     strbuf_add(out, clean.data, clean.len);
 }
+
+static void add_line(void *arg, const char *line, size_t len)
+{
+    struct strbuf *out = arg;
+
+    strbuf_add(out, line, len);
+    strbuf_addc(out, '\n');
+}
+
+void text_add_clean_lines(struct strbuf *out, const char *text, size_t len)
+{
+    CLEANUP(text_cleaner)
+    struct text_cleaner *cleaner = text_cleaner_new(add_line, out);
+
+    text_cleaner_feed(cleaner, text, len);
+    text_cleaner_end(cleaner);
+}

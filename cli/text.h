@@ -56,4 +56,7 @@ const char *text_cleaner_partial(const struct text_cleaner *cleaner);
 /** Add one text (a name, a message) cleaned; newlines become spaces. */
 void text_add_clean(struct strbuf *out, const char *text);
 
+/** Add several lines cleaned, each ended with a newline. */
+void text_add_clean_lines(struct strbuf *out, const char *text, size_t len);
+
 #endif

@@ -6,21 +6,13 @@
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=tests/lib/job.sh
 . "$(dirname "$0")/../lib/job.sh"
+# shellcheck source=tests/lib/up.sh
+. "$(dirname "$0")/../lib/up.sh"
 
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 unset BERTH_REDIS BERTH_CONFIG
 cd "$TEST_TMP" || exit 1
 chmod 711 "$TEST_TMP"
-up_pid=
-cleanup() {
-    if [ -n "$up_pid" ]; then
-        kill "$up_pid" 2>/dev/null
-        wait "$up_pid"
-    fi
-    redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" SHUTDOWN NOSAVE \
-        >shutdown.out 2>&1
-}
-trap cleanup EXIT
 
 # ---- the example of docs/pipelines.md, without a network ---------------------
 mkdir repo
@@ -60,13 +52,7 @@ like "$(cat wrong.out)" "wrong.yml:4:7: .*write restore_keys" "other tools' word
 like "$(cat wrong.out)" "wrong.yml:[0-9]+:[0-9]+: .*key" "and what is missing"
 
 # ---- a worker reads it again --------------------------------------------------
-"$BERTH_BIN" up --set cache.check=1s >up.log 2>&1 &
-up_pid=$!
-for _ in $(seq 300); do
-    [ "$(redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" \
-        ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] && break
-    sleep 0.1
-done
+BERTH_CACHE_CHECK=1s up
 submitted() {
     timeout 60 "$BERTH_BIN" submit --follow - >submit.out 2>&1 <<END
 id: $1

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=tests/lib/job.sh
 . "$(dirname "$0")/../lib/job.sh"
+# shellcheck source=tests/lib/up.sh
+. "$(dirname "$0")/../lib/up.sh"
 
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 unset BERTH_REDIS BERTH_CONFIG
@@ -22,16 +24,6 @@ values() {
         }).join(" "));
     ' "$TEST_TMP/result.json" "$@"
 }
-up_pid=
-cleanup() {
-    if [ -n "$up_pid" ]; then
-        kill "$up_pid" 2>/dev/null
-        wait "$up_pid"
-    fi
-    redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" SHUTDOWN NOSAVE \
-        >shutdown.out 2>&1
-}
-trap cleanup EXIT
 
 mkdir -p repo/app/lib repo/lint
 cat >repo/app/lib/sum.js <<'END'
@@ -173,13 +165,7 @@ not_ok "everywhere" grep -q s3cr3t-w0rds result.json job.err
 is "$(result .steps[8].signal)" 9 "how a step ended stays as it was"
 
 # ---- of a fork, by a worker ------------------------------------------------------
-"$BERTH_BIN" up >up.log 2>&1 &
-up_pid=$!
-for _ in $(seq 300); do
-    [ "$(redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" \
-        ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] && break
-    sleep 0.1
-done
+up
 timeout 60 "$BERTH_BIN" submit --wait - >submit.out 2>&1 <<END
 id: forked
 trust: fork
@@ -194,9 +180,7 @@ is $? 0 "a fork's job has results, too"
 "$BERTH_BIN" status forked >status.out 2>&1
 like "$(cat status.out)" "found: 1 error"$'\n'"  app/lib/sum.js:1:25: error: bad thing" \
     "and status shows them"
-kill "$up_pid" 2>/dev/null
-wait "$up_pid"
-up_pid=
+up_end TERM
 is "$(traces)" "" "nothing is left behind"
 is "$(find "$BERTH_STATE_DIR" -name '*.results' | head -n 1)" "" "no copy of a file either"
 done_testing

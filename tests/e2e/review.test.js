@@ -68,7 +68,7 @@ const cases = [
     ok(e.status === 1 && e.out === 'sum.js:2: error: The sum subtracts.\n' +
       '    It is never right.\n    suggestion:\n        return a + b;\n',
     'text, and status 1', ...told(e));
-    ok(/reviewed: 1 files, [0-9a-f]{7}\.\.\.[0-9a-f]{7}; 2 requests/.test(e.err),
+    ok(/reviewed: 1 file, [0-9a-f]{7}\.\.\.[0-9a-f]{7}; 2 requests/.test(e.err),
       'what it took is told apart', ...told(e));
   },
   async function json() {

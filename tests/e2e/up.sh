@@ -5,39 +5,17 @@
 set -u
 # shellcheck source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/up.sh
+. "$(dirname "$0")/../lib/up.sh"
 
 export BERTH_STATE_DIR=$TEST_TMP/state
 unset BERTH_REDIS BERTH_CONFIG
 
-# children: how many processes of it there are
-children() {
-    pgrep -c -P "$1"
-}
-
-cleanup() {
-    [ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null
-    redis SHUTDOWN NOSAVE >>"$TEST_TMP/shutdown" 2>&1
-}
-trap cleanup EXIT
-redis() {
-    redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" "$@"
-}
 berth() {
     timeout 120 "$BERTH_BIN" "$@"
 }
-up() {
-    "$BERTH_BIN" up >>"$TEST_TMP/up.log" 2>&1 &
-    pid=$!
-    for _ in $(seq 300); do
-        [ "$(redis ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] &&
-            [ "$(redis ZCARD 'berth:{default}:schedulers')" -ge 1 ] &&
-            [ "$(children "$pid")" = 2 ] && return
-        sleep 0.1
-    done
-    diag "$(cat "$TEST_TMP/up.log")"
-}
 up
-is "$(children "$pid")" 2 "it is a scheduler and a worker"
+is "$(up_children)" 2 "it is a scheduler and a worker"
 berth submit --follow - >"$TEST_TMP/out" 2>"$TEST_TMP/err" <<'EOF'
 id: hello
 pipeline:
@@ -67,35 +45,32 @@ EOF
 is $? 1 "a run of several jobs fails with one of them"
 like "$(cat "$TEST_TMP/err")" "fleet: failed: step_failed" "saying so"
 is "$(for n in 1 2 3 4 5; do
-    redis HGET 'berth:{default}:run:fleet' $((n - 1))
+    up_redis HGET 'berth:{default}:run:fleet' $((n - 1))
 done | paste -sd ' ')" "passed passed failed passed skipped" \
     "each of its jobs came out as it should"
 like "$(berth logs fleet)" "cleaned" "the log of a run is that of its jobs"
-redis -x LPUSH 'berth:{default}:inbox' >"$TEST_TMP/put" \
+up_redis -x LPUSH 'berth:{default}:inbox' >"$TEST_TMP/put" \
     <<<'{id: inboxed, pipeline: {steps: [{run: "true"}]}}'
 for _ in $(seq 300); do
-    state=$(redis HGET 'berth:{default}:job:inboxed' state)
+    state=$(up_redis HGET 'berth:{default}:job:inboxed' state)
     [ "$state" = passed ] && break
     sleep 0.1
 done
 is "$state" passed "what is put into the inbox is run, too"
 
-kill -TERM "$pid"
-wait "$pid"
+up_end TERM
 is $? 0 "TERM ends it"
-is "$(redis PING 2>/dev/null)" '' "and its Redis"
+is "$(up_redis PING 2>/dev/null)" '' "and its Redis"
 
 up
-is "$(redis HGET 'berth:{default}:job:hello' state)" passed \
+is "$(up_redis HGET 'berth:{default}:job:hello' state)" passed \
     "the next one has its jobs again"
-kill -INT "$pid"
-wait "$pid"
+up_end INT
 is $? 0 "INT ends it, too"
 
 up
-pgrep -P "$pid" >"$TEST_TMP/children"
-kill -9 "$pid"
-wait "$pid" 2>/dev/null
+pgrep -P "$up_pid" >"$TEST_TMP/children"
+up_end KILL
 alive=2
 for _ in $(seq 200); do
     alive=0
@@ -108,9 +83,9 @@ done
 is "$alive" 0 "its children end with it, even if it is killed"
 
 up
-kill -9 "$(pgrep -P "$pid" | head -n 1)"
-wait "$pid"
+kill -9 "$(pgrep -P "$up_pid" | head -n 1)"
+wait "$up_pid"
 is $? 1 "when one of them dies it ends, and fails"
 like "$(cat "$TEST_TMP/up.log")" "ended by itself" "saying so"
-pid=
+up_pid=
 done_testing

@@ -73,7 +73,9 @@ static void test_wide_cell(void **state)
     (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
+    assert_true(table_is_empty(table));
     table_cell(table, text);
+    assert_false(table_is_empty(table));
     table_end_row(table);
     table_add(table, &plain, 1000, &out);
     assert_int_equal(out.len, strlen("id\n") + 96 + 1);

@@ -215,6 +215,17 @@ static void test_add_clean(void **state)
     assert_string_equal(out.data, "xone two three");
 }
 
+static void test_add_clean_lines(void **state)
+{
+    static const char lines[] = "one\n\n\033[31mtwo\0\r\nthree";
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    strbuf_adds(&out, "x");
+    text_add_clean_lines(&out, lines, sizeof(lines) - 1);
+    assert_string_equal(out.data, "xone\n\ntwo\nthree\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_width),
         cmocka_unit_test(test_fit),
         cmocka_unit_test(test_add_clean),
+        cmocka_unit_test(test_add_clean_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

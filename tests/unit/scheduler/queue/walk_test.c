@@ -454,6 +454,9 @@ static void finish_all(struct walk *w)
     for (int round = 0; round < 5000; round++) {
         bool idle = true;
 
+        /* First: what they make ready is taken in the same round. */
+        some_decision(w);
+        some_clock(w);
         for (unsigned i = 0; i < WORKERS; i++) {
             for (unsigned k = 0; k < HELD; k++)
                 if (w->held[i][k].taken) {
@@ -467,8 +470,6 @@ static void finish_all(struct walk *w)
                 idle = idle && !*given.id;
             }
         }
-        some_decision(w);
-        some_clock(w);
         if (idle && !redis_num(p, "EXISTS", "%delayed", "%runs", "%slots"))
             return;
     }
