@@ -190,7 +190,7 @@ $(BUILD)/libexec/berth/opencode: $(OPENCODE_OBJ)
 	@$(if $(V),,echo "  LINK  $@ (static)")
 	$(Q)$(CC) -static -Wl,--gc-sections -Wl,-z,relro,-z,noexecstack $(STATIC_OPT) -o $@ $^ $(shell $(PKG_CONFIG) --static --libs jansson expat) -lm
 
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/obj/*/*/*/*/*.d $(BUILD)/static/*/*.d $(BUILD)/static/*/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/obj/*/*/*/*/*.d $(BUILD)/static/*/*.d $(BUILD)/static/*/*/*.d $(BUILD)/static/*/*/*/*.d)
 
 # ---- using it --------------------------------------------------------------
 # A make that has no -j of its own gets one job a processor.
