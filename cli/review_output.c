@@ -133,6 +133,24 @@ static long long number_of(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
+static void add_left_out(struct strbuf *out, const json_t *review)
+{
+    const json_t *reason;
+    size_t i;
+
+    strbuf_addf(out, "not looked at: %lld files",
+                number_of(review, "left_out"));
+    json_array_foreach(json_object_get(review, "reasons"), i, reason)
+    {
+        const char *why = json_string_value(json_object_get(reason, "why"));
+
+        strbuf_adds(out, i ? ", " : " (");
+        text_add_clean(out, why ? why : "");
+        strbuf_addf(out, ": %lld", number_of(reason, "files"));
+    }
+    strbuf_adds(out, i ? ")\n" : "\n");
+}
+
 static void add_facts(struct strbuf *out, const json_t *review,
                       const json_t *model)
 {
@@ -168,8 +186,7 @@ static void add_facts(struct strbuf *out, const json_t *review,
                     "answer of use\n",
                     number_of(review, "failed"), number_of(review, "chunks"));
     if (number_of(review, "left_out"))
-        strbuf_addf(out, "not looked at: %lld files\n",
-                    number_of(review, "left_out"));
+        add_left_out(out, review);
 }
 
 void review_facts_add(struct strbuf *out, const json_t *result)

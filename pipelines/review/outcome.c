@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define NOTES_MAX 10
+#define LIST_BYTES ((size_t)6 << 10) /* of files that were left out */
+#define NOTE_BYTES ((size_t)12 << 10)
 
 static long long number_of(const json_t *object, const char *key)
 {
@@ -103,11 +104,49 @@ static void add_dropped(struct strbuf *out, const json_t *review)
         strbuf_addc(out, '.');
 }
 
-static void add_left_out(struct strbuf *out, const json_t *review)
+static void add_reasons(struct strbuf *out, const json_t *review)
 {
-    const json_t *notes = json_object_get(review, "notes"), *note;
+    const json_t *reason;
     size_t i;
 
+    json_array_foreach(json_object_get(review, "reasons"), i, reason)
+    {
+        strbuf_adds(out, i ? ", " : " (");
+        markdown_text(out, text_of(reason, "why"), MARKDOWN_TABLE);
+        strbuf_addf(out, ": %lld", number_of(reason, "files"));
+    }
+    if (i)
+        strbuf_addc(out, ')');
+}
+
+/* As many as there is room for in a summary, and how many there are. */
+static void add_files(struct strbuf *out, const json_t *review)
+{
+    const json_t *notes = json_object_get(review, "notes"), *note;
+    size_t start = out->len, i;
+    long long told = 0;
+
+    if (!json_array_size(notes))
+        return;
+    strbuf_adds(out, "\n\n<details><summary>Files not looked at</summary>\n");
+    json_array_foreach(notes, i, note)
+    {
+        const char *text = json_string_value(note);
+
+        if (!text || out->len - start > LIST_BYTES || out->len > NOTE_BYTES)
+            break;
+        strbuf_adds(out, "\n- ");
+        markdown_text(out, text, MARKDOWN_TABLE);
+        told++;
+    }
+    if (told < number_of(review, "left_out"))
+        strbuf_addf(out, "\n- and %lld more: the log of the job names them",
+                    number_of(review, "left_out") - told);
+    strbuf_adds(out, "\n\n</details>");
+}
+
+static void add_left_out(struct strbuf *out, const json_t *review)
+{
     if (number_of(review, "failed"))
         strbuf_addf(out,
                     "\n\n**%lld of %lld parts were not reviewed**: the model "
@@ -118,16 +157,9 @@ static void add_left_out(struct strbuf *out, const json_t *review)
     strbuf_addf(out, "\n\nNot looked at: %lld file%s",
                 number_of(review, "left_out"),
                 number_of(review, "left_out") == 1 ? "" : "s");
-    json_array_foreach(notes, i, note)
-    {
-        const char *text = json_string_value(note);
-
-        if (!text || i >= NOTES_MAX)
-            continue;
-        strbuf_adds(out, i ? "; " : ": ");
-        markdown_text(out, text, MARKDOWN_TABLE);
-    }
+    add_reasons(out, review);
     strbuf_addc(out, '.');
+    add_files(out, review);
 }
 
 void outcome_note(struct strbuf *out, const json_t *result)

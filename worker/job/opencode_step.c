@@ -244,7 +244,9 @@ bool opencode_step_output(struct opencode_step *o, enum sandbox_stream stream,
 /* ---- the facts of a review ----------------------------------------------- */
 
 #define NUMBER_MAX    1000000000
-#define NOTES_MAX     20
+#define NOTES_MAX     100
+#define REASONS_MAX   16
+#define REASON_MAX    60
 #define NOTE_MAX      300
 #define COMMIT_DIGITS 40
 
@@ -299,6 +301,28 @@ static json_t *notes_json(const json_t *notes)
     return list;
 }
 
+static json_t *reasons_json(const json_t *reasons)
+{
+    json_t *list = json_array();
+    const json_t *reason;
+    size_t i;
+
+    json_array_foreach(reasons, i, reason)
+    {
+        const char *why = json_string_value(json_object_get(reason, "why"));
+        json_t *one;
+
+        if (!why || !*why || strlen(why) > REASON_MAX ||
+            json_array_size(list) >= REASONS_MAX)
+            continue;
+        one = json_object();
+        json_object_set_new(one, "why", note_json(why));
+        copy_number(one, reason, "files");
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 /* Of schemas/result.schema.json; NULL: it is none. */
 static json_t *review_json(const struct strbuf *line)
 {
@@ -320,6 +344,8 @@ static json_t *review_json(const struct strbuf *line)
             json_boolean(json_is_true(json_object_get(facts, "since"))));
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
             copy_number(out, facts, numbers[i]);
+        json_object_set_new(out, "reasons",
+                            reasons_json(json_object_get(facts, "reasons")));
         json_object_set_new(out, "notes",
                             notes_json(json_object_get(facts, "notes")));
     }

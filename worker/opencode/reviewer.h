@@ -17,7 +17,8 @@
  *
  * { "review": { "from", "to", "since": bool, "files", "left_out", "chunks",
  *   "failed", "found", "misplaced", "moved", "refuted", "unverified",
- *   "repeated", "minor", "beyond", "standing", "runs", "ms", "notes": ["…"] } }
+ *   "repeated", "minor", "beyond", "standing", "runs", "ms", "reasons":
+ *   [{"why", "files"}], "notes": ["PATH: WHY"] } }
  *
  * and schemas/findings.schema.json. People read the same on standard error.
  * Exit status: 0, there was a review; 1, the model gave no answer of use; 2,

@@ -156,7 +156,7 @@ static struct attempt_end judge(enum reason reason, int exit_code)
 
 static void test_facts(void **state)
 {
-    const json_t *review, *notes;
+    const json_t *review, *notes, *reasons;
 
     (void)state;
     assert_int_equal(begin("{}", ""), 0);
@@ -164,7 +164,9 @@ static void test_facts(void **state)
     say(SANDBOX_STDOUT,
         "{\"review\":{\"from\":\"" OTHER "\",\"to\":\"HEAD; rm\",\"since\":1,"
         "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"runs\":\"x\","
-        "\"more\":{\"a\":1},\"notes\":[\"a\\nb\",7,\"\",\"c\"]}}\n{}\n");
+        "\"more\":{\"a\":1},\"reasons\":[{\"why\":\"data\",\"files\":2,\"x\":1}"
+        ","
+        "{\"files\":1},7],\"notes\":[\"a\\nb\",7,\"\",\"c\"]}}\n{}\n");
     assert_int_equal(judge(REASON_NONE, 0).reason, REASON_NONE);
     review = t.result->steps[0].review;
     assert_non_null(review);
@@ -176,6 +178,10 @@ static void test_facts(void **state)
     assert_int_equal(json_integer_value(json_object_get(review, "ms")),
                      1000000000);
     assert_null(json_object_get(review, "more"));
+    reasons = json_object_get(review, "reasons");
+    assert_int_equal(json_array_size(reasons), 1);
+    assert_int_equal(json_object_size(json_array_get(reasons, 0)), 2);
+    assert_string_equal(text_of(json_array_get(reasons, 0), "why"), "data");
     notes = json_object_get(review, "notes");
     assert_int_equal(json_array_size(notes), 2);
     assert_string_equal(json_string_value(json_array_get(notes, 0)), "a b");
