@@ -84,6 +84,31 @@ static int check_base(const struct attempt_spec *spec, struct err *err)
                    "not known");
 }
 
+/*
+ * Who ran code in this sandbox could have written what git says the base is, or
+ * moved the change; that its writer is a stranger is a reason not to believe
+ * it.
+ */
+static int check_order(const struct attempt_spec *spec, struct err *err)
+{
+    const struct pipeline *pipeline = spec->start->pipeline;
+
+    if (strcmp(spec->start->trust, "fork") != 0 ||
+        !step_reviews(&pipeline->steps[spec->index]))
+        return 0;
+    for (size_t i = 0; i < spec->index; i++) {
+        const struct step_result *before = &spec->result->steps[i];
+
+        if (step_runs_code(&pipeline->steps[i]) && before->attempts)
+            return err_set(err, ERR_USER,
+                           "a fork's code could have changed what is reviewed: "
+                           "the step '%.60s' ran before. Put the review first, "
+                           "or into a job of its own",
+                           before->name);
+    }
+    return 0;
+}
+
 static void set_previous(json_t *input, const struct attempt_spec *spec)
 {
     const struct step *step = &spec->start->pipeline->steps[spec->index];
@@ -169,7 +194,7 @@ int opencode_step_new(const struct attempt_spec *spec,
     o->answer = (struct strbuf)STRBUF_MAX(OPENCODE_STEP_MAX_ANSWER);
     o->line = (struct strbuf)STRBUF_MAX(LAST_LINE_MAX);
     json_decref(STEAL(result->review));
-    if (check_base(spec, err) < 0)
+    if (check_base(spec, err) < 0 || check_order(spec, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->env->count; i++)
         strv_add(&o->env, spec->env->items[i]);

@@ -120,6 +120,56 @@ static void test_wants_a_base(void **state)
     assert_non_null(strstr(t.err.msg, "(base)"));
 }
 
+/* With the first of three steps tried, or not, and the review the last. */
+static int begin_behind(const char *trust, const char *first, unsigned attempts)
+{
+    CLEANUP(mem)
+    char *text =
+        xasprintf("{\"job_id\":\"a\",\"trust\":\"%s\",\"base\":\"main\","
+                  "\"pipeline\":{\"name\":\"p\",\"steps\":[%s,{\"name\":"
+                  "\"c\",\"checkout\":null},{\"name\":\"r\",\"opencode\":{}}]"
+                  "}}",
+                  trust, first);
+
+    if (job_start_parse(text, strlen(text), &t.start, &t.err) < 0)
+        fail_msg("%s", t.err.msg);
+    t.result = job_result_new(t.start);
+    t.result->steps[0].attempts = attempts;
+    t.result->steps[1].attempts = 1;
+    t.spec = (struct attempt_spec){.start = t.start,
+                                   .result = t.result,
+                                   .env = &t.env,
+                                   .index = 2,
+                                   .content = ""};
+    return opencode_step_new(&t.spec, &t.step, &t.err);
+}
+
+/* Nor what a stranger's code may have made of the repository. */
+static void test_comes_first(void **state)
+{
+    static const char *const running[] = {
+        "{\"name\":\"x\",\"run\":\"make\"}",
+        "{\"name\":\"x\",\"install\":\"npm\"}",
+        "{\"name\":\"x\",\"opencode\":{\"prompt\":\"p\",\"output\":"
+        "\"text\",\"tools\":[\"bash\"]}}"};
+
+    for (size_t i = 0; i < ARRAY_LEN(running); i++) {
+        assert_int_equal(begin_behind("fork", running[i], 1), -1);
+        assert_int_equal(t.err.kind, ERR_USER);
+        assert_non_null(strstr(t.err.msg, "the step 'x' ran before"));
+        tear_down(state);
+        assert_int_equal(begin_behind("fork", running[i], 0), 0);
+        tear_down(state);
+        assert_int_equal(begin_behind("member", running[i], 1), 0);
+        tear_down(state);
+    }
+    assert_int_equal(begin_behind("fork",
+                                  "{\"name\":\"x\",\"opencode\":{\"prompt\":"
+                                  "\"p\",\"output\":\"text\"}}",
+                                  1),
+                     0);
+}
+
 static void test_text(void **state)
 {
     struct sandbox_exec exec = {0};
@@ -221,9 +271,10 @@ static void test_blame(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_input), TEST(test_not_incremental), TEST(test_wants_a_base),
-        TEST(test_text),  TEST(test_facts),           TEST(test_no_facts),
-        TEST(test_blame),
+        TEST(test_input),        TEST(test_not_incremental),
+        TEST(test_wants_a_base), TEST(test_comes_first),
+        TEST(test_text),         TEST(test_facts),
+        TEST(test_no_facts),     TEST(test_blame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
