@@ -149,6 +149,7 @@ PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
 $(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(BUILD)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
 $(BUILD)/obj/cli/doctor_rights.o: deploy/redis-acl.conf
+$(BUILD)/obj/cli/setup.o: cli/opencode/package-lock.json
 
 define room_rule
 $(call room_lib,$(1)): $(call objs,$(call room_src,$(1)))
