@@ -80,6 +80,12 @@ static void add_standing(struct strbuf *out, const json_t *review)
     if (count)
         strbuf_addf(out, " %lld finding%s of before still stand%s.", count,
                     count == 1 ? "" : "s", count == 1 ? "s" : "");
+    count = number_of(review, "lost");
+    if (count)
+        strbuf_addf(out,
+                    " **Of %lld more it is not known whether they stand**: a "
+                    "review is told of %u findings of before.",
+                    count, OUTCOME_MAX_FINDINGS);
 }
 
 static void add_dropped(struct strbuf *out, const json_t *review)
@@ -187,13 +193,20 @@ void outcome_note(struct strbuf *out, const json_t *result)
 
 static json_t *cut_text(const char *text)
 {
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     size_t len = strlen(text);
 
-    if (len > OUTCOME_MAX_TEXT)
-        for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
-            len--;
-    return json_stringn(text, len);
+    if (len <= OUTCOME_MAX_TEXT)
+        return json_string(text);
+    for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
+        len--;
+    strbuf_add(&out, text, len);
+    strbuf_adds(&out, "…");
+    return json_string(out.data);
 }
+
+static const char cut[] =
+    "(Reasons and suggestion are cut: the review that found this has them.)";
 
 /* As much as tells two findings apart. */
 static json_t *short_finding(const json_t *finding)
@@ -214,20 +227,25 @@ static json_t *short_finding(const json_t *finding)
         if (*text_of(finding, texts[i]))
             json_object_set_new(made, texts[i],
                                 cut_text(text_of(finding, texts[i])));
+    if (*text_of(finding, "why") || json_object_get(finding, "fix"))
+        json_object_set_new(made, "why", json_string(cut));
     return made;
 }
 
 static json_t *short_findings(const json_t *found)
 {
-    json_t *list = json_array(), *finding;
+    json_t *list = json_array(), *finding, *made;
     size_t left = OUTCOME_MAX_WHOLE, i;
+    long long lost = number_of(found, "overflow");
 
     json_array_foreach(json_object_get(found, "findings"), i, finding)
     {
         size_t bytes = json_dumpb(finding, NULL, 0, JSON_COMPACT);
 
-        if (i >= OUTCOME_MAX_FINDINGS)
-            break;
+        if (i >= OUTCOME_MAX_FINDINGS) {
+            lost++;
+            continue;
+        }
         if (bytes > left) {
             json_array_append_new(list, short_finding(finding));
             continue;
@@ -235,8 +253,11 @@ static json_t *short_findings(const json_t *found)
         left -= bytes;
         json_array_append(list, finding);
     }
-    return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
+    made = json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
                      list, "tests", "passed", 0, "failed", 0, "skipped", 0);
+    if (lost)
+        json_object_set_new(made, "overflow", json_integer(lost));
+    return made;
 }
 
 json_t *outcome_previous(const json_t *result)

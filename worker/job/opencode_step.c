@@ -352,9 +352,9 @@ static json_t *reasons_json(const json_t *reasons)
 static json_t *review_json(const struct strbuf *line)
 {
     static const char *const numbers[] = {
-        "files",     "left_out", "chunks",   "failed",     "found",
-        "misplaced", "moved",    "refuted",  "unverified", "repeated",
-        "minor",     "beyond",   "standing", "runs",       "ms"};
+        "files",    "left_out", "chunks",     "failed",   "found", "misplaced",
+        "moved",    "refuted",  "unverified", "repeated", "minor", "beyond",
+        "standing", "lost",     "runs",       "ms"};
     json_t *doc =
         line->truncated ? NULL : json_loadb(line->data, line->len, 0, NULL);
     const json_t *facts = json_object_get(doc, "review");

@@ -330,6 +330,9 @@ static json_t *facts_of(const struct reviewer *r)
     (void)json_object_set_new(
         facts, "standing",
         json_integer(r->earlier ? (json_int_t)r->earlier->count : 0));
+    (void)json_object_set_new(
+        facts, "lost",
+        json_integer(r->earlier ? (json_int_t)r->earlier->overflow : 0));
     for (size_t i = 0; i < ARRAY_LEN(counters); i++)
         (void)json_object_set_new(
             facts, counters[i].name,
@@ -375,6 +378,11 @@ static void tell_people(const struct reviewer *r)
     if (r->earlier && r->earlier->count)
         (void)fprintf(stderr, "review: %zu findings of before still stand\n",
                       r->earlier->count);
+    if (r->earlier && r->earlier->overflow)
+        (void)fprintf(stderr,
+                      "review: of %llu more it is not known whether they "
+                      "stand: there were too many\n",
+                      (unsigned long long)r->earlier->overflow);
     tell_left_out(r);
     if (c->failed)
         (void)fprintf(stderr,
@@ -383,9 +391,11 @@ static void tell_people(const struct reviewer *r)
                       c->failed, c->chunks);
 }
 
-/* Behind those that are new. */
+/* Behind those that are new. What was too many to be told to us is not fixed.
+ */
 static void add_standing(struct findings *found, const struct findings *earlier)
 {
+    found->overflow += earlier ? earlier->overflow : 0;
     for (size_t i = 0; earlier && i < earlier->count; i++) {
         found->items = arena_grow(found->arena, found->items, found->count,
                                   sizeof(*found->items));

@@ -17,7 +17,7 @@
  *
  * { "review": { "from", "to", "since": bool, "files", "left_out", "chunks",
  *   "failed", "found", "misplaced", "moved", "refuted", "unverified",
- *   "repeated", "minor", "beyond", "standing", "runs", "ms", "reasons":
+ *   "repeated", "minor", "beyond", "standing", "lost", "runs", "ms", "reasons":
  *   [{"why", "files"}], "notes": ["PATH: WHY"] } }
  *
  * and schemas/findings.schema.json. People read the same on standard error.

@@ -130,15 +130,52 @@ static void test_previous(void **state)
     assert_int_equal(json_array_size(list), OUTCOME_MAX_FINDINGS);
     assert_int_equal(json_integer_value(json_object_get(one, "line")),
                      OUTCOME_MAX_FINDINGS - 1);
+    /* What was cut says so. */
     assert_int_equal(json_string_length(json_object_get(one, "message")),
-                     OUTCOME_MAX_TEXT - 1);
-    assert_null(json_object_get(one, "why"));
+                     OUTCOME_MAX_TEXT - 1 + strlen("…"));
+    assert_non_null(
+        strstr(json_string_value(json_object_get(one, "message")), "x…"));
+    assert_non_null(
+        strstr(json_string_value(json_object_get(one, "why")), "are cut"));
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(previous, "findings"), "overflow")),
+                     80 - OUTCOME_MAX_FINDINGS);
     assert_null(json_object_get(one, "fix"));
     assert_non_null(json_object_get(whole, "fix"));
     assert_int_equal(json_string_length(json_object_get(whole, "message")),
                      10 * OUTCOME_MAX_TEXT - 1);
     assert_in_range(bytes, 1, JOB_MAX_PREVIOUS_BYTES);
     json_decref(previous);
+    json_decref(result);
+}
+
+/* Nor forgets the next one what the last one was not told. */
+static void test_lost(void **state)
+{
+    json_t *result = make_result("passed", 0, OUTCOME_MAX_FINDINGS);
+    json_t *step = json_array_get(json_object_get(result, "steps"), 0);
+    json_t *previous = outcome_previous(result);
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    assert_null(
+        json_object_get(json_object_get(previous, "findings"), "overflow"));
+    json_decref(previous);
+    json_object_set_new(json_object_get(step, "findings"), "overflow",
+                        json_integer(3));
+    previous = outcome_previous(result);
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(previous, "findings"), "overflow")),
+                     3);
+    json_decref(previous);
+    outcome_note(&out, result);
+    assert_null(strstr(out.data, "not known"));
+    json_object_set_new(json_object_get(step, "review"), "lost",
+                        json_integer(3));
+    outcome_note(&out, result);
+    assert_non_null(strstr(
+        out.data, "**Of 3 more it is not known whether they stand**: a review "
+                  "is told of 50 findings of before."));
     json_decref(result);
 }
 
@@ -161,9 +198,9 @@ static void test_incomplete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_note),       cmocka_unit_test(test_note_is_short),
-        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_previous),
-        cmocka_unit_test(test_incomplete),
+        cmocka_unit_test(test_note),     cmocka_unit_test(test_note_is_short),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_previous), cmocka_unit_test(test_incomplete),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

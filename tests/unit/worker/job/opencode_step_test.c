@@ -213,7 +213,8 @@ static void test_facts(void **state)
     say(SANDBOX_STDERR, "review: part 1 of 1\n");
     say(SANDBOX_STDOUT,
         "{\"review\":{\"from\":\"" OTHER "\",\"to\":\"HEAD; rm\",\"since\":1,"
-        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"runs\":\"x\","
+        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"lost\":2,\"runs\":"
+        "\"x\","
         "\"more\":{\"a\":1},\"reasons\":[{\"why\":\"data\",\"files\":2,\"x\":1}"
         ","
         "{\"files\":1},7],\"notes\":[\"a\\nb\",7,\"\",\"c\"]}}\n{}\n");
@@ -227,6 +228,7 @@ static void test_facts(void **state)
     assert_int_equal(json_integer_value(json_object_get(review, "found")), 0);
     assert_int_equal(json_integer_value(json_object_get(review, "ms")),
                      1000000000);
+    assert_int_equal(json_integer_value(json_object_get(review, "lost")), 2);
     assert_null(json_object_get(review, "more"));
     reasons = json_object_get(review, "reasons");
     assert_int_equal(json_array_size(reasons), 1);
