@@ -130,6 +130,7 @@ async function main() {
   const all = bodies.join('\n');
   const steps = e.result.steps || [];
   ok(e.status === 0 && e.result.state === 'passed', 'the job passes', e.said,
+    steps.map((s) => [s.name, s.outcome, s.message]),
     e.log, e.result, fs.readFileSync(path.join(rig.tmp, 'up.log'), 'utf8'));
   ok(fake.requests.length === 4, 'the model was asked, and obeyed',
     fake.requests.length);

@@ -2,12 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/opencode/change.h"
 
+#include "base/fd.h"
 #include "worker/opencode/git.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_RULES   ((size_t)64 << 10)
 #define MAX_COMMITS ((size_t)64 << 10)
@@ -34,38 +37,80 @@ static bool has_git_dir(const char *git_dir)
     return stat(git_dir, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Code with a NUL in it runs all the same in many languages, and git would say
+ * that it is binary: what is code by its name is compared as text. */
+static const char code[] =
+    "*.[ch] diff\n*.cc diff\n*.cpp diff\n*.cxx diff\n*.hpp diff\n*.cs diff\n"
+    "*.css diff\n*.go diff\n*.htm diff\n*.html diff\n*.java diff\n*.js diff\n"
+    "*.[cm]js diff\n*.jsx diff\n*.json diff\n*.kt diff\n*.kts diff\n"
+    "*.lua diff\n*.m diff\n*.mm diff\n*.md diff\n*.php diff\n*.p[lm] diff\n"
+    "*.ps1 diff\n*.py diff\n*.r diff\n*.rb diff\n*.rs diff\n*.scala diff\n"
+    "*.sh diff\n*.bash diff\n*.bat diff\n*.cmd diff\n*.sql diff\n"
+    "*.svelte diff\n*.swift diff\n*.tf diff\n*.toml diff\n*.ts diff\n"
+    "*.[cm]ts diff\n*.tsx diff\n*.vue diff\n*.xml diff\n*.yml diff\n"
+    "*.yaml diff\n*.gradle diff\nMakefile diff\n*.mk diff\nDockerfile diff\n";
+
+/* The option of git that names a file with these; owned by the caller. */
+static int attributes_option(char **out, struct err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    CLEANUP(mem)
+    char *path = xasprintf("%s/berth-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    CLEANUP(fd) int fd = mkostemp(path, O_CLOEXEC);
+
+    if (fd < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot make %s", path);
+    if (fd_write_all(fd, code, sizeof(code) - 1, err) < 0) {
+        (void)unlink(path);
+        return -1;
+    }
+    *out = xasprintf("core.attributesFile=%s", path);
+    return 0;
+}
+
 static int read_diff(const struct change_spec *spec, const char *range,
                      struct change *out, struct err *err)
 {
+    CLEANUP(mem) char *option = NULL;
     CLEANUP(mem) char *git_dir = xasprintf("%s/.git", spec->dir);
-    const char *const words[] = {"--bare",
-                                 "diff",
-                                 "--no-ext-diff",
-                                 "--no-textconv",
-                                 "--no-color",
-                                 "--find-renames",
-                                 "--unified=8",
-                                 "--submodule=short",
-                                 "--end-of-options",
-                                 range,
-                                 "--",
-                                 NULL};
-    const char *const all[] = {"--bare",
-                               "diff",
-                               "--no-ext-diff",
-                               "--no-textconv",
-                               "--no-color",
-                               "--unified=0",
-                               "--end-of-options",
-                               EMPTY_TREE,
-                               "HEAD",
-                               "--",
-                               NULL};
+    const char *words[] = {"-c",
+                           NULL,
+                           "--bare",
+                           "diff",
+                           "--no-ext-diff",
+                           "--no-textconv",
+                           "--no-color",
+                           "--find-renames",
+                           "--unified=8",
+                           "--submodule=short",
+                           "--end-of-options",
+                           range,
+                           "--",
+                           NULL};
+    const char *all[] = {"-c",
+                         NULL,
+                         "--bare",
+                         "diff",
+                         "--no-ext-diff",
+                         "--no-textconv",
+                         "--no-color",
+                         "--unified=0",
+                         "--end-of-options",
+                         EMPTY_TREE,
+                         "HEAD",
+                         "--",
+                         NULL};
+    const char **asked = spec->whole ? all : words;
     bool bare = has_git_dir(git_dir);
     int rc;
 
-    rc = git_ask(bare ? git_dir : spec->dir,
-                 (spec->whole ? all : words) + !bare, &out->diff, err);
+    if (attributes_option(&option, err) < 0)
+        return -1;
+    asked[1] = option;
+    if (!bare)
+        asked[2] = "--no-pager"; /* in its place */
+    rc = git_ask(bare ? git_dir : spec->dir, asked, &out->diff, err);
+    (void)unlink(strchr(option, '=') + 1);
     if (rc > 0)
         return err_set(err, ERR_USER, "git cannot compare %s", range);
     return rc;

@@ -130,6 +130,29 @@ static void test_attributes(void **state)
     shell("cd \"$1\"; git checkout -q topic");
 }
 
+/* Nor does a NUL in them. */
+static void test_binary(void **state)
+{
+    CLEANUP(diff) struct diff *diff = NULL;
+    struct change change;
+
+    (void)state;
+    shell("cd \"$1\"; git checkout -qb nul topic; mkdir deep\n"
+          "printf '// \\0\\nsteal();\\n' >deep/x.js\n"
+          "printf 'a\\0b\\n' >logo.png; git add .; git commit -qm nul");
+    for (int whole = 0; whole < 2; whole++) {
+        change = read_change(whole ? "" : "main", "", whole);
+        diff_free(diff);
+        diff = diff_parse(change.diff.data, change.diff.len, false);
+        assert_false(diff_file_find(diff, "deep/x.js", DIFF_NEW)->binary);
+        assert_int_equal(
+            diff_file_find(diff, "deep/x.js", DIFF_NEW)->hunk_count, 1);
+        assert_true(diff_file_find(diff, "logo.png", DIFF_NEW)->binary);
+        change_clear(&change);
+    }
+    shell("cd \"$1\"; git checkout -q topic");
+}
+
 static bool is_listed(const struct strv *list, const char *path)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -259,11 +282,11 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change),     cmocka_unit_test(test_since),
-        cmocka_unit_test(test_whole),      cmocka_unit_test(test_base),
-        cmocka_unit_test(test_replaced),   cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_file),       cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_change),  cmocka_unit_test(test_since),
+        cmocka_unit_test(test_whole),   cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_base),    cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_copy),    cmocka_unit_test(test_attributes),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
