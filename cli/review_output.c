@@ -185,6 +185,9 @@ static void add_facts(struct strbuf *out, const json_t *review,
                     "not reviewed: %lld of %lld parts, for the model gave no "
                     "answer of use\n",
                     number_of(review, "failed"), number_of(review, "chunks"));
+    if (number_of(review, "unseen"))
+        strbuf_addf(out, "not looked at: %lld lines, for want of room\n",
+                    number_of(review, "unseen"));
     if (number_of(review, "left_out"))
         add_left_out(out, review);
 }

@@ -158,6 +158,16 @@ static void add_left_out(struct strbuf *out, const json_t *review)
                     "\n\n**%lld of %lld parts were not reviewed**: the model "
                     "gave no answer of use.",
                     number_of(review, "failed"), number_of(review, "chunks"));
+    if (json_is_true(json_object_get(review, "cut")))
+        strbuf_adds(out, "\n\n**The change is too large**: its end was not "
+                         "looked at, nor counted.");
+    if (number_of(review, "unseen"))
+        strbuf_addf(
+            out,
+            "\n\n**Not looked at: %lld line%s** of these files, for "
+            "which there was no room, or only for the first 2000 bytes.",
+            number_of(review, "unseen"),
+            number_of(review, "unseen") == 1 ? "" : "s");
     if (!number_of(review, "left_out"))
         return;
     strbuf_addf(out, "\n\nNot looked at: %lld file%s",

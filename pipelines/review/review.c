@@ -86,6 +86,7 @@ struct review *review_new(const struct review_options *options,
     r->raw = findings_new();
     choose(r);
     r->counts.chunks = r->chunks.count;
+    r->counts.unseen = r->chunks.unseen;
     return r;
 }
 

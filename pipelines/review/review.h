@@ -70,6 +70,7 @@ MUST_USE int review_answer(struct review *review, const char *text, size_t len,
 struct review_counts {
     size_t files;      /* that were looked at */
     size_t left_out;   /* files that were not, by rule or for want of room */
+    size_t unseen;     /* lines of these that had no room, or not all of them */
     size_t chunks;     /* questions that the change took */
     size_t failed;     /* chunks without an answer of use */
     size_t found;      /* by the model, in all */

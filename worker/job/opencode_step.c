@@ -352,9 +352,9 @@ static json_t *reasons_json(const json_t *reasons)
 static json_t *review_json(const struct strbuf *line)
 {
     static const char *const numbers[] = {
-        "files",    "left_out", "chunks",     "failed",   "found", "misplaced",
-        "moved",    "refuted",  "unverified", "repeated", "minor", "beyond",
-        "standing", "lost",     "runs",       "ms"};
+        "files",     "unseen",   "left_out", "chunks",     "failed",   "found",
+        "misplaced", "moved",    "refuted",  "unverified", "repeated", "minor",
+        "beyond",    "standing", "lost",     "runs",       "ms"};
     json_t *doc =
         line->truncated ? NULL : json_loadb(line->data, line->len, 0, NULL);
     const json_t *facts = json_object_get(doc, "review");
@@ -367,6 +367,9 @@ static json_t *review_json(const struct strbuf *line)
         json_object_set_new(
             out, "since",
             json_boolean(json_is_true(json_object_get(facts, "since"))));
+        json_object_set_new(
+            out, "cut",
+            json_boolean(json_is_true(json_object_get(facts, "cut"))));
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
             copy_number(out, facts, numbers[i]);
         json_object_set_new(out, "reasons",

@@ -281,9 +281,10 @@ static const struct {
     {                                                                          \
 #name, offsetof(struct review_counts, name)                            \
     }
-    COUNTER(files),      COUNTER(left_out),  COUNTER(chunks), COUNTER(failed),
-    COUNTER(found),      COUNTER(misplaced), COUNTER(moved),  COUNTER(refuted),
-    COUNTER(unverified), COUNTER(repeated),  COUNTER(minor),  COUNTER(beyond),
+    COUNTER(files),   COUNTER(left_out),   COUNTER(unseen),    COUNTER(chunks),
+    COUNTER(failed),  COUNTER(found),      COUNTER(misplaced), COUNTER(moved),
+    COUNTER(refuted), COUNTER(unverified), COUNTER(repeated),  COUNTER(minor),
+    COUNTER(beyond),
 #undef COUNTER
 };
 
@@ -330,6 +331,7 @@ static json_t *facts_of(const struct reviewer *r)
     (void)json_object_set_new(
         facts, "standing",
         json_integer(r->earlier ? (json_int_t)r->earlier->count : 0));
+    (void)json_object_set_new(facts, "cut", json_boolean(r->diff->cut));
     (void)json_object_set_new(
         facts, "lost",
         json_integer(r->earlier ? (json_int_t)r->earlier->overflow : 0));
@@ -383,6 +385,15 @@ static void tell_people(const struct reviewer *r)
                       "review: of %llu more it is not known whether they "
                       "stand: there were too many\n",
                       (unsigned long long)r->earlier->overflow);
+    if (r->diff->cut)
+        (void)fputs("review: the change is too large: its end was not looked "
+                    "at\n",
+                    stderr);
+    if (c->unseen)
+        (void)fprintf(stderr,
+                      "review: %zu lines were not looked at: there was no room "
+                      "for them, or only for their beginning\n",
+                      c->unseen);
     tell_left_out(r);
     if (c->failed)
         (void)fprintf(stderr,

@@ -15,9 +15,10 @@
  *
  * and writes two lines to its standard output: what became of it,
  *
- * { "review": { "from", "to", "since": bool, "files", "left_out", "chunks",
- *   "failed", "found", "misplaced", "moved", "refuted", "unverified",
- *   "repeated", "minor", "beyond", "standing", "lost", "runs", "ms", "reasons":
+ * { "review": { "from", "to", "since": bool, "cut": bool, "files", "left_out",
+ * "unseen", "chunks", "failed", "found", "misplaced", "moved", "refuted",
+ * "unverified", "repeated", "minor", "beyond", "standing", "lost", "runs",
+ * "ms", "reasons":
  *   [{"why", "files"}], "notes": ["PATH: WHY"] } }
  *
  * and schemas/findings.schema.json. People read the same on standard error.

@@ -27,6 +27,7 @@ static void test_note(void **state)
         "\",\"to\":\"" B40
         "\",\"standing\":1,\"files\":3,\"ms\":4200,\"refuted\":2,"
         "\"beyond\":1,\"failed\":1,\"chunks\":4,\"left_out\":3,"
+        "\"unseen\":7,\"cut\":true,"
         "\"reasons\":[{\"why\":\"binary\",\"files\":1},"
         "{\"why\":\"lock file\",\"files\":2}],"
         "\"notes\":[\"a`b @me <img>: binary\"]},\"model\":{\"model\":"
@@ -47,6 +48,8 @@ static void test_note(void **state)
                                      "Files not looked at</summary>\n\n- a"));
     assert_non_null(strstr(out.data, "\n- and 2 more: the log of the job names "
                                      "them\n\n</details>"));
+    assert_non_null(strstr(out.data, "**Not looked at: 7 lines** of these"));
+    assert_non_null(strstr(out.data, "**The change is too large**"));
     assert_null(strstr(out.data, " @me"));
     assert_null(strstr(out.data, "<img>"));
     json_decref(result);

@@ -424,6 +424,74 @@ static void test_parts(void **state)
     strbuf_clear(&text);
 }
 
+/* The end of a long file is not what nobody sees. */
+static void test_one_large_hunk(void **state)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    CLEANUP(diff) struct diff *large = NULL;
+    struct review_options o = options();
+    struct review *review;
+    bool seen[900] = {false};
+    size_t missing = 0;
+
+    (void)state;
+    strbuf_adds(&text, "--- /dev/null\n+++ b/f.c\n@@ -0,0 +1,901 @@\n");
+    for (int i = 0; i < 900; i++)
+        strbuf_addf(&text, "+int line_%d;\n", i);
+    strbuf_adds(&text, "+");
+    for (int i = 0; i < 250; i++)
+        strbuf_adds(&text, "0123456789");
+    strbuf_adds(&text, "steal();\n");
+    large = diff_parse(text.data, text.len, false);
+    o.max_prompt = 8000;
+    review = review_new(&o, large);
+    assert_int_equal(review_counts(review)->unseen, 1);
+    while (review_ask(review)) {
+        assert_true(strlen(review_ask(review)) <= o.max_prompt + 512);
+        for (int i = 0; i < 900; i++) {
+            CLEANUP(mem) char *line = xasprintf("+int line_%d;\n", i);
+
+            seen[i] |= strstr(review_ask(review), line) != NULL;
+        }
+        answer(review, "[]");
+    }
+    for (int i = 0; i < 900; i++)
+        missing += !seen[i];
+    assert_int_equal(missing, 0);
+    assert_true(review_counts(review)->chunks > 3);
+    review_free(review);
+}
+
+/* What finds no room in all the parts there may be is counted. */
+static void test_unseen(void **state)
+{
+    CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
+    CLEANUP(diff) struct diff *large = NULL;
+    const struct diff_file *file;
+    struct chunk_list chunks = {0};
+    size_t lines = 0;
+    bool written;
+
+    (void)state;
+    strbuf_adds(&text, "--- /dev/null\n+++ b/f.c\n@@ -0,0 +1,900 @@\n");
+    for (int i = 0; i < 900; i++)
+        strbuf_addf(&text, "+int line_%d;\n", i);
+    large = diff_parse(text.data, text.len, false);
+    file = &large->files[0];
+    chunk_make(&file, 1, 3000, 2, &chunks, &written);
+    assert_true(written);
+    assert_int_equal(chunks.count, 2);
+    for (size_t i = 0; i < chunks.count; i++) {
+        assert_true(strlen(chunks.items[i].text) <= 3000);
+        for (const char *at = chunks.items[i].text;
+             (at = strstr(at, "+int line_")); at++)
+            lines++;
+    }
+    assert_true(lines > 100);
+    assert_int_equal(lines + chunks.unseen, 900);
+    chunk_list_clear(&chunks);
+}
+
 static void test_paths(void **state)
 {
     CLEANUP(strv) struct strv some = {0}, but = {0};
@@ -456,6 +524,8 @@ int main(void)
         cmocka_unit_test(test_knows_the_earlier),
         cmocka_unit_test(test_data_cannot_end),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_one_large_hunk),
+        cmocka_unit_test(test_unseen),
         cmocka_unit_test(test_paths),
     };
 

@@ -147,11 +147,12 @@ static int begin_behind(const char *trust, const char *first, unsigned attempts)
 /* Nor what a stranger's code may have made of the repository. */
 static void test_comes_first(void **state)
 {
+    static const char opencode[] =
+        "{\"name\":\"x\",\"opencode\":{\"prompt\":\"p\",\"output\":\"text\","
+        "\"tools\":[\"bash\"]}}";
     static const char *const running[] = {
         "{\"name\":\"x\",\"run\":\"make\"}",
-        "{\"name\":\"x\",\"install\":\"npm\"}",
-        "{\"name\":\"x\",\"opencode\":{\"prompt\":\"p\",\"output\":"
-        "\"text\",\"tools\":[\"bash\"]}}"};
+        "{\"name\":\"x\",\"install\":\"npm\"}", opencode};
 
     for (size_t i = 0; i < ARRAY_LEN(running); i++) {
         assert_int_equal(begin_behind("fork", running[i], 1), -1);
@@ -213,7 +214,8 @@ static void test_facts(void **state)
     say(SANDBOX_STDERR, "review: part 1 of 1\n");
     say(SANDBOX_STDOUT,
         "{\"review\":{\"from\":\"" OTHER "\",\"to\":\"HEAD; rm\",\"since\":1,"
-        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"lost\":2,\"runs\":"
+        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"lost\":2,\"cut\":"
+        "true,\"unseen\":3,\"runs\":"
         "\"x\","
         "\"more\":{\"a\":1},\"reasons\":[{\"why\":\"data\",\"files\":2,\"x\":1}"
         ","
@@ -229,6 +231,8 @@ static void test_facts(void **state)
     assert_int_equal(json_integer_value(json_object_get(review, "ms")),
                      1000000000);
     assert_int_equal(json_integer_value(json_object_get(review, "lost")), 2);
+    assert_int_equal(json_integer_value(json_object_get(review, "unseen")), 3);
+    assert_true(json_is_true(json_object_get(review, "cut")));
     assert_null(json_object_get(review, "more"));
     reasons = json_object_get(review, "reasons");
     assert_int_equal(json_array_size(reasons), 1);
