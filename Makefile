@@ -149,6 +149,7 @@ PKG_CPPFLAGS := $(call pkg_cflags,$(ALL_PKGS)) \
 $(BUILD)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(BUILD)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
 $(BUILD)/obj/cli/doctor_rights.o: deploy/redis-acl.conf
+$(BUILD)/obj/cli/setup.o: cli/opencode/package-lock.json
 
 define room_rule
 $(call room_lib,$(1)): $(call objs,$(call room_src,$(1)))
@@ -190,7 +191,7 @@ $(BUILD)/libexec/berth/opencode: $(OPENCODE_OBJ)
 	@$(if $(V),,echo "  LINK  $@ (static)")
 	$(Q)$(CC) -static -Wl,--gc-sections -Wl,-z,relro,-z,noexecstack $(STATIC_OPT) -o $@ $^ $(shell $(PKG_CONFIG) --static --libs jansson expat) -lm
 
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/obj/*/*/*/*/*.d $(BUILD)/static/*/*.d $(BUILD)/static/*/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/obj/*/*/*/*/*.d $(BUILD)/static/*/*.d $(BUILD)/static/*/*/*.d $(BUILD)/static/*/*/*/*.d)
 
 # ---- using it --------------------------------------------------------------
 # A make that has no -j of its own gets one job a processor.

@@ -141,6 +141,24 @@ static void add_number(struct strbuf *out, const json_t *object,
     strbuf_addf(out, "%lld %s%s", number, noun, number == 1 ? "" : "s");
 }
 
+static void add_left_out(struct strbuf *out, const json_t *review)
+{
+    const json_t *reason;
+    size_t i;
+
+    strbuf_adds(out, "not looked at: ");
+    add_number(out, review, "left_out", "file");
+    json_array_foreach(json_object_get(review, "reasons"), i, reason)
+    {
+        const char *why = json_string_value(json_object_get(reason, "why"));
+
+        strbuf_adds(out, i ? ", " : " (");
+        text_add_clean(out, why ? why : "");
+        strbuf_addf(out, ": %lld", number_of(reason, "files"));
+    }
+    strbuf_adds(out, i ? ")\n" : "\n");
+}
+
 static void add_facts(struct strbuf *out, const json_t *review,
                       const json_t *model)
 {
@@ -178,11 +196,11 @@ static void add_facts(struct strbuf *out, const json_t *review,
                     "not reviewed: %lld of %lld parts, for the model gave no "
                     "answer of use\n",
                     number_of(review, "failed"), number_of(review, "chunks"));
-    if (number_of(review, "left_out")) {
-        strbuf_adds(out, "not looked at: ");
-        add_number(out, review, "left_out", "file");
-        strbuf_addc(out, '\n');
-    }
+    if (number_of(review, "unseen"))
+        strbuf_addf(out, "not looked at: %lld lines, for want of room\n",
+                    number_of(review, "unseen"));
+    if (number_of(review, "left_out"))
+        add_left_out(out, review);
 }
 
 void review_facts_add(struct strbuf *out, const json_t *result)

@@ -76,11 +76,15 @@ static int load_pipeline(const char *name, struct pipeline **out_pipeline,
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
 
-    if (pipeline_file_load(name, diags, out_pipeline, err) == 0)
-        return 0;
-    diag_list_render(diags, &text);
-    fputs(text.data, stderr);
-    return -1;
+    int rc = pipeline_file_load(name, diags, out_pipeline, err);
+
+    if (rc < 0)
+        diag_list_render(diags, &text);
+    if (diag_list_warnings(diags))
+        diag_list_render(diag_list_warnings(diags), &text);
+    if (text.len)
+        fputs(text.data, stderr);
+    return rc;
 }
 
 static void choose_display(const struct run_options *opts,

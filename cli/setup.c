@@ -1,5 +1,6 @@
 /* cli/setup.c - berth setup: install what sandboxes are given of this host. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/embed.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -22,6 +23,9 @@
 #define INSTALL_MS       ((int64_t)20 * 60 * 1000)
 #define ASK_MS           30000
 #define ANSWER_MAX       ((size_t)64 << 10)
+
+/* What npm makes of it, without addresses: the registry is npm's to choose. */
+EMBED(opencode_lock, "cli/opencode/package-lock.json");
 
 struct setup_options {
     struct settings_options settings;
@@ -46,6 +50,9 @@ const struct command command_setup = {
         "the\nstate directory, without its scripts, and ripgrep beside it. "
         "Jobs with a\nmodel find both in their sandboxes from then on. Doing "
         "it again, or beside a\nworker, is fine.\n\n"
+        "The default version must have the digests that are built in (on "
+        "x86-64;"
+        "\nelsewhere, and of another version, npm's registry is believed).\n\n"
         "exit status: 0 it is there, 1 it could not be done, 2 wrong usage",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
@@ -57,16 +64,12 @@ const struct command command_setup = {
 /* ---- files ---------------------------------------------------------------
  */
 
-/* A hard link where that is possible: it is large. */
-static int place(const char *from, const char *to, struct err *err)
+/* What the file is, whatever the name leads over; it stays as it is. */
+static int copy(const char *from, const char *to, struct err *err)
 {
     CLEANUP(fd) int in = -1;
     CLEANUP(fd) int out = -1;
 
-    if (link(from, to) == 0)
-        return chmod(to, 0755) == 0
-                   ? 0
-                   : err_sys(err, ERR_USER, "cannot change '%s'", to);
     in = open(from, O_RDONLY | O_CLOEXEC);
     out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     if (in < 0 || out < 0)
@@ -100,24 +103,58 @@ static int run_visibly(const char *const *argv, const char *cwd,
     return 0;
 }
 
+static int write_lock(const char *stage, const char *version, struct err *err)
+{
+    CLEANUP(mem) char *package = xasprintf("%s/package.json", stage);
+    CLEANUP(mem) char *lock = xasprintf("%s/package-lock.json", stage);
+    CLEANUP(mem)
+    char *text = xasprintf("{\"name\": \"berth-opencode\", \"private\": true, "
+                           "\"dependencies\": {\"opencode-ai\": \"%s\"}}\n",
+                           version);
+
+    if (file_write(package, text, strlen(text), 0644, err) < 0)
+        return -1;
+    return file_write(lock, opencode_lock, strlen(opencode_lock), 0644, err);
+}
+
+/* Whether the lock has digests of this version's packages for this host. */
+static bool is_locked(const char *version)
+{
+#if defined(__x86_64__)
+    return strcmp(version, OPENCODE_VERSION) == 0;
+#else
+    (void)version;
+    return false;
+#endif
+}
+
+/* `npm ci` refuses what is not, byte for byte, what the lock says. */
 static int npm_install(const char *stage, const char *version, struct err *err)
 {
     CLEANUP(mem) char *package = xasprintf("opencode-ai@%s", version);
-    const char *const argv[] = {"npm",
-                                "install",
-                                "--prefix",
-                                stage,
-                                "--ignore-scripts",
-                                "--no-audit",
-                                "--no-fund",
-                                "--no-update-notifier",
-                                package,
-                                NULL};
+    bool locked = is_locked(version);
+    const char *const argv[] = {
+        "npm",       locked ? "ci" : "install", "--prefix",
+        stage,       "--ignore-scripts",        "--no-audit",
+        "--no-fund", "--no-update-notifier",    locked ? NULL : package,
+        NULL};
 
     if (!proc_in_path("npm"))
         return err_set(err, ERR_USER,
                        "npm is not installed (Debian: apt-get install npm)");
-    return run_visibly(argv, stage, err);
+    if (locked && write_lock(stage, version, err) < 0)
+        return -1;
+    if (!locked)
+        log_warn("no digest of opencode-ai %s for this kind of processor is "
+                 "known here: what the registry has is taken as it is",
+                 version);
+    if (run_visibly(argv, stage, err) < 0)
+        return locked ? err_wrap(err,
+                                 "opencode-ai %s is not what this berth knows, "
+                                 "or did not come",
+                                 version)
+                      : -1;
+    return 0;
 }
 
 /* What the program says to `argument`; false: it does not run here. */
@@ -184,8 +221,11 @@ static int fill(const char *stage, const char *version, struct err *err)
     if (mkdir(home, 0700) < 0)
         return err_sys(err, ERR_USER, "cannot make '%s'", home);
     if (npm_install(stage, version, err) < 0 ||
-        choose(stage, home, &program, err) < 0 || place(program, to, err) < 0 ||
-        tree_remove(home, err) < 0 || tree_remove(modules, err) < 0)
+        choose(stage, home, &program, err) < 0)
+        return -1;
+    if (rename(program, to) < 0)
+        return err_sys(err, ERR_USER, "cannot make '%s'", to);
+    if (tree_remove(home, err) < 0 || tree_remove(modules, err) < 0)
         return -1;
     return chmod(stage, 0755) == 0
                ? 0
@@ -244,7 +284,7 @@ static int add_ripgrep(const char *dir, struct err *err)
         return 0;
     }
     (void)unlink(stage);
-    if (place(from, stage, err) < 0)
+    if (copy(from, stage, err) < 0)
         return -1;
     return rename(stage, to) == 0
                ? 0

@@ -83,17 +83,21 @@ static bool load_document_file(struct document_file *file)
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(strbuf) struct strbuf text = STRBUF_INIT;
     struct err err = {0};
+    bool good;
 
     if (read_text(file, &err) < 0) {
         log_error("cannot read the document: %s", err.msg);
         return false;
     }
-    if (job_load(file->name, file->text.data, file->text.len, diags,
-                 &file->batch) == 0)
-        return true;
-    diag_list_render(diags, &text);
-    fputs(text.data, stderr);
-    return false;
+    good = job_load(file->name, file->text.data, file->text.len, diags,
+                    &file->batch) == 0;
+    if (!good)
+        diag_list_render(diags, &text);
+    if (diag_list_warnings(diags))
+        diag_list_render(diag_list_warnings(diags), &text);
+    if (text.len)
+        fputs(text.data, stderr);
+    return good;
 }
 
 static int set_id(struct job_batch *batch, const char *id, struct err *err)

@@ -20,7 +20,8 @@ struct validate_options {
 
 static const struct option_def option_defs[] = {
     {.name = "json",
-     .help = "print {\"files\": [{\"file\", \"valid\", \"errors\"}]}",
+     .help = "print {\"files\": [{\"file\", \"valid\", \"errors\",\n"
+             "\"warnings\"}]}",
      .type = OPTION_FLAG,
      .offset = offsetof(struct validate_options, json)},
     {.name = "job",
@@ -40,7 +41,8 @@ const struct command command_validate = {
     .summary = "Check pipelines, job documents or configurations.",
     .details = "\"-\" is standard input. All errors go to standard error, as\n"
                "FILE:LINE:COLUMN: MESSAGE with the line they are about (but\n"
-               "of a configuration: it may hold a password).\n\n"
+               "of a configuration: it may hold a password); so do warnings,\n"
+               "with which a file is valid.\n\n"
                "Exit status: 0 all are valid, 1 any is not, 2 wrong usage.",
     .options = option_defs,
     .option_count = ARRAY_LEN(option_defs),
@@ -103,12 +105,13 @@ static void print_text(const char *file, bool valid,
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
-    if (valid) {
+    if (valid)
         printf("%s: valid\n", file);
-        return;
-    }
+    else
+        settings_errors_render(errors, &out);
+    if (diag_list_warnings(errors->file))
+        diag_list_render(diag_list_warnings(errors->file), &out);
     (void)fflush(stdout);
-    settings_errors_render(errors, &out);
     fputs(out.data, stderr);
 }
 
@@ -118,10 +121,13 @@ static json_t *file_json(const char *file, bool valid,
     json_t *object = json_object();
     /* A name of other bytes than UTF-8 has no place in JSON. */
     json_t *name = json_string(file);
+    const struct diag_list *warnings = diag_list_warnings(diags);
 
     json_object_set_new(object, "file", name ? name : json_string("?"));
     json_object_set_new(object, "valid", json_boolean(valid));
     json_object_set_new(object, "errors", diag_list_to_json(diags));
+    json_object_set_new(object, "warnings",
+                        warnings ? diag_list_to_json(warnings) : json_array());
     return object;
 }
 

@@ -18,6 +18,7 @@ struct diag_list {
     struct diag *items; /* owned, in the order of their places */
     size_t count;
     bool truncated;
+    struct diag_list *warnings; /* owned; or NULL */
 };
 
 struct diag_list *diag_list_new(void)
@@ -36,6 +37,7 @@ void diag_list_free(struct diag_list *list)
     free(list->items);
     free(list->file);
     free(list->text);
+    diag_list_free(list->warnings);
     free(list);
 }
 
@@ -146,6 +148,22 @@ void diag_list_add(struct diag_list *list, unsigned line, unsigned column,
     d->column = column;
     d->message = STEAL(message);
     d->hint = hint ? clean(hint) : NULL;
+}
+
+void diag_list_warn(struct diag_list *list, unsigned line, unsigned column,
+                    const char *message)
+{
+    if (!list->warnings) {
+        list->warnings = diag_list_new();
+        diag_list_set_source(list->warnings, list->file ? list->file : "",
+                             list->text ? list->text : "", list->len);
+    }
+    diag_list_add(list->warnings, line, column, NULL, "warning: %s", message);
+}
+
+const struct diag_list *diag_list_warnings(const struct diag_list *list)
+{
+    return list->warnings;
 }
 
 /* ---- rendering ------------------------------------------------------------

@@ -40,6 +40,18 @@ void diag_list_set_source(struct diag_list *list, const char *file,
 void diag_list_add(struct diag_list *list, unsigned line, unsigned column,
                    const char *hint, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
+/**
+ * Add what is not wrong but should be known; it has no part in any of the
+ * below but diag_list_warnings().
+ */
+void diag_list_warn(struct diag_list *list, unsigned line, unsigned column,
+                    const char *message);
+/**
+ * The warnings, each "warning: …", as a list of the same document; NULL: there
+ * are none. Borrowed until the next change.
+ */
+const struct diag_list *diag_list_warnings(const struct diag_list *list);
+
 size_t diag_list_count(const struct diag_list *list);
 /** Whether there were more than DIAG_MAX. */
 bool diag_list_truncated(const struct diag_list *list);

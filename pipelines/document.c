@@ -285,6 +285,13 @@ static void add_diag(void *arg, struct yaml_pos pos, const char *message,
     diag_list_add(arg, pos.line, pos.column, hint, "%s", message);
 }
 
+static void add_warning(void *arg, struct yaml_pos pos, const char *message,
+                        const char *hint)
+{
+    (void)hint;
+    diag_list_warn(arg, pos.line, pos.column, message);
+}
+
 static const struct yaml_node *of_many(const struct yaml_node *root)
 {
     const struct yaml_node *jobs = yaml_node_get(root, "jobs");
@@ -298,7 +305,8 @@ static int load_text(const char *file, const char *text, size_t len,
 {
     CLEANUP(document) struct document *document = NULL;
     CLEANUP(yaml_tree) struct yaml_tree *tree = NULL;
-    struct loader l = {.on_error = add_diag, .arg = diags};
+    struct loader l = {
+        .on_error = add_diag, .on_warning = add_warning, .arg = diags};
     const struct yaml_node *root;
 
     diag_list_set_source(diags, file, text, len);

@@ -322,12 +322,20 @@ static void add_diag(void *arg, struct yaml_pos pos, const char *message,
     diag_list_add(arg, pos.line, pos.column, hint, "%s", message);
 }
 
+static void add_warning(void *arg, struct yaml_pos pos, const char *message,
+                        const char *hint)
+{
+    (void)hint;
+    diag_list_warn(arg, pos.line, pos.column, message);
+}
+
 int job_load(const char *file, const char *text, size_t len,
              struct diag_list *diags, struct job_batch **out_batch)
 {
     CLEANUP(job_batch) struct job_batch *batch = NULL;
     CLEANUP(yaml_tree) struct yaml_tree *tree = NULL;
-    struct loader l = {.on_error = add_diag, .arg = diags};
+    struct loader l = {
+        .on_error = add_diag, .on_warning = add_warning, .arg = diags};
 
     diag_list_set_source(diags, file, text, len);
     tree = yaml_tree_parse(text, len, add_diag, diags);

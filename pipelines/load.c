@@ -41,6 +41,13 @@ void load_fail(struct loader *l, const struct yaml_node *node, const char *hint,
     va_end(ap);
 }
 
+void load_warn(struct loader *l, const struct yaml_node *node,
+               const char *message)
+{
+    if (l->on_warning)
+        l->on_warning(l->arg, node->pos, message, NULL);
+}
+
 void load_fail_inside(struct loader *l, const struct yaml_node *node,
                       size_t offset, const char *hint, const char *fmt, ...)
 {

@@ -54,7 +54,8 @@ enum load_place {
 struct loader {
     const struct yaml_tree *tree; /* borrowed */
     yaml_error_fn *on_error;
-    void *arg;                    /* for on_error */
+    yaml_error_fn *on_warning;    /* or NULL */
+    void *arg;                    /* for both */
     bool failed;                  /* something was reported */
     unsigned reports;             /* how often; bounded by LOAD_MAX_REPORTS */
     struct document *document;    /* borrowed; being filled */
@@ -96,6 +97,9 @@ bool load_is_hopeless(const struct loader *l);
 /* Report at a node. */
 void load_fail(struct loader *l, const struct yaml_node *node, const char *hint,
                const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* The same, of what is allowed all the same. */
+void load_warn(struct loader *l, const struct yaml_node *node,
+               const char *message);
 /* Report at byte `offset` of a scalar's text. */
 void load_fail_inside(struct loader *l, const struct yaml_node *node,
                       size_t offset, const char *hint, const char *fmt, ...)
@@ -158,6 +162,8 @@ load_fn load_artifacts;
 load_fn load_expose_port;
 load_fn load_cache;
 load_fn load_opencode;
+/* Warn of a review behind steps that could have changed what it reads. */
+void load_opencode_order(struct loader *l, const struct yaml_node *steps);
 load_fn load_background;
 load_fn load_wait_for;
 load_fn load_results;

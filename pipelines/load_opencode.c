@@ -291,6 +291,39 @@ void load_opencode(struct loader *l, const struct yaml_node *value,
         step->model.name = xstrdup("");
 }
 
+/* ---- behind which steps ----------------------------------------------------
+ */
+
+bool step_runs_code(const struct step *step)
+{
+    return step->kind == STEP_RUN || step->kind == STEP_INSTALL ||
+           (step->kind == STEP_OPENCODE &&
+            step->opencode.tools & ~OPENCODE_READ_ONLY);
+}
+
+bool step_reviews(const struct step *step)
+{
+    return step->kind == STEP_OPENCODE &&
+           step->opencode.output == OPENCODE_FINDINGS;
+}
+
+void load_opencode_order(struct loader *l, const struct yaml_node *steps)
+{
+    const struct pipeline *p = l->pipeline;
+    bool runs = false;
+
+    if (p->step_count != steps->count)
+        return; /* one is wrong, so they are not the same */
+    for (size_t i = 0; i < p->step_count; i++) {
+        if (runs && step_reviews(&p->steps[i]))
+            load_warn(l, yaml_node_get(steps->items[i], "opencode"),
+                      "this review comes after a step that runs code of the "
+                      "repository, which can change what it reads; of a fork "
+                      "it is refused: put it first, or into a job of its own");
+        runs |= step_runs_code(&p->steps[i]);
+    }
+}
+
 /* ---- as JSON ---------------------------------------------------------------
  */
 

@@ -132,6 +132,16 @@ struct step_opencode {
     bool whole;       /* all files, not what a change is */
 };
 
+struct step;
+
+/**
+ * Whether a step may run code that is not the pipeline's own: `run`, `install`,
+ * and opencode with tools that write.
+ */
+bool step_runs_code(const struct step *step);
+/** Whether it is a review: opencode with `output: findings`. */
+bool step_reviews(const struct step *step);
+
 /** "read" … "write", NULL at the end. */
 extern const char *const opencode_tools[];
 

@@ -30,6 +30,7 @@ $(FUZZ_DIR)/rooms.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(FUZZ_ROOMS))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(FUZZ_DIR)/obj/pipelines/library.o: $(wildcard pipelines/library/*.yml)
 $(FUZZ_DIR)/obj/cli/doctor_rights.o: deploy/redis-acl.conf
+$(FUZZ_DIR)/obj/cli/setup.o: cli/opencode/package-lock.json
 $(FUZZ_DIR)/obj/scheduler/queue/scripts.o: $(wildcard scheduler/queue/lua/*.lua scheduler/queue/lua/lib/*.lua)
 $(FUZZ_DIR)/%_fuzz: $(FUZZ_DIR)/obj/tests/fuzz/%_fuzz.o $(FUZZ_DIR)/rooms.a
 	@$(if $(V),,echo "  LINK  $@")

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES 2000 /* of one line of code; the rest says nothing */
-#define ROOM_FOR_NOTE  80
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -37,7 +36,8 @@ static void add_heading(struct strbuf *out, const struct diff_file *file,
     strbuf_addf(out, "%s)\n", again ? ", continued" : "");
 }
 
-static void add_line(struct strbuf *out, const struct diff_line *line)
+/* False: not all of it. */
+static bool add_line(struct strbuf *out, const struct diff_line *line)
 {
     static const char sign[] = {
         [DIFF_CONTEXT] = ' ', [DIFF_ADDED] = '+', [DIFF_REMOVED] = '-'};
@@ -55,33 +55,18 @@ static void add_line(struct strbuf *out, const struct diff_line *line)
     for (size_t i = 0; i < len; i++)
         strbuf_addc(out, line->text[i] ? line->text[i] : '?');
     strbuf_adds(out, len < line->len ? " [cut]\n" : "\n");
+    return len == line->len;
 }
 
-static void add_hunk(struct strbuf *out, const struct diff_hunk *hunk)
+/* Returns how many lines are not there as a whole. */
+static size_t add_hunk(struct strbuf *out, const struct diff_hunk *hunk)
 {
+    size_t cut = 0;
+
     strbuf_adds(out, "   old   new\n");
     for (size_t i = 0; i < hunk->count; i++)
-        add_line(out, &hunk->lines[i]);
-}
-
-/* As many lines as there is room for. */
-static void add_part(struct strbuf *out, const struct diff_hunk *hunk,
-                     size_t max_bytes)
-{
-    size_t i;
-
-    strbuf_adds(out, "   old   new\n");
-    for (i = 0; i < hunk->count; i++) {
-        size_t before = out->len;
-
-        add_line(out, &hunk->lines[i]);
-        if (out->len + ROOM_FOR_NOTE > max_bytes) {
-            strbuf_cut(out, before);
-            break;
-        }
-    }
-    if (i < hunk->count)
-        strbuf_addf(out, "[%zu more lines are left out]\n", hunk->count - i);
+        cut += !add_line(out, &hunk->lines[i]);
+    return cut;
 }
 
 /* ---- parts --------------------------------------------------------------- */
@@ -111,32 +96,69 @@ static bool is_full(const struct packer *p)
     return p->list->count >= p->max_chunks;
 }
 
+static void begin_part(struct packer *p, const struct diff_file *file,
+                       bool *again)
+{
+    add_heading(&p->text, file, *again);
+    p->files = 1;
+    *again = true;
+}
+
+/* A hunk that fits into no chunk, line by line, into as many as it takes. */
+static void add_parts(struct packer *p, const struct diff_file *file,
+                      const struct diff_hunk *hunk, bool *again)
+{
+    bool is_new = true; /* the chunk has no line of it yet */
+
+    for (size_t i = 0; i < hunk->count; i++) {
+        size_t before = p->text.len;
+        bool whole;
+
+        if (is_full(p)) {
+            p->list->unseen += hunk->count - i;
+            return;
+        }
+        if (!before)
+            begin_part(p, file, again);
+        if (is_new)
+            strbuf_adds(&p->text, "   old   new\n");
+        whole = add_line(&p->text, &hunk->lines[i]);
+        if (!is_new && p->text.len > p->max_bytes) {
+            strbuf_cut(&p->text, before);
+            close_chunk(p);
+            is_new = true;
+            i--; /* again, in the next one */
+            continue;
+        }
+        p->list->unseen += !whole;
+        is_new = false;
+    }
+}
+
 /* A file that fits into no chunk: hunk by hunk. */
 static void add_large(struct packer *p, const struct diff_file *file)
 {
     bool again = false;
 
     close_chunk(p);
-    for (size_t i = 0; i < file->hunk_count && !is_full(p); i++) {
-        struct strbuf hunk = STRBUF_INIT;
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        CLEANUP(strbuf) struct strbuf hunk = STRBUF_INIT;
+        size_t cut = add_hunk(&hunk, &file->hunks[i]);
 
-        add_hunk(&hunk, &file->hunks[i]);
         if (p->text.len && p->text.len + hunk.len > p->max_bytes)
             close_chunk(p);
         if (is_full(p)) {
-            strbuf_clear(&hunk);
-            break;
+            p->list->unseen += file->hunks[i].count;
+            continue;
         }
-        if (!p->text.len) {
-            add_heading(&p->text, file, again);
-            p->files = 1;
-            again = true;
-        }
-        if (p->text.len + hunk.len > p->max_bytes)
-            add_part(&p->text, &file->hunks[i], p->max_bytes);
-        else
+        if (!p->text.len)
+            begin_part(p, file, &again);
+        if (p->text.len + hunk.len > p->max_bytes) {
+            add_parts(p, file, &file->hunks[i], &again);
+        } else {
             strbuf_add(&p->text, hunk.data, hunk.len);
-        strbuf_clear(&hunk);
+            p->list->unseen += cut;
+        }
     }
     close_chunk(p);
 }
@@ -152,11 +174,12 @@ void chunk_make(const struct diff_file *const *files, size_t count,
 
     for (size_t i = 0; i < count; i++) {
         struct strbuf file = STRBUF_INIT;
+        size_t cut = 0;
 
         add_heading(&file, files[i], false);
         for (size_t k = 0; k < files[i]->hunk_count && file.len <= max_bytes;
              k++)
-            add_hunk(&file, &files[i]->hunks[k]);
+            cut += add_hunk(&file, &files[i]->hunks[k]);
         if (p.text.len && p.text.len + file.len > max_bytes)
             close_chunk(&p);
         out_written[i] = !is_full(&p);
@@ -165,6 +188,7 @@ void chunk_make(const struct diff_file *const *files, size_t count,
         } else if (out_written[i]) {
             strbuf_add(&p.text, file.data, file.len);
             p.files++;
+            out->unseen += cut;
         }
         strbuf_clear(&file);
     }
@@ -193,6 +217,6 @@ void chunk_excerpt(struct strbuf *out, const struct diff_file *file,
             uint32_t number = side == DIFF_NEW ? one->new_line : one->old_line;
 
             if (number >= from && number <= end_line + around)
-                add_line(out, one);
+                (void)add_line(out, one);
         }
 }

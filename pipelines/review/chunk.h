@@ -14,15 +14,16 @@ struct chunk {
 struct chunk_list {
     struct chunk *items; /* owned */
     size_t count;
+    size_t unseen; /* lines of written files that are not, or only in part */
 };
 void chunk_list_clear(struct chunk_list *list);
 
 /**
  * Write files with both numbers of each line, `count` of them, in order, into
  * as few chunks of up to `max_bytes` as that takes without parting a file that
- * fits into one; else its hunks are parted, and a hunk that is larger is cut,
- * and says so. Files that find no room in `max_chunks` are not written:
- * `out_written[i]` says which are.
+ * fits into one; else its hunks are parted, and the lines of one that is
+ * larger. Of a line there are 2000 bytes. Files that find no room in
+ * `max_chunks` are not written: `out_written[i]` says which are.
  */
 void chunk_make(const struct diff_file *const *files, size_t count,
                 size_t max_bytes, size_t max_chunks, struct chunk_list *out,

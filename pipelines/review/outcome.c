@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define NOTES_MAX 10
+#define LIST_BYTES ((size_t)6 << 10) /* of files that were left out */
+#define NOTE_BYTES ((size_t)12 << 10)
 
 static long long number_of(const json_t *object, const char *key)
 {
@@ -79,6 +80,12 @@ static void add_standing(struct strbuf *out, const json_t *review)
     if (count)
         strbuf_addf(out, " %lld finding%s of before still stand%s.", count,
                     count == 1 ? "" : "s", count == 1 ? "s" : "");
+    count = number_of(review, "lost");
+    if (count)
+        strbuf_addf(out,
+                    " **Of %lld more it is not known whether they stand**: a "
+                    "review is told of %u findings of before.",
+                    count, OUTCOME_MAX_FINDINGS);
 }
 
 static void add_dropped(struct strbuf *out, const json_t *review)
@@ -103,31 +110,72 @@ static void add_dropped(struct strbuf *out, const json_t *review)
         strbuf_addc(out, '.');
 }
 
-static void add_left_out(struct strbuf *out, const json_t *review)
+static void add_reasons(struct strbuf *out, const json_t *review)
 {
-    const json_t *notes = json_object_get(review, "notes"), *note;
+    const json_t *reason;
     size_t i;
 
+    json_array_foreach(json_object_get(review, "reasons"), i, reason)
+    {
+        strbuf_adds(out, i ? ", " : " (");
+        markdown_text(out, text_of(reason, "why"), MARKDOWN_TABLE);
+        strbuf_addf(out, ": %lld", number_of(reason, "files"));
+    }
+    if (i)
+        strbuf_addc(out, ')');
+}
+
+/* As many as there is room for in a summary, and how many there are. */
+static void add_files(struct strbuf *out, const json_t *review)
+{
+    const json_t *notes = json_object_get(review, "notes"), *note;
+    size_t start = out->len, i;
+    long long told = 0;
+
+    if (!json_array_size(notes))
+        return;
+    strbuf_adds(out, "\n\n<details><summary>Files not looked at</summary>\n");
+    json_array_foreach(notes, i, note)
+    {
+        const char *text = json_string_value(note);
+
+        if (!text || out->len - start > LIST_BYTES || out->len > NOTE_BYTES)
+            break;
+        strbuf_adds(out, "\n- ");
+        markdown_text(out, text, MARKDOWN_TABLE);
+        told++;
+    }
+    if (told < number_of(review, "left_out"))
+        strbuf_addf(out, "\n- and %lld more: the log of the job names them",
+                    number_of(review, "left_out") - told);
+    strbuf_adds(out, "\n\n</details>");
+}
+
+static void add_left_out(struct strbuf *out, const json_t *review)
+{
     if (number_of(review, "failed"))
         strbuf_addf(out,
                     "\n\n**%lld of %lld parts were not reviewed**: the model "
                     "gave no answer of use.",
                     number_of(review, "failed"), number_of(review, "chunks"));
+    if (json_is_true(json_object_get(review, "cut")))
+        strbuf_adds(out, "\n\n**The change is too large**: its end was not "
+                         "looked at, nor counted.");
+    if (number_of(review, "unseen"))
+        strbuf_addf(
+            out,
+            "\n\n**Not looked at: %lld line%s** of these files, for "
+            "which there was no room, or only for the first 2000 bytes.",
+            number_of(review, "unseen"),
+            number_of(review, "unseen") == 1 ? "" : "s");
     if (!number_of(review, "left_out"))
         return;
     strbuf_addf(out, "\n\nNot looked at: %lld file%s",
                 number_of(review, "left_out"),
                 number_of(review, "left_out") == 1 ? "" : "s");
-    json_array_foreach(notes, i, note)
-    {
-        const char *text = json_string_value(note);
-
-        if (!text || i >= NOTES_MAX)
-            continue;
-        strbuf_adds(out, i ? "; " : ": ");
-        markdown_text(out, text, MARKDOWN_TABLE);
-    }
+    add_reasons(out, review);
     strbuf_addc(out, '.');
+    add_files(out, review);
 }
 
 void outcome_note(struct strbuf *out, const json_t *result)
@@ -155,13 +203,20 @@ void outcome_note(struct strbuf *out, const json_t *result)
 
 static json_t *cut_text(const char *text)
 {
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
     size_t len = strlen(text);
 
-    if (len > OUTCOME_MAX_TEXT)
-        for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
-            len--;
-    return json_stringn(text, len);
+    if (len <= OUTCOME_MAX_TEXT)
+        return json_string(text);
+    for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
+        len--;
+    strbuf_add(&out, text, len);
+    strbuf_adds(&out, "…");
+    return json_string(out.data);
 }
+
+static const char cut[] =
+    "(Reasons and suggestion are cut: the review that found this has them.)";
 
 /* As much as tells two findings apart. */
 static json_t *short_finding(const json_t *finding)
@@ -182,20 +237,25 @@ static json_t *short_finding(const json_t *finding)
         if (*text_of(finding, texts[i]))
             json_object_set_new(made, texts[i],
                                 cut_text(text_of(finding, texts[i])));
+    if (*text_of(finding, "why") || json_object_get(finding, "fix"))
+        json_object_set_new(made, "why", json_string(cut));
     return made;
 }
 
 static json_t *short_findings(const json_t *found)
 {
-    json_t *list = json_array(), *finding;
+    json_t *list = json_array(), *finding, *made;
     size_t left = OUTCOME_MAX_WHOLE, i;
+    long long lost = number_of(found, "overflow");
 
     json_array_foreach(json_object_get(found, "findings"), i, finding)
     {
         size_t bytes = json_dumpb(finding, NULL, 0, JSON_COMPACT);
 
-        if (i >= OUTCOME_MAX_FINDINGS)
-            break;
+        if (i >= OUTCOME_MAX_FINDINGS) {
+            lost++;
+            continue;
+        }
         if (bytes > left) {
             json_array_append_new(list, short_finding(finding));
             continue;
@@ -203,8 +263,11 @@ static json_t *short_findings(const json_t *found)
         left -= bytes;
         json_array_append(list, finding);
     }
-    return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
+    made = json_pack("{s:i, s:o, s:{s:i, s:i, s:i}}", "schema", 1, "findings",
                      list, "tests", "passed", 0, "failed", 0, "skipped", 0);
+    if (lost)
+        json_object_set_new(made, "overflow", json_integer(lost));
+    return made;
 }
 
 json_t *outcome_previous(const json_t *result)

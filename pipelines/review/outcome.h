@@ -29,9 +29,10 @@ void outcome_note(struct strbuf *out, const json_t *result);
  * What the next review of the same change is told of this one: the `previous`
  * of a job document (schemas/job.schema.json), with the first findings. The
  * next result tells again of those that stand, so they are whole as long as
- * there is room; then without reasons and fixes, and their texts are cut. Owned
- * by the caller. NULL: no step reviewed all that it was to review, so that its
- * commit must not count as looked at.
+ * there is room; then without reasons and fixes, and their texts are cut, which
+ * they say. Those beyond are counted as `overflow`. Owned by the caller. NULL:
+ * no step reviewed all that it was to review, so that its commit must not count
+ * as looked at.
  */
 MUST_USE json_t *outcome_previous(const json_t *result);
 

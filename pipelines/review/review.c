@@ -3,6 +3,7 @@
 #include "pipelines/review/review.h"
 
 #include "base/arena.h"
+#include "base/utf8.h"
 #include "pipelines/review/chunk.h"
 #include "pipelines/review/prompt.h"
 #include "pipelines/review/sift.h"
@@ -40,7 +41,7 @@ struct review {
     struct review_counts counts;
 };
 
-static const char no_room[] = "no room: the change is too large";
+static const char no_room[] = "no room, the change is too large";
 
 /* ---- the beginning ------------------------------------------------------- */
 
@@ -58,7 +59,8 @@ static void choose(struct review *r)
     size_t count = 0;
 
     for (size_t i = 0; i < diff->count; i++) {
-        r->why[i] = skip_why(&diff->files[i], r->options.paths);
+        r->why[i] =
+            skip_why(&diff->files[i], r->options.paths, r->options.base);
         if (r->why[i])
             continue;
         index[count] = i;
@@ -84,6 +86,7 @@ struct review *review_new(const struct review_options *options,
     r->raw = findings_new();
     choose(r);
     r->counts.chunks = r->chunks.count;
+    r->counts.unseen = r->chunks.unseen;
     return r;
 }
 
@@ -283,9 +286,58 @@ const struct review_counts *review_counts(const struct review *r)
     return &r->counts;
 }
 
+/* One line, whatever the name is. */
+static void add_left_out(struct strbuf *out, const char *path, const char *why)
+{
+    uint32_t c;
+
+    for (size_t left = strlen(path), n; left; path += n, left -= n) {
+        n = utf8_decode(path, left, &c);
+        if (n && !utf8_is_control(c))
+            strbuf_add(out, path, n);
+        else
+            strbuf_addc(out, '?');
+        n = n ? n : 1;
+    }
+    strbuf_addf(out, ": %s\n", why);
+}
+
+static int by_rarity(const void *a, const void *b)
+{
+    const struct review_reason *x = a, *y = b;
+
+    return x->files != y->files ? (x->files > y->files) - (x->files < y->files)
+                                : strcmp(x->why, y->why);
+}
+
+size_t review_reasons(const struct review *r,
+                      struct review_reason out[REVIEW_MAX_REASONS])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->diff->count; i++) {
+        size_t k = 0;
+
+        while (r->why[i] && k < count && strcmp(out[k].why, r->why[i]) != 0)
+            k++;
+        if (!r->why[i] || k == REVIEW_MAX_REASONS)
+            continue;
+        if (k == count)
+            out[count++] = (struct review_reason){.why = r->why[i]};
+        out[k].files++;
+    }
+    if (count)
+        qsort(out, count, sizeof(*out), by_rarity);
+    return count;
+}
+
 void review_left_out(const struct review *r, struct strbuf *out)
 {
-    for (size_t i = 0; i < r->diff->count; i++)
-        if (r->why[i])
-            strbuf_addf(out, "%s: %s\n", r->diff->files[i].new_path, r->why[i]);
+    struct review_reason reasons[REVIEW_MAX_REASONS];
+    size_t count = review_reasons(r, reasons);
+
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; i < r->diff->count; i++)
+            if (r->why[i] && strcmp(r->why[i], reasons[k].why) == 0)
+                add_left_out(out, r->diff->files[i].new_path, r->why[i]);
 }

@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "pipelines/diff/diff.h"
 #include "pipelines/findings/findings.h"
+#include "pipelines/review/skip.h"
 
 /*
  * Pure: whoever has one asks a model what review_ask() says, one question after
@@ -29,6 +30,7 @@ struct review_options {
     /* Patterns (base/glob.h) of files to look at, `!` in front of those not
      * to; the last that fits decides. None: all. */
     const struct strv *paths;
+    const struct skip_base *base; /* of the change; NULL: not known */
     /* What an earlier review found and is still open: not to be said again. */
     const struct findings *earlier;
     enum finding_severity min_severity;
@@ -68,6 +70,7 @@ MUST_USE int review_answer(struct review *review, const char *text, size_t len,
 struct review_counts {
     size_t files;      /* that were looked at */
     size_t left_out;   /* files that were not, by rule or for want of room */
+    size_t unseen;     /* lines of these that had no room, or not all of them */
     size_t chunks;     /* questions that the change took */
     size_t failed;     /* chunks without an answer of use */
     size_t found;      /* by the model, in all */
@@ -83,7 +86,20 @@ struct review_counts {
 /** Borrowed. */
 const struct findings *review_findings(const struct review *review);
 const struct review_counts *review_counts(const struct review *review);
-/** What was not looked at and why, a line each: "yarn.lock: a lock file". */
+
+/** How many files were not looked at, by why ("lock file"; static). */
+struct review_reason {
+    const char *why;
+    size_t files;
+};
+#define REVIEW_MAX_REASONS 16u
+/** Returns how many reasons there are; the rarest is the first. */
+size_t review_reasons(const struct review *review,
+                      struct review_reason out[REVIEW_MAX_REASONS]);
+/**
+ * What was not looked at and why, a line each, in the order of the reasons:
+ * "yarn.lock: lock file".
+ */
 void review_left_out(const struct review *review, struct strbuf *out);
 
 #endif

@@ -14,11 +14,11 @@ struct rule {
     const char *why;
 };
 
-static const char lock[] = "a lock file";
+static const char lock[] = "lock file";
 static const char vendored[] = "vendored";
 static const char generated[] = "generated";
 static const char data[] = "data";
-static const char secret[] = "it may hold secrets";
+static const char secret[] = "may hold secrets";
 
 static const struct rule names[] = {
     {"package-lock.json", lock},
@@ -60,7 +60,7 @@ static const struct rule names[] = {
     {"*.pem", secret},
     {"*.key", secret},
     {"*.p12", secret},
-    {"id_rsa*", secret},
+    {"id_rsa", secret},
 };
 
 static const struct rule directories[] = {
@@ -70,34 +70,87 @@ static const struct rule directories[] = {
     {"dist", generated},        {"__snapshots__", generated},
 };
 
-static const char *by_name(const char *path)
+/* ---- what the base says ---------------------------------------------------
+ */
+
+/* Whether a path of the sorted list is `text`, or begins with it. */
+static bool has(const struct strv *sorted, const char *text, size_t len,
+                bool is_start)
+{
+    size_t low = 0, high = sorted ? sorted->count : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strncmp(sorted->items[middle], text, len);
+
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return sorted && low < sorted->count &&
+           strncmp(sorted->items[low], text, len) == 0 &&
+           (is_start || !sorted->items[low][len]);
+}
+
+static bool has_file(const struct skip_base *base, const char *path)
+{
+    return base && has(base->files, path, strlen(path), false);
+}
+
+/* ---- rules ----------------------------------------------------------------
+ */
+
+/* A change could give its code the name of what is generated. */
+static const char *by_name(const char *path, const struct skip_base *base)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (glob_match(names[i].pattern, name))
+        if (glob_match(names[i].pattern, name) &&
+            (names[i].why != generated || has_file(base, path)))
             return names[i].why;
     return NULL;
 }
 
-static const char *by_directory(const char *path)
+static const char *by_directory(const char *path, const struct skip_base *base)
 {
-    for (const char *end; (end = strchr(path, '/')); path = end + 1)
+    const char *at = path;
+
+    for (const char *end; base && (end = strchr(at, '/')); at = end + 1)
         for (size_t i = 0; i < ARRAY_LEN(directories); i++)
-            if (strlen(directories[i].pattern) == (size_t)(end - path) &&
-                !strncmp(directories[i].pattern, path, (size_t)(end - path)))
+            if (strlen(directories[i].pattern) == (size_t)(end - at) &&
+                !strncmp(directories[i].pattern, at, (size_t)(end - at)) &&
+                has(base->files, path, (size_t)(end + 1 - path), true))
                 return directories[i].why;
     return NULL;
 }
 
-static bool says(const struct diff_line *line, const char *word)
+static bool says(const char *text, size_t len)
 {
-    return memmem(line->text, line->len, word, strlen(word)) != NULL;
+    /* "Code generated … DO NOT EDIT." (Go), "@generated" (Meta). */
+    static const char *const marks[] = {"@generated", "DO NOT EDIT"};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (memmem(text, len, marks[i], strlen(marks[i])))
+            return true;
+    return false;
 }
 
-/* "Code generated … DO NOT EDIT." (Go), "@generated" (Meta). */
-static bool is_generated(const struct diff_file *file)
+bool skip_head_says(const char *text, size_t len)
+{
+    const char *end = text;
+
+    for (unsigned i = 0; i < HEAD_LINES && end < text + len; i++) {
+        const char *lf = memchr(end, '\n', len - (size_t)(end - text));
+
+        end = lf ? lf + 1 : text + len;
+    }
+    return says(text, (size_t)(end - text));
+}
+
+bool skip_says_generated(const struct diff_file *file)
 {
     const struct diff_hunk *hunk = file->hunk_count ? file->hunks : NULL;
 
@@ -106,8 +159,7 @@ static bool is_generated(const struct diff_file *file)
 
         if (line->new_line > HEAD_LINES)
             break;
-        if (line->kind != DIFF_REMOVED &&
-            (says(line, "@generated") || says(line, "DO NOT EDIT")))
+        if (line->kind != DIFF_REMOVED && says(line->text, line->len))
             return true;
     }
     return false;
@@ -136,7 +188,8 @@ bool skip_wanted(const struct strv *patterns, const char *path)
     return wanted;
 }
 
-const char *skip_why(const struct diff_file *file, const struct strv *paths)
+const char *skip_why(const struct diff_file *file, const struct strv *paths,
+                     const struct skip_base *base)
 {
     const char *path = file->new_path;
     const char *why;
@@ -146,13 +199,16 @@ const char *skip_why(const struct diff_file *file, const struct strv *paths)
     if (file->binary)
         return "binary";
     if (is_link(file->new_mode) || is_link(file->old_mode))
-        return "a link";
+        return "link";
     if (file->status == DIFF_DELETED)
         return "deleted";
     if (!file->hunk_count)
         return file->cut ? "not in the diff" : "only its name or mode changed";
-    why = by_directory(path);
+    why = by_directory(path, base);
     if (!why)
-        why = by_name(path);
-    return why ? why : is_generated(file) ? generated : NULL;
+        why = by_name(path, base);
+    if (!why && base && skip_says_generated(file) &&
+        has(base->marked, path, strlen(path), false))
+        why = generated;
+    return why;
 }

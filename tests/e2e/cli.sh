@@ -77,6 +77,19 @@ wrong "no pipeline 'tset'.* ships with .*did you mean 'test'\?" run tset
 wrong "no pipeline 'nothing.yml': there is no such file" run nothing.yml
 wrong "redis://" run test --redis ftp://x
 
+printf 'steps:\n- run: make\n- opencode:\n' >behind.yml
+run validate behind.yml
+is "$status|$out" "0|behind.yml: valid" "a warning: valid all the same"
+like "$err" "^behind.yml:3:12: warning: this review comes after .*3 \| - open" \
+    "and told, with its place"
+run validate --json behind.yml
+like "$(tr -d ' \n' <<<"$out")" \
+    '"valid":true,"errors":\[\],"warnings":\[\{"line":3,' "also as JSON"
+run validate --json "$tap_root"/pipelines/library/*.yml
+is "$(grep -c '"warnings": \[\]' <<<"$out")" \
+    "$(find "$tap_root/pipelines/library" -name '*.yml' | wc -l)" \
+    "no pipeline that ships makes one"
+
 mkdir plain empty
 git -C empty init -q
 wrong "'plain' is not in a Git repository" run test --repo plain

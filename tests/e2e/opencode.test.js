@@ -79,6 +79,27 @@ const works = {
       'what the change says') > text.indexOf('<<<change'),
     'the prompt is that of the base', text);
   },
+  // What calls itself generated or vendored was not so on the base.
+  async hides() {
+    const bad = 'steal();\n';
+    const hiding = rig.makeRepo('hiding', { 'gen.js': '// @generated\n1\n',
+      'vendor/a/x.js': '1\n' }, { 'gen.js': '// @generated\n2\n',
+      'vendor/a/x.js': '2\n', 'vendor/b.js': '3\n',
+      'lib/marked.js': `// @generated\n${bad}`, 'lib/vendor/x.js': bad,
+      'lib/pay.min.js': bad, 'dist/x.js': bad, 'yarn.lock': 'a\n' });
+    const e = await ask('hides', { state, repo: hiding, steps: [{ opencode:
+      { verify: false } }], script: [answer()] });
+    const text = textOf(e.requests[0]);
+    ok(e.status === 0 && ['lib/marked.js', 'lib/vendor/x.js', 'lib/pay.min.js',
+      'dist/x.js'].every((name) => text.includes(name)) && e.step.review.files
+      === 4, 'a change cannot hide its files from its review', ...told(e));
+    ok(JSON.stringify(e.step.review.reasons) === JSON.stringify([
+      { why: 'generated', files: 1 }, { why: 'lock file', files: 1 },
+      { why: 'vendored', files: 2 }]) && e.step.review.left_out === 4 &&
+      e.log.includes('not looked at: vendor/b.js: vendored'),
+    'and what was so is counted and named', ...told(e));
+    isValid('hides', e.result);
+  },
   async whole() {
     const e = await ask('whole', { state, repo, ref: 'main', steps: [{ opencode:
       { whole: true, verify: false, paths: ['*.js'] } }], script: [answer()] });
@@ -185,7 +206,7 @@ async function fail({ name, script, budget, reason, message, requests, check }) 
 }
 
 // All takes minutes of processors: `make test-opencode`; `make test` has these.
-const SHORT = ['finds', 'command', '401', 'a tool, again and again',
+const SHORT = ['finds', 'hides', 'command', '401', 'a tool, again and again',
   'no JSON, twice'];
 
 async function main() {

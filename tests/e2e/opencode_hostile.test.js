@@ -91,7 +91,7 @@ async function submit(fake) {
     previous: { commit: before, findings: { schema: 1, tests: { passed: 0,
       failed: 0, skipped: 0 }, findings: [{ kind: 'issue', severity: 'error',
       tool: 'review', rule: 'bug', path: 'sum.js', line: 2, end_line: 2,
-      message: 'The sum subtracts.' }] } }, pipeline };
+      message: 'The sum subtracts.' }], overflow: 2 } }, pipeline };
   const file = path.join(rig.tmp, 'job.json');
   fs.writeFileSync(file, JSON.stringify(document));
   const submitted = spawn(rig.berth, ['submit', '--wait', file], { env });
@@ -130,6 +130,7 @@ async function main() {
   const all = bodies.join('\n');
   const steps = e.result.steps || [];
   ok(e.status === 0 && e.result.state === 'passed', 'the job passes', e.said,
+    steps.map((s) => [s.name, s.outcome, s.message]),
     e.log, e.result, fs.readFileSync(path.join(rig.tmp, 'up.log'), 'utf8'));
   ok(fake.requests.length === 4, 'the model was asked, and obeyed',
     fake.requests.length);
@@ -163,8 +164,11 @@ async function main() {
     one.review.misplaced === 1 && one.review.since === true &&
     one.review.from === before, 'the findings: one new, one again, one nowhere',
   one);
+  ok(one.review && one.review.lost === 2 && one.findings.overflow === 2 &&
+    /of 2 more it is not known/.test(e.log),
+  'what the last review could not hand on is not taken for fixed', one);
   ok(one.review && one.review.left_out === 1 &&
-    one.review.notes.join().includes('more.txt: a link'), 'a link is left out',
+    one.review.notes.join().includes('more.txt: link'), 'a link is left out',
   one.review);
 
   // ---- the key ----------------------------------------------------------------

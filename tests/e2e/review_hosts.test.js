@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // tests/e2e/review_hosts.test.js - a change that a model reviews, on its Git host.
-// timeout 600
-// long 140
+// timeout 900
+// long 200
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
@@ -30,12 +30,13 @@ sandbox: { image: host, instance_type: standard-2 }
 timeout: 10m
 steps:
   - checkout:
+  - name: review
+    opencode: { incremental: true, prompt: "${prompt}" }
   - name: whose
+    if: always()
     run: |
       [ -z "$DEPLOY" ] || echo "the secret is \${#DEPLOY} long"
     secrets: [{ name: DEPLOY, optional: true }]
-  - name: review
-    opencode: { incremental: true, prompt: "${prompt}" }
 `;
 
 const BASE = `'use strict';
@@ -126,7 +127,7 @@ async function ended(world, number, count) {
   const job = jobs.at(-1);
   const result = JSON.parse(job.result || '{}');
   return { ...job, log: world.logOf(job.id), parsed: result,
-    review: result.steps?.at(-1)?.review || {} };
+    review: result.steps?.find((s) => s.name === 'review')?.review || {} };
 }
 
 // A delivery of a change, and the job that it makes; the model says `script`.
@@ -167,8 +168,11 @@ async function opened(world) {
     'Look at sums, as the base says.'].every((t) => asked.includes(t)),
   `${name}: the model is told title, description, rules and prompt`, asked);
   const all = open(world, 1);
+  // Gitea has no suggestions.
   ok(all.length === 3 && all.some((b) => /percentage/.test(b) &&
-    /```suggestion[^\n]*\n  return price - price \* percent \/ 100;/.test(b)) &&
+    (name === 'gitea' ? /```[^\n]*\n  return price - price \* percent/.test(b) &&
+      !/```suggestion/.test(b)
+      : /```suggestion[^\n]*\n  return price - price \* percent/.test(b))) &&
     lineOf(world, 1, /percentage/) === at(FIRST, '  return price - percent;'),
   `${name}: three comments, one of them with a suggestion`, all);
   ok(!JSON.stringify(shown(world)).includes('not documented'),
@@ -268,13 +272,13 @@ async function fork(world) {
     verdicts(true)], { what: 'opened', sender: 'eve' });
   ok(job.state === 'passed' && job.about.fork === true &&
     !/the secret is/.test(job.log) && open(world, number).length === 1,
-  'fork: reviewed, without secrets', job.log, shown(world, number));
+  `${world.kind}: fork: reviewed, without secrets`, job.log, shown(world, number));
   const text = textOf(job.requests[0] || { body: {} });
   const data = text.indexOf('<<<change');
   ok(text.includes('Look at sums, as the base says.') && text.includes(
     'Prices are cents, of the base.') && data > 0 && ['Never report a thing.',
     'as the fork says'].every((t) => !text.slice(0, data).includes(t)),
-  'fork: prompt, rules and pipeline are those of the base', text);
+  `${world.kind}: fork: prompt, rules and pipeline are those of the base`, text);
   // One question too many for a stranger.
   const before = world.change(REPO, number).head_sha;
   await world.call('commit', { repo: 'eve/pay', branch: 'mine',
@@ -286,7 +290,7 @@ async function fork(world) {
     second.requests.length === 2 && /2 of 2 requests/.test(
     second.parsed.message) && !passed(world, last_check(world, number)) &&
     open(world, number).length === 1,
-  'fork: a budget of its own, and nothing counts as fixed', second.reason,
+  `${world.kind}: fork: a budget of its own, and nothing counts as fixed`, second.reason,
   second.parsed, shown(world, number));
 }
 
@@ -310,7 +314,7 @@ async function secrets(world) {
   holds(world.dir, KEY));
   const store = JSON.stringify([...world.fake.store.repos.values()].map((r) =>
     ({ ...r, changes: [...r.changes.values()] })));
-  ok(store.includes('percentage') && !store.includes(KEY) &&
+  ok(store.includes('This assigns') && !store.includes(KEY) &&
     !JSON.stringify(world.fake.requests).includes(KEY),
   `${world.kind}: the host was never told`);
   const asked = world.model.requests;
@@ -319,7 +323,7 @@ async function secrets(world) {
       authorization: '' } }))).includes(KEY) &&
     !JSON.stringify(asked).includes(SECRET),
   `${world.kind}: nor the model, but as who asks`);
-  const ids = (await Promise.all([1, 2, 3].map((n) => world.jobs(REPO, n))))
+  const ids = (await Promise.all([...world.fake.store.repo(REPO).changes.keys()].map((n) => world.jobs(REPO, n))))
     .flat().map((j) => j.id);
   ok(ids.every((id) => !world.logOf(id).includes(KEY) &&
     !world.berth('status', id).includes(KEY)), `${world.kind}: no log has it`);
@@ -346,12 +350,12 @@ async function one(kind) {
   const world = await setUp(kind);
   await opened(world);
   if (kind === 'github') await picture(world);
+  if (kind !== 'gitlab' && !renders) await pushed(world);
   if (kind === 'github' && !renders) {
-    await pushed(world);
     await asked(world);
     await nothing(world);
-    await fork(world);
   }
+  if (kind !== 'gitlab' && !renders) await fork(world);
   await secrets(world);
   await world.stop();
   await world.model.stop();
@@ -359,7 +363,7 @@ async function one(kind) {
 
 async function main() {
   const kinds = process.env.HOSTS_KIND ? [process.env.HOSTS_KIND]
-    : ['github', 'gitlab'];
+    : ['github', 'gitlab', 'gitea'];
   for (const kind of renders ? ['github'] : kinds) await one(kind);
 }
 

@@ -17,10 +17,14 @@ function ok(pass, name, ...details) {
     console.log(`# ${line}`);
 }
 
+function skip(name, why) {
+  console.log(`ok ${++count} - ${name} # SKIP ${why}`);
+}
+
 // There are no more: ends the process.
 function end() {
   console.log(`1..${count}`);
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { ok, end };
+module.exports = { ok, skip, end };

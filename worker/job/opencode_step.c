@@ -84,6 +84,31 @@ static int check_base(const struct attempt_spec *spec, struct err *err)
                    "not known");
 }
 
+/*
+ * Who ran code in this sandbox could have written what git says the base is, or
+ * moved the change; that its writer is a stranger is a reason not to believe
+ * it.
+ */
+static int check_order(const struct attempt_spec *spec, struct err *err)
+{
+    const struct pipeline *pipeline = spec->start->pipeline;
+
+    if (strcmp(spec->start->trust, "fork") != 0 ||
+        !step_reviews(&pipeline->steps[spec->index]))
+        return 0;
+    for (size_t i = 0; i < spec->index; i++) {
+        const struct step_result *before = &spec->result->steps[i];
+
+        if (step_runs_code(&pipeline->steps[i]) && before->attempts)
+            return err_set(err, ERR_USER,
+                           "a fork's code could have changed what is reviewed: "
+                           "the step '%.60s' ran before. Put the review first, "
+                           "or into a job of its own",
+                           before->name);
+    }
+    return 0;
+}
+
 static void set_previous(json_t *input, const struct attempt_spec *spec)
 {
     const struct step *step = &spec->start->pipeline->steps[spec->index];
@@ -169,7 +194,7 @@ int opencode_step_new(const struct attempt_spec *spec,
     o->answer = (struct strbuf)STRBUF_MAX(OPENCODE_STEP_MAX_ANSWER);
     o->line = (struct strbuf)STRBUF_MAX(LAST_LINE_MAX);
     json_decref(STEAL(result->review));
-    if (check_base(spec, err) < 0)
+    if (check_base(spec, err) < 0 || check_order(spec, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->env->count; i++)
         strv_add(&o->env, spec->env->items[i]);
@@ -244,7 +269,9 @@ bool opencode_step_output(struct opencode_step *o, enum sandbox_stream stream,
 /* ---- the facts of a review ----------------------------------------------- */
 
 #define NUMBER_MAX    1000000000
-#define NOTES_MAX     20
+#define NOTES_MAX     100
+#define REASONS_MAX   16
+#define REASON_MAX    60
 #define NOTE_MAX      300
 #define COMMIT_DIGITS 40
 
@@ -299,13 +326,35 @@ static json_t *notes_json(const json_t *notes)
     return list;
 }
 
+static json_t *reasons_json(const json_t *reasons)
+{
+    json_t *list = json_array();
+    const json_t *reason;
+    size_t i;
+
+    json_array_foreach(reasons, i, reason)
+    {
+        const char *why = json_string_value(json_object_get(reason, "why"));
+        json_t *one;
+
+        if (!why || !*why || strlen(why) > REASON_MAX ||
+            json_array_size(list) >= REASONS_MAX)
+            continue;
+        one = json_object();
+        json_object_set_new(one, "why", note_json(why));
+        copy_number(one, reason, "files");
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 /* Of schemas/result.schema.json; NULL: it is none. */
 static json_t *review_json(const struct strbuf *line)
 {
     static const char *const numbers[] = {
-        "files",     "left_out", "chunks",   "failed",     "found",
-        "misplaced", "moved",    "refuted",  "unverified", "repeated",
-        "minor",     "beyond",   "standing", "runs",       "ms"};
+        "files",     "unseen",   "left_out", "chunks",     "failed",   "found",
+        "misplaced", "moved",    "refuted",  "unverified", "repeated", "minor",
+        "beyond",    "standing", "lost",     "runs",       "ms"};
     json_t *doc =
         line->truncated ? NULL : json_loadb(line->data, line->len, 0, NULL);
     const json_t *facts = json_object_get(doc, "review");
@@ -318,8 +367,13 @@ static json_t *review_json(const struct strbuf *line)
         json_object_set_new(
             out, "since",
             json_boolean(json_is_true(json_object_get(facts, "since"))));
+        json_object_set_new(
+            out, "cut",
+            json_boolean(json_is_true(json_object_get(facts, "cut"))));
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
             copy_number(out, facts, numbers[i]);
+        json_object_set_new(out, "reasons",
+                            reasons_json(json_object_get(facts, "reasons")));
         json_object_set_new(out, "notes",
                             notes_json(json_object_get(facts, "notes")));
     }

@@ -9,6 +9,7 @@
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/review/carry.h"
 #include "pipelines/review/review.h"
+#include "worker/opencode/base.h"
 #include "worker/opencode/change.h"
 #include "worker/opencode/run.h"
 #include "worker/opencode/tree.h"
@@ -20,13 +21,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define INPUT_MAX      ((size_t)8 << 20)
-#define WORKSPACE      "/workspace"
-#define BYTES_A_TOKEN  3 /* of code, about; rather too few than too many */
-#define MIN_PROMPT     ((size_t)16 << 10)
-#define MAX_PROMPT     ((size_t)512 << 10)
-#define DEFAULT_MAX    10
-#define LEFT_OUT_LINES 20
+#define INPUT_MAX     ((size_t)8 << 20)
+#define WORKSPACE     "/workspace"
+#define BYTES_A_TOKEN 3 /* of code, about; rather too few than too many */
+#define MIN_PROMPT    ((size_t)16 << 10)
+#define MAX_PROMPT    ((size_t)512 << 10)
+#define DEFAULT_MAX   10
+#define NOTES_MAX     100
+#define NOTES_BYTES   ((size_t)16 << 10)
+#define LOG_LINES     1000
 
 #define EXIT_NO_ANSWER 1
 #define EXIT_NOTHING   2
@@ -41,6 +44,8 @@ struct reviewer {
     struct change change;
     struct strbuf task; /* of a file */
     struct diff *diff;
+    struct base_files base_files;
+    struct skip_base base;
     struct findings *earlier;
     struct setup setup;
     struct review *review;
@@ -139,6 +144,7 @@ static void start_review(struct reviewer *r)
         .description = text_of(r, "description"),
         .commits = r->change.commits.data,
         .paths = r->paths.count ? &r->paths : NULL,
+        .base = &r->base,
         .earlier = r->earlier,
         .min_severity = severity_of(text_of(r, "min_severity")),
         .min_confidence = number_of(r, "min_confidence", 0.5),
@@ -201,6 +207,9 @@ static int prepare(struct reviewer *r, struct err *err)
          change_file(WORKSPACE, whole_base(&change), file, &r->task, err) < 0))
         return -1;
     look_back(r);
+    base_read(WORKSPACE, whole_base(&change), r->diff, &r->base_files);
+    r->base.files = &r->base_files.files;
+    r->base.marked = &r->base_files.marked;
     start_review(r);
     if (!review_ask(r->review))
         return 0; /* nothing to look at: no model is needed */
@@ -272,40 +281,84 @@ static const struct {
     {                                                                          \
 #name, offsetof(struct review_counts, name)                            \
     }
-    COUNTER(files),      COUNTER(left_out),  COUNTER(chunks), COUNTER(failed),
-    COUNTER(found),      COUNTER(misplaced), COUNTER(moved),  COUNTER(refuted),
-    COUNTER(unverified), COUNTER(repeated),  COUNTER(minor),  COUNTER(beyond),
+    COUNTER(files),   COUNTER(left_out),   COUNTER(unseen),    COUNTER(chunks),
+    COUNTER(failed),  COUNTER(found),      COUNTER(misplaced), COUNTER(moved),
+    COUNTER(refuted), COUNTER(unverified), COUNTER(repeated),  COUNTER(minor),
+    COUNTER(beyond),
 #undef COUNTER
 };
+
+static json_t *reasons_of(const struct review *review)
+{
+    struct review_reason reasons[REVIEW_MAX_REASONS];
+    size_t count = review_reasons(review, reasons);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:I}", "why", reasons[i].why, "files",
+                            (json_int_t)reasons[i].files));
+    return list;
+}
+
+static json_t *notes_of(const struct review *review)
+{
+    struct strbuf left = STRBUF_MAX(NOTES_BYTES);
+    json_t *notes = json_array();
+    char *line, *at = NULL;
+
+    review_left_out(review, &left);
+    if (left.truncated) /* half a line */
+        strbuf_cut(&left, (size_t)((char *)memrchr(left.data, '\n', left.len) -
+                                   left.data));
+    for (line = left.len ? strtok_r(left.data, "\n", &at) : NULL; line;
+         line = strtok_r(NULL, "\n", &at))
+        if (json_array_size(notes) < NOTES_MAX)
+            (void)json_array_append_new(notes, json_string(line));
+    strbuf_clear(&left);
+    return notes;
+}
 
 static json_t *facts_of(const struct reviewer *r)
 {
     const struct review_counts *c = review_counts(r->review);
-    struct strbuf left = STRBUF_MAX(1 << 16);
-    json_t *notes = json_array();
-    json_t *facts;
-    char *line, *at = NULL;
-    size_t n = 0;
-
-    review_left_out(r->review, &left);
-    for (line = left.len ? strtok_r(left.data, "\n", &at) : NULL; line;
-         line = strtok_r(NULL, "\n", &at))
-        if (n++ < LEFT_OUT_LINES)
-            (void)json_array_append_new(notes, json_string(line));
-    strbuf_clear(&left);
-    facts = json_pack(
-        "{s:s, s:s, s:b, s:i, s:I, s:o}", "from", r->change.from, "to",
+    json_t *facts = json_pack(
+        "{s:s, s:s, s:b, s:i, s:I, s:o, s:o}", "from", r->change.from, "to",
         r->change.to, "since", r->change.is_since, "runs", (int)r->runs, "ms",
-        (json_int_t)(clock_mono_ms() - r->began_ms), "notes", notes);
+        (json_int_t)(clock_mono_ms() - r->began_ms), "reasons",
+        reasons_of(r->review), "notes", notes_of(r->review));
+
     (void)json_object_set_new(
         facts, "standing",
         json_integer(r->earlier ? (json_int_t)r->earlier->count : 0));
+    (void)json_object_set_new(facts, "cut", json_boolean(r->diff->cut));
+    (void)json_object_set_new(
+        facts, "lost",
+        json_integer(r->earlier ? (json_int_t)r->earlier->overflow : 0));
     for (size_t i = 0; i < ARRAY_LEN(counters); i++)
         (void)json_object_set_new(
             facts, counters[i].name,
             json_integer((json_int_t) *
                          (const size_t *)((const char *)c + counters[i].at)));
     return json_pack("{s:o}", "review", facts);
+}
+
+static void tell_left_out(const struct reviewer *r)
+{
+    CLEANUP(strbuf) struct strbuf left = STRBUF_INIT;
+    const size_t count = review_counts(r->review)->left_out;
+    char *line, *at = NULL;
+    size_t n = 0;
+
+    if (!count)
+        return;
+    (void)fprintf(stderr, "review: %zu files were not looked at\n", count);
+    review_left_out(r->review, &left);
+    for (line = strtok_r(left.data, "\n", &at); line && n < LOG_LINES;
+         line = strtok_r(NULL, "\n", &at), n++)
+        (void)fprintf(stderr, "review: not looked at: %s\n", line);
+    if (n < count)
+        (void)fprintf(stderr, "review: and %zu more\n", count - n);
 }
 
 static void tell_people(const struct reviewer *r)
@@ -327,9 +380,21 @@ static void tell_people(const struct reviewer *r)
     if (r->earlier && r->earlier->count)
         (void)fprintf(stderr, "review: %zu findings of before still stand\n",
                       r->earlier->count);
-    if (c->left_out)
-        (void)fprintf(stderr, "review: %zu files were not looked at\n",
-                      c->left_out);
+    if (r->earlier && r->earlier->overflow)
+        (void)fprintf(stderr,
+                      "review: of %llu more it is not known whether they "
+                      "stand: there were too many\n",
+                      (unsigned long long)r->earlier->overflow);
+    if (r->diff->cut)
+        (void)fputs("review: the change is too large: its end was not looked "
+                    "at\n",
+                    stderr);
+    if (c->unseen)
+        (void)fprintf(stderr,
+                      "review: %zu lines were not looked at: there was no room "
+                      "for them, or only for their beginning\n",
+                      c->unseen);
+    tell_left_out(r);
     if (c->failed)
         (void)fprintf(stderr,
                       "review: %zu of %zu parts were not reviewed: no answer "
@@ -337,9 +402,11 @@ static void tell_people(const struct reviewer *r)
                       c->failed, c->chunks);
 }
 
-/* Behind those that are new. */
+/* Behind those that are new. What was too many to be told to us is not fixed.
+ */
 static void add_standing(struct findings *found, const struct findings *earlier)
 {
+    found->overflow += earlier ? earlier->overflow : 0;
     for (size_t i = 0; earlier && i < earlier->count; i++) {
         found->items = arena_grow(found->arena, found->items, found->count,
                                   sizeof(*found->items));
@@ -378,6 +445,7 @@ static void clear(struct reviewer *r)
     review_free(r->review);
     diff_free(r->diff);
     findings_free(r->earlier);
+    base_clear(&r->base_files);
     change_clear(&r->change);
     strbuf_clear(&r->task);
     strv_clear(&r->paths);

@@ -15,9 +15,11 @@
  *
  * and writes two lines to its standard output: what became of it,
  *
- * { "review": { "from", "to", "since": bool, "files", "left_out", "chunks",
- *   "failed", "found", "misplaced", "moved", "refuted", "unverified",
- *   "repeated", "minor", "beyond", "standing", "runs", "ms", "notes": ["…"] } }
+ * { "review": { "from", "to", "since": bool, "cut": bool, "files", "left_out",
+ * "unseen", "chunks", "failed", "found", "misplaced", "moved", "refuted",
+ * "unverified", "repeated", "minor", "beyond", "standing", "lost", "runs",
+ * "ms", "reasons":
+ *   [{"why", "files"}], "notes": ["PATH: WHY"] } }
  *
  * and schemas/findings.schema.json. People read the same on standard error.
  * Exit status: 0, there was a review; 1, the model gave no answer of use; 2,

@@ -106,6 +106,33 @@ static void answer(const struct shim_call *call, const struct events *events)
     (void)puts(line ? line : "{\"response\": \"\"}");
 }
 
+/* It allows all of them, whatever a step says. */
+static int check_legacy_tools(struct err *err)
+{
+    static const char *const all[] = {"read", "grep", "glob", "list",
+                                      "bash", "edit", "write"};
+    const char *list = getenv("BERTH_OPENCODE_TOOLS");
+
+    for (size_t i = 0; list && *list && i < ARRAY_LEN(all); i++) {
+        const char *at = list;
+        size_t len = strlen(all[i]);
+
+        while (*at && (strncmp(at, all[i], len) != 0 ||
+                       (at[len] && !strchr(" ,", at[len])))) {
+            at += strcspn(at, " ,");
+            at += strspn(at, " ,");
+        }
+        if (!*at)
+            return err_set(err, ERR_USER,
+                           "the opencode that is installed is the older one, "
+                           "which cannot be kept from using %s: allow all "
+                           "tools, or have `berth setup opencode` install the "
+                           "newer one",
+                           all[i]);
+    }
+    return 0;
+}
+
 /* The older program: a prompt is an argument there. */
 static int ask_legacy(const struct setup *setup, const struct shim_call *call,
                       struct err *err)
@@ -121,6 +148,8 @@ static int ask_legacy(const struct setup *setup, const struct shim_call *call,
     int status;
     pid_t pid;
 
+    if (check_legacy_tools(err) < 0)
+        return -1;
     if (call->prompt.len > 120000)
         return err_set(err, ERR_USER,
                        "the opencode that is installed takes prompts of up "

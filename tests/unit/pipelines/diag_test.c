@@ -203,10 +203,28 @@ static void test_json(void **state)
     diag_list_free(NULL);
 }
 
+static void test_warnings(void **state)
+{
+    CLEANUP(diag_list) struct diag_list *list = diag_list_new();
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    diag_list_set_source(list, "f", "a\nbc\n", 5);
+    assert_null(diag_list_warnings(list));
+    diag_list_warn(list, 2, 2, "odd");
+    diag_list_warn(list, 2, 2, "odd");
+    assert_int_equal(diag_list_count(list), 0);
+    assert_int_equal(diag_list_count(diag_list_warnings(list)), 1);
+    diag_list_render(diag_list_warnings(list), &out);
+    assert_string_equal(out.data, "f:2:2: warning: odd\n"
+                                  "    2 | bc\n      |  ^\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorted_once),
+        cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_render),
         cmocka_unit_test(test_render_without_source),

@@ -120,6 +120,57 @@ static void test_wants_a_base(void **state)
     assert_non_null(strstr(t.err.msg, "(base)"));
 }
 
+/* With the first of three steps tried, or not, and the review the last. */
+static int begin_behind(const char *trust, const char *first, unsigned attempts)
+{
+    CLEANUP(mem)
+    char *text =
+        xasprintf("{\"job_id\":\"a\",\"trust\":\"%s\",\"base\":\"main\","
+                  "\"pipeline\":{\"name\":\"p\",\"steps\":[%s,{\"name\":"
+                  "\"c\",\"checkout\":null},{\"name\":\"r\",\"opencode\":{}}]"
+                  "}}",
+                  trust, first);
+
+    if (job_start_parse(text, strlen(text), &t.start, &t.err) < 0)
+        fail_msg("%s", t.err.msg);
+    t.result = job_result_new(t.start);
+    t.result->steps[0].attempts = attempts;
+    t.result->steps[1].attempts = 1;
+    t.spec = (struct attempt_spec){.start = t.start,
+                                   .result = t.result,
+                                   .env = &t.env,
+                                   .index = 2,
+                                   .content = ""};
+    return opencode_step_new(&t.spec, &t.step, &t.err);
+}
+
+/* Nor what a stranger's code may have made of the repository. */
+static void test_comes_first(void **state)
+{
+    static const char opencode[] =
+        "{\"name\":\"x\",\"opencode\":{\"prompt\":\"p\",\"output\":\"text\","
+        "\"tools\":[\"bash\"]}}";
+    static const char *const running[] = {
+        "{\"name\":\"x\",\"run\":\"make\"}",
+        "{\"name\":\"x\",\"install\":\"npm\"}", opencode};
+
+    for (size_t i = 0; i < ARRAY_LEN(running); i++) {
+        assert_int_equal(begin_behind("fork", running[i], 1), -1);
+        assert_int_equal(t.err.kind, ERR_USER);
+        assert_non_null(strstr(t.err.msg, "the step 'x' ran before"));
+        tear_down(state);
+        assert_int_equal(begin_behind("fork", running[i], 0), 0);
+        tear_down(state);
+        assert_int_equal(begin_behind("member", running[i], 1), 0);
+        tear_down(state);
+    }
+    assert_int_equal(begin_behind("fork",
+                                  "{\"name\":\"x\",\"opencode\":{\"prompt\":"
+                                  "\"p\",\"output\":\"text\"}}",
+                                  1),
+                     0);
+}
+
 static void test_text(void **state)
 {
     struct sandbox_exec exec = {0};
@@ -156,15 +207,19 @@ static struct attempt_end judge(enum reason reason, int exit_code)
 
 static void test_facts(void **state)
 {
-    const json_t *review, *notes;
+    const json_t *review, *notes, *reasons;
 
     (void)state;
     assert_int_equal(begin("{}", ""), 0);
     say(SANDBOX_STDERR, "review: part 1 of 1\n");
     say(SANDBOX_STDOUT,
         "{\"review\":{\"from\":\"" OTHER "\",\"to\":\"HEAD; rm\",\"since\":1,"
-        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"runs\":\"x\","
-        "\"more\":{\"a\":1},\"notes\":[\"a\\nb\",7,\"\",\"c\"]}}\n{}\n");
+        "\"files\":3,\"found\":-5,\"ms\":99999999999999,\"lost\":2,\"cut\":"
+        "true,\"unseen\":3,\"runs\":"
+        "\"x\","
+        "\"more\":{\"a\":1},\"reasons\":[{\"why\":\"data\",\"files\":2,\"x\":1}"
+        ","
+        "{\"files\":1},7],\"notes\":[\"a\\nb\",7,\"\",\"c\"]}}\n{}\n");
     assert_int_equal(judge(REASON_NONE, 0).reason, REASON_NONE);
     review = t.result->steps[0].review;
     assert_non_null(review);
@@ -175,7 +230,14 @@ static void test_facts(void **state)
     assert_int_equal(json_integer_value(json_object_get(review, "found")), 0);
     assert_int_equal(json_integer_value(json_object_get(review, "ms")),
                      1000000000);
+    assert_int_equal(json_integer_value(json_object_get(review, "lost")), 2);
+    assert_int_equal(json_integer_value(json_object_get(review, "unseen")), 3);
+    assert_true(json_is_true(json_object_get(review, "cut")));
     assert_null(json_object_get(review, "more"));
+    reasons = json_object_get(review, "reasons");
+    assert_int_equal(json_array_size(reasons), 1);
+    assert_int_equal(json_object_size(json_array_get(reasons, 0)), 2);
+    assert_string_equal(text_of(json_array_get(reasons, 0), "why"), "data");
     notes = json_object_get(review, "notes");
     assert_int_equal(json_array_size(notes), 2);
     assert_string_equal(json_string_value(json_array_get(notes, 0)), "a b");
@@ -215,9 +277,10 @@ static void test_blame(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_input), TEST(test_not_incremental), TEST(test_wants_a_base),
-        TEST(test_text),  TEST(test_facts),           TEST(test_no_facts),
-        TEST(test_blame),
+        TEST(test_input),        TEST(test_not_incremental),
+        TEST(test_wants_a_base), TEST(test_comes_first),
+        TEST(test_text),         TEST(test_facts),
+        TEST(test_no_facts),     TEST(test_blame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

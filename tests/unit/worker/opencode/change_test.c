@@ -4,6 +4,8 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "pipelines/review/skip.h"
+#include "worker/opencode/base.h"
 #include "worker/opencode/change.h"
 #include "worker/opencode/tree.h"
 
@@ -128,6 +130,88 @@ static void test_attributes(void **state)
     shell("cd \"$1\"; git checkout -q topic");
 }
 
+/* Nor does a NUL in them. */
+static void test_binary(void **state)
+{
+    CLEANUP(diff) struct diff *diff = NULL;
+    struct change change;
+
+    (void)state;
+    shell("cd \"$1\"; git checkout -qb nul topic; mkdir deep\n"
+          "printf '// \\0\\nsteal();\\n' >deep/x.js\n"
+          "printf 'a\\0b\\n' >logo.png; git add .; git commit -qm nul");
+    for (int whole = 0; whole < 2; whole++) {
+        change = read_change(whole ? "" : "main", "", whole);
+        diff_free(diff);
+        diff = diff_parse(change.diff.data, change.diff.len, false);
+        assert_false(diff_file_find(diff, "deep/x.js", DIFF_NEW)->binary);
+        assert_int_equal(
+            diff_file_find(diff, "deep/x.js", DIFF_NEW)->hunk_count, 1);
+        assert_true(diff_file_find(diff, "logo.png", DIFF_NEW)->binary);
+        change_clear(&change);
+    }
+    shell("cd \"$1\"; git checkout -q topic");
+}
+
+static bool is_listed(const struct strv *list, const char *path)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!strcmp(list->items[i], path))
+            return true;
+    return false;
+}
+
+/* What an earlier commit of the change said is the change's, too. */
+static void test_base(void **state)
+{
+    struct change change;
+    struct base_files base;
+    struct diff *diff;
+
+    (void)state;
+    shell("cd \"$1\"; git checkout -qb marks main\n"
+          "mkdir gen; printf '// @generated\\n1\\n' >gen/a.js\n"
+          "printf 'plain\\n1\\n' >gen/b.js; touch 'z z' gen.js\n"
+          "git add .; git commit -qm base; git checkout -qb marked\n"
+          "printf '// @generated\\n1\\n' >gen/b.js; cp gen/b.js gen/c.js\n"
+          "git add .; git commit -qm mark\n"
+          "for f in a b c; do echo 2 >>gen/$f.js; done\n"
+          "git add .; git commit -qm steal");
+    change = read_change("marks", "marked^", false);
+    assert_true(change.is_since);
+    diff = diff_parse(change.diff.data, change.diff.len, false);
+    assert_int_equal(diff->count, 3);
+    base_read(repo, "marks", diff, &base);
+    assert_int_equal(base.marked.count, 1);
+    assert_string_equal(base.marked.items[0], "gen/a.js");
+    assert_int_equal(base.files.count, 7);
+    assert_true(is_listed(&base.files, "z z"));
+    assert_true(is_listed(&base.files, "gen/b.js"));
+    assert_false(is_listed(&base.files, "gen/c.js"));
+    for (size_t i = 1; i < base.files.count; i++)
+        assert_true(strcmp(base.files.items[i - 1], base.files.items[i]) < 0);
+    base_clear(&base);
+    base_read(repo, "nowhere", diff, &base);
+    assert_int_equal(base.files.count + base.marked.count, 0);
+    base_clear(&base);
+    diff_free(diff);
+    change_clear(&change);
+    shell("cd \"$1\"; git checkout -q topic");
+}
+
+/* Objects that something put in the place of others are not taken. */
+static void test_replaced(void **state)
+{
+    struct change change;
+
+    (void)state;
+    shell("cd \"$1\"; git replace topic main");
+    change = read_change("main", "", false);
+    assert_non_null(strstr(change.diff.data, "+three\n"));
+    change_clear(&change);
+    shell("cd \"$1\"; git replace -d topic");
+}
+
 static void test_nothing(void **state)
 {
     const struct change_spec no_base = {repo, "none", "", false};
@@ -198,10 +282,11 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change),     cmocka_unit_test(test_since),
-        cmocka_unit_test(test_whole),      cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_file),       cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_change),  cmocka_unit_test(test_since),
+        cmocka_unit_test(test_whole),   cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_base),    cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_copy),    cmocka_unit_test(test_attributes),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/unit.h"
 
+#include "base/proc.h"
 #include "worker/opencode/events.h"
 #include "worker/opencode/shim.h"
 #include "worker/opencode/tree.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct shim_call call;
@@ -158,6 +160,54 @@ static void test_names(void **state)
     assert_false(tree_is_left_out("README.md"));
 }
 
+/* ---- the older program --------------------------------------------------- */
+
+/* What a stand-in for it answers, or what is said in its place. */
+static char *ask_legacy(const char *tools)
+{
+    CLEANUP(mem) char *shim = proc_libexec("opencode");
+    const char *const argv[] = {
+        "sh",
+        "-c",
+        "dir=$(mktemp -d); printf '#!/bin/sh\\necho ran\\n' >$dir/old\n"
+        "chmod +x $dir/old; export HOME=$dir BERTH_OPENCODE=$dir/old\n"
+        "export BERTH_OPENCODE_DIALECT=legacy\n"
+        "[ \"$2\" = - ] || export BERTH_OPENCODE_TOOLS=\"$2\"\n"
+        "\"$1\" run hello </dev/null 2>&1; rm -r \"$dir\"",
+        "sh",
+        shim,
+        tools,
+        NULL};
+    struct strbuf out = STRBUF_INIT;
+
+    if (proc_run(argv, 30000, &out, &err) < 0)
+        fail_msg("%s", err.msg);
+    return strbuf_take(&out);
+}
+
+/* It would use them all. */
+static void test_legacy_tools(void **state)
+{
+    static const char *const kept[] = {
+        "read grep glob", "read", "read grep glob list edit write",
+        "read grep glob list bashful edit write"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        CLEANUP(mem) char *said = ask_legacy(kept[i]);
+
+        assert_null(strstr(said, "ran"));
+        assert_non_null(strstr(said, "cannot be kept from using "));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(mem)
+        char *said =
+            ask_legacy(i ? "read grep glob list bash edit write" : "-");
+
+        assert_string_equal(said, "ran\n");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_events_that_are_no_answer),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_legacy_tools),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
