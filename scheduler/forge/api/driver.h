@@ -147,13 +147,6 @@ struct forge_driver {
     int (*resolve)(struct api *api, const struct forge_target *target,
                    const struct forge_comment *comment, bool resolved,
                    struct err *err);
-    /**
-     * The one comment with the mark "summary" of this key, by us: created, or
-     * changed if `body` is another. `create` false: only changed.
-     */
-    int (*summary)(struct api *api, const struct forge_target *target,
-                   const char *key, const char *body, bool create,
-                   struct err *err);
 };
 
 extern const struct forge_driver forge_github, forge_gitlab, forge_gitea;

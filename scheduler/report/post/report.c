@@ -384,8 +384,8 @@ static void write_summary(struct report *report)
 
     int rc;
 
-    rc = report->driver->summary(report->api, &report->ask.target,
-                                 report->ask.key, body, has_news, &err);
+    rc = sticky_put(report->api, &report->ask.target, report->ask.key, body,
+                    has_news, &err);
     settle_write(report, rc, &err);
 }
 
