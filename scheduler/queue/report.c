@@ -213,6 +213,7 @@ void queue_report_done(struct queue *queue, const char *host, const char *nonce,
     static const char *const words[] = {
         [QUEUE_REPORT_DONE] = "done",
         [QUEUE_REPORT_AGAIN] = "again",
+        [QUEUE_REPORT_UNSERVED] = "unserved",
         [QUEUE_REPORT_PAUSED] = "paused",
         [QUEUE_REPORT_REFUSED] = "refused",
         [QUEUE_REPORT_RELEASED] = "released",

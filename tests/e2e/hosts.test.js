@@ -199,7 +199,8 @@ async function commands(world) {
   const say = async (body, sender) => {
     await world.emit({ what: 'comment', repo: PLAIN, number: 1, body, sender });
     await until(`'${body}' to be dealt with`, async () => !Number(await
-      world.redis.call('ZCARD', world.key('deliveries:waiting'))));
+      world.redis.call('ZCARD',
+        world.key(`deliveries:waiting:${world.kind}`))));
   };
   const jobs = () => world.jobs(PLAIN, 1);
   const failed = (await jobs()).at(-1);

@@ -329,7 +329,7 @@ async function gitea() {
   ok(answers.length > 3 && answers.every((a) => [200, 202].includes(a.status)),
     'what a real Gitea sent is taken', answers);
   await until('all to be settled', () =>
-    redis('ZCARD', keyOf(s, 'deliveries:waiting')) === '0');
+    redis('ZCARD', keyOf(s, 'deliveries:waiting:gitea')) === '0');
   return s;
 }
 
@@ -434,7 +434,7 @@ async function overtaken(s) {
   r = await deal(s, pullEvent('reopened', p));
   const key = keyOf(s, `delivery:${closed.key}`);
   redis('HSET', key, 'state', 'waiting', 'attempts', '1');
-  redis('ZADD', keyOf(s, 'deliveries:waiting'), '1', closed.key);
+  redis('ZADD', keyOf(s, 'deliveries:waiting:github'), '1', closed.key);
   const late = await settled(s, closed);
   ok(late.state === 'ignored' && /open again/.test(late.reason) &&
     job(s, r.jobs[0].id).state !== 'cancelled', 'closed, and opened again', late);
@@ -459,7 +459,7 @@ async function killed(s) {
   redis('HSET', key, 'state', 'waiting');
   redis('HDEL', key, 'jobs');
   redis('ZREM', keyOf(next, 'deliveries'), e.key);
-  redis('ZADD', keyOf(next, 'deliveries:waiting'), '1', e.key);
+  redis('ZADD', keyOf(next, 'deliveries:waiting:github'), '1', e.key);
   const again = await settled(next, e);
   ok(again.jobs[0].id === r.jobs[0].id && count(next) === before + 1,
     'killed after its job was made: the same job', again);
@@ -520,7 +520,7 @@ async function everything() {
     }
   ok(sent.length > 300 && bad.length === 0, 'all payloads are taken', bad);
   await until('all to be settled', () =>
-    redis('ZCARD', keyOf(s, 'deliveries:waiting')) === '0');
+    redis('ZCARD', keyOf(s, 'deliveries:waiting:github')) === '0');
   const states = {};
   for (const e of sent) {
     const state = field(s, e, 'state') || 'not kept';

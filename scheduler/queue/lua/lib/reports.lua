@@ -6,6 +6,20 @@
 -- behind is in outbox:other.
 local HOSTS = {'github', 'gitlab', 'gitea', 'other'}
 local MAX_OF_CHANGE = 100
+local UNSERVED_MS = 3600000 -- as long is waited for somebody who can tell
+
+-- Somebody is there who can tell that kind of host, or was.
+local function serve(host)
+    local key = P .. 'served:' .. host
+    if now - (tonumber(call('GET', key)) or 0) > 10000 then
+        call('SET', key, stamp, 'PX', UNSERVED_MS)
+    end
+end
+
+local function is_served(host, within_ms)
+    return now - (tonumber(call('GET', P .. 'served:' .. host)) or 0) <=
+        within_ms
+end
 
 -- What a job's `report` says; {}: nothing that can be understood.
 local function read_report(json)

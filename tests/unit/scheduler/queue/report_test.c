@@ -7,6 +7,8 @@
 #include "scheduler/queue/job_args.h"
 #include "tests/unit/scheduler/queue/pool.h"
 
+#include <inttypes.h>
+
 #define COMMIT "0123456789012345678901234567890123456789"
 
 /* ---- a scheduler -----------------------------------------------------------
@@ -289,6 +291,37 @@ static void test_gives_up(void **state)
     expect_nothing(p);
 }
 
+/* By who cannot tell that host: only while nobody is there who can. */
+static void test_unserved(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(mem) char *minute = NULL;
+    CLEANUP(mem) char *hours = NULL;
+
+    submit_one(p, "a", REPORT(""));
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    assert_string_equal(tell(p, "n1", "unserved"), "unserved");
+    assert_in_range(due_at(p, "a") - now_ms(p), 500, 2000);
+    expect(p, "a", "report_error", "it said so");
+    expect_nothing(p); /* and now there is somebody who can */
+    (void)redis_num(p, "ZADD", "%outbox:github", "1", "a");
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "");
+    /* He has not asked for a minute. */
+    minute = xasprintf("%" PRId64, now_ms(p) - 70000);
+    (void)redis_word(p, "SET", "%served:github", minute);
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    hours = xasprintf("%" PRId64, now_ms(p) - 2 * 3600000);
+    (void)redis_num(p, "HSET", "%job:a", "report_failed_at_ms", hours,
+                    "report_tries", "9");
+    assert_string_equal(tell(p, "n1", "unserved"), "unserved");
+    assert_in_range(due_at(p, "a") - now_ms(p), 15000, 30000);
+    /* He is gone for an hour. */
+    (void)redis_num(p, "DEL", "%served:github");
+    (void)redis_num(p, "ZADD", "%outbox:github", "1", "a");
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    assert_string_equal(tell(p, "n1", "unserved"), "refused");
+}
+
 static void test_pause(void **state)
 {
     struct pool *p = *state;
@@ -562,15 +595,16 @@ static void test_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_states),     POOL_TEST(test_coalesces),
-        POOL_TEST(test_retried),    POOL_TEST(test_run),
-        POOL_TEST(test_hosts),      POOL_TEST(test_hold),
-        POOL_TEST(test_takes_back), POOL_TEST(test_backs_off),
-        POOL_TEST(test_gives_up),   POOL_TEST(test_pause),
-        POOL_TEST(test_refused),    POOL_TEST(test_released),
-        POOL_TEST(test_change),     POOL_TEST(test_change_bounds),
-        POOL_TEST(test_posted),     POOL_TEST(test_gone),
-        POOL_TEST(test_forgotten),  POOL_TEST(test_reviews),
+        POOL_TEST(test_states),        POOL_TEST(test_coalesces),
+        POOL_TEST(test_retried),       POOL_TEST(test_run),
+        POOL_TEST(test_hosts),         POOL_TEST(test_hold),
+        POOL_TEST(test_takes_back),    POOL_TEST(test_backs_off),
+        POOL_TEST(test_gives_up),      POOL_TEST(test_pause),
+        POOL_TEST(test_unserved),      POOL_TEST(test_refused),
+        POOL_TEST(test_released),      POOL_TEST(test_change),
+        POOL_TEST(test_change_bounds), POOL_TEST(test_posted),
+        POOL_TEST(test_gone),          POOL_TEST(test_forgotten),
+        POOL_TEST(test_reviews),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
