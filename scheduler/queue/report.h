@@ -97,6 +97,25 @@ void queue_report_done(struct queue *queue, const char *host, const char *nonce,
                        const struct queue_report_outcome *outcome,
                        queue_done_fn *fn, void *arg);
 
+/** A job that cannot be made; all borrowed during the call. */
+struct queue_invalid {
+    const char *id;       /* always the same for the same fault */
+    const char *repo;     /* its address */
+    const char *pipeline; /* its name */
+    const char *report;   /* JSON: where it is told */
+    const char *about;    /* JSON, for people */
+    const char *message;  /* what is wrong: every error with its place */
+};
+
+/**
+ * Keep it as a job that failed, `pipeline_invalid`, so that its Git host is
+ * told like of any other (invalid.lua). One that is there already is told
+ * again.
+ */
+void queue_report_invalid(struct queue *queue,
+                          const struct queue_invalid *invalid,
+                          queue_done_fn *fn, void *arg);
+
 /** `result` borrowed, NULL: there is none. */
 typedef void queue_result_fn(void *arg, const json_t *result,
                              const struct err *err);

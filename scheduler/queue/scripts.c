@@ -19,6 +19,7 @@
 #define DELIVERIES POOL LUA("lib/deliveries")
 
 EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
+EMBED_FILES(queue_lua_invalid, ENDING LUA("invalid"));
 EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
 EMBED_FILES(queue_lua_renew, ENDING LUA("renew"));
 EMBED_FILES(queue_lua_complete, GRANT LUA("complete"));
@@ -70,6 +71,7 @@ EMBED_FILES(queue_lua_spent, POOL LUA("spent"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
+    [SCRIPT_INVALID] = {"invalid", queue_lua_invalid},
     [SCRIPT_LEASE] = {"lease", queue_lua_lease},
     [SCRIPT_RENEW] = {"renew", queue_lua_renew},
     [SCRIPT_COMPLETE] = {"complete", queue_lua_complete},

@@ -460,11 +460,40 @@ static void test_change(void **state)
     assert_string_equal(listed.commit, COMMIT);
     assert_int_equal(list(p, "a/b", "9").count, 0);
     assert_int_equal(list(p, "a/b", "x").count, 0);
+    /* Those of a commit that are of no change. */
+    assert_string_equal(list(p, "a/b", COMMIT).ids, "d:ready ");
+    assert_int_equal(list(p, "a/c", COMMIT).count, 0);
     /* `a` is older than `b`; `e` is of another pipeline. */
     assert_int_equal(take_due(p, "n1").latest, 0);
     (void)tell(p, "n1", "done");
     assert_int_equal(take_due(p, "n1").latest, 1);
     (void)tell(p, "n1", "done");
+}
+
+/* A job that never was is told like any other. */
+static void test_invalid(void **state)
+{
+    struct pool *p = *state;
+    redisReply *reply;
+
+    assert_string_equal(word_of(p, SCRIPT_INVALID, "x-1", "t", "ci", CHANGE,
+                                "{}", "{\"message\":\"m\"}"),
+                        "made");
+    assert_string_equal(list(p, "a/b", "7").ids, "x-1:failed ");
+    assert_true(is_there(p, "%done", "x-1"));
+    assert_true(redis_num(p, "PTTL", "%job:x-1") > 0);
+    assert_string_equal(word_of(p, SCRIPT_RETRY, "x-1"), "gone");
+    expect_told(p, "x-1", "failed");
+    expect_nothing(p);
+    expect(p, "x-1", "reason", "pipeline_invalid");
+    assert_string_equal(word_of(p, SCRIPT_INVALID, "x-1", "t", "ci", CHANGE,
+                                "{}", "{\"message\":\"m\"}"),
+                        "told");
+    reply = script(p, SCRIPT_REPORT_TAKE, "s", "n1", "60000", "github", NULL);
+    assert_string_equal(queue_reply_str(reply, 6), "{\"message\":\"m\"}");
+    freeReplyObject(reply);
+    assert_string_equal(tell(p, "n1", "done"), "done");
+    expect_sound(p);
 }
 
 /* ---- what was reviewed -----------------------------------------------------
@@ -595,16 +624,16 @@ static void test_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_states),        POOL_TEST(test_coalesces),
-        POOL_TEST(test_retried),       POOL_TEST(test_run),
-        POOL_TEST(test_hosts),         POOL_TEST(test_hold),
-        POOL_TEST(test_takes_back),    POOL_TEST(test_backs_off),
-        POOL_TEST(test_gives_up),      POOL_TEST(test_pause),
-        POOL_TEST(test_unserved),      POOL_TEST(test_refused),
-        POOL_TEST(test_released),      POOL_TEST(test_change),
-        POOL_TEST(test_change_bounds), POOL_TEST(test_posted),
-        POOL_TEST(test_gone),          POOL_TEST(test_forgotten),
-        POOL_TEST(test_reviews),
+        POOL_TEST(test_states),     POOL_TEST(test_coalesces),
+        POOL_TEST(test_retried),    POOL_TEST(test_run),
+        POOL_TEST(test_hosts),      POOL_TEST(test_hold),
+        POOL_TEST(test_takes_back), POOL_TEST(test_backs_off),
+        POOL_TEST(test_gives_up),   POOL_TEST(test_pause),
+        POOL_TEST(test_unserved),   POOL_TEST(test_invalid),
+        POOL_TEST(test_refused),    POOL_TEST(test_released),
+        POOL_TEST(test_change),     POOL_TEST(test_change_bounds),
+        POOL_TEST(test_posted),     POOL_TEST(test_gone),
+        POOL_TEST(test_forgotten),  POOL_TEST(test_reviews),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
