@@ -331,21 +331,22 @@ async function away(s) {
     p.number === 5, 'and when it is there, it is done', r);
 }
 
-// Closed while another is still busy with what opened it.
+// Closed while another is still busy with what opened it, and its host, when
+// that asked, knew nothing of it yet.
 async function overtaken(s) {
   const sha = world.commit(APP, commits.one, 'refs/heads/topic-6', { o: '1' });
   const p = pull(6, sha), opened = pullEvent('opened', p);
   world.held = [];
   await send(s, opened);
   await until('it to be read', () => world.held.length);
-  p.state = 'closed';
-  const closed = pullEvent('closed', p);
+  const closed = pullEvent('closed', { ...p, state: 'closed' });
   await send(s, closed);
   await until('it to be looked at', () => field(s, closed, 'reason'));
   ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet');
   world.release();
   let r = await settled(s, opened);
   const id = r.jobs[0].id;
+  p.state = 'closed';
   r = await settled(s, closed);
   ok(job(s, id).state === 'cancelled', 'its job ends all the same', r);
   p.state = 'open';

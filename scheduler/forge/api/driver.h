@@ -66,7 +66,7 @@ struct forge_comment {
     const char *id;          /* for edit and resolve */
     const char *thread;      /* the thread's or discussion's id */
     const char *fingerprint; /* of its mark */
-    const char *pipeline;    /* of the mark after it; "": there is none */
+    const char *pipelines;   /* marks after it: who finds it; "": none */
     const char *body;
     bool is_resolved;
     enum forge_resolver resolver; /* of is_resolved */

@@ -160,8 +160,7 @@ void comments_add(struct forge_comments *comments,
                   const struct forge_comment *comment)
 {
     CLEANUP(strbuf) struct strbuf mark = STRBUF_MAX(MARK_MAX_VALUE + 1);
-    CLEANUP(strbuf) struct strbuf pipeline = STRBUF_MAX(MARK_MAX_VALUE + 1);
-    const char *second = strchr(comment->body, '\n');
+    CLEANUP(strbuf) struct strbuf pipelines = STRBUF_INIT;
     struct forge_comment *made;
 
     if (!mark_read(comment->body, "finding", &mark) ||
@@ -176,9 +175,8 @@ void comments_add(struct forge_comments *comments,
     made->id = copy(comments->arena, comment->id);
     made->thread = copy(comments->arena, comment->thread);
     made->fingerprint = copy(comments->arena, mark.data);
-    made->pipeline = "";
-    if (second && mark_read(second + 1, "pipeline", &pipeline))
-        made->pipeline = copy(comments->arena, pipeline.data);
+    mark_rest(comment->body, "pipeline", &pipelines);
+    made->pipelines = copy(comments->arena, pipelines.data);
     made->body = copy(comments->arena, comment->body);
 }
 
