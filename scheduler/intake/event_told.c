@@ -38,7 +38,8 @@ enum event_next event_stage_head(struct event_work *w)
     if (next != EVENT_GO_ON)
         return next;
     body = w->asked.body;
-    if (w->asked.error == FORGE_OK && strcmp(text_at(body, "state"), "open"))
+    if (w->asked.error == FORGE_OK &&
+        strcmp(text_at(body, "state"), "open") != 0)
         return event_work_end(w, EVENT_NOTHING,
                               "the change is not open any more");
     if (w->asked.error == FORGE_OK &&
