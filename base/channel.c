@@ -69,6 +69,19 @@ void channel_hand_over(struct channel *ch, channel_frame_fn *on_frame,
     ch->spec.arg = arg;
 }
 
+/* The first of what was read. What moves up leaves a copy behind. */
+static void consume(struct channel *ch, size_t used)
+{
+    struct strbuf *in = &ch->inbox;
+    size_t len = in->len;
+
+    if (ch->spec.secret)
+        mem_wipe(in->data, used);
+    strbuf_consume(in, used);
+    if (ch->spec.secret)
+        mem_wipe(in->data + in->len, len - in->len);
+}
+
 void channel_free(struct channel *ch)
 {
     if (!ch)
@@ -80,6 +93,7 @@ void channel_free(struct channel *ch)
     loop_remove(ch->resume);
     fd_close(&ch->spec.in_fd);
     fd_close(&ch->spec.out_fd);
+    consume(ch, ch->inbox.len);
     strbuf_clear(&ch->inbox);
     strbuf_clear(&ch->outbox);
     free(ch);
@@ -115,7 +129,7 @@ static bool deliver(struct channel *ch)
             return false;
         used += (size_t)n;
     }
-    strbuf_consume(&ch->inbox, used);
+    consume(ch, used);
     if (n < 0) {
         struct err err;
 
@@ -140,6 +154,8 @@ static void on_readable(void *arg, uint32_t events UNUSED)
     n = read(ch->spec.in_fd, chunk, sizeof(chunk));
     if (n > 0) {
         strbuf_add(&ch->inbox, chunk, (size_t)n);
+        if (ch->spec.secret)
+            mem_wipe(chunk, (size_t)n);
         (void)deliver(ch);
     } else if (n == 0) {
         shut(ch, NULL);

@@ -6,6 +6,8 @@
 #include "base/frame.h"
 #include "base/loop.h"
 
+#include <stdbool.h>
+
 struct channel;
 
 /** Called for each whole frame; `frame->data` is valid during the call. */
@@ -22,6 +24,7 @@ struct channel_spec {
     channel_frame_fn *on_frame;
     channel_closed_fn *on_closed;
     void *arg;
+    bool secret; /* what was read is wiped once it is delivered */
 };
 
 /** Watch both descriptors in `loop`, which must outlive the channel. */

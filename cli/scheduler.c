@@ -104,20 +104,6 @@ static void clear_numbers(struct daemon *d)
     strv_clear(&d->tenants);
 }
 
-static struct reporter_options report_options_of(const struct daemon *d)
-{
-    const struct settings *s = d->at.settings;
-
-    return (struct reporter_options){
-        .forges = d->forges,
-        .count = d->host_count,
-        .style = {.max_comments = (unsigned)s->report.max_comments,
-                  .max_rows = (unsigned)s->report.max_rows,
-                  .request_changes = s->report.request_changes,
-                  .url = s->report.url},
-    };
-}
-
 static struct scheduler_options options_of(struct daemon *d)
 {
     const struct settings *s = d->at.settings;
@@ -153,7 +139,10 @@ static struct scheduler_options options_of(struct daemon *d)
         .deliveries = {.keep_ms = s->webhooks.keep_ms,
                        .budget_bytes = (uint64_t)s->webhooks.budget_bytes},
         .reconcile_ms = s->webhooks.reconcile_ms,
-        .report = report_options_of(d),
+        .report = {.max_comments = (unsigned)s->report.max_comments,
+                   .max_rows = (unsigned)s->report.max_rows,
+                   .request_changes = s->report.request_changes,
+                   .url = s->report.url},
         .forges = d->forges,
         .forge_count = d->host_count,
         .workers = &s->scheduler.workers,

@@ -74,7 +74,10 @@ static void write_body(struct strbuf *out, const struct remark *remark,
     const struct finding *finding = remark->finding;
 
     mark_write(out, "finding", finding->fingerprint);
-    if (style->pipeline && *style->pipeline)
+    strbuf_adds(out, style->marks ? style->marks : "");
+    if (style->pipeline && *style->pipeline &&
+        !mark_among(style->marks ? style->marks : "", "pipeline",
+                    style->pipeline))
         mark_write(out, "pipeline", style->pipeline);
     add_head(out, finding);
     markdown_text(out, finding->message, 0);

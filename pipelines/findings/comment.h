@@ -16,13 +16,14 @@ enum suggestion_style {
 struct comment_style {
     enum suggestion_style suggestion;
     size_t max;           /* characters of a body, as markdown_count() counts */
-    const char *pipeline; /* whose comment it is; NULL or "": it is not said */
+    const char *pipeline; /* who found it; NULL or "": it is not said */
+    const char *marks;    /* others who did, of mark_rest(); NULL: nobody */
 };
 
 /**
  * The body of the comment of a finding, with its fingerprint as the mark
- * "finding" on the first line, and the pipeline's name as the mark "pipeline"
- * on the second; owned by the caller. One that does not fit goes without its
+ * "finding" on the first line, and the pipelines' names as marks "pipeline" on
+ * the next ones; owned by the caller. One that does not fit goes without its
  * suggestion, and is then cut, which it says.
  */
 MUST_USE char *comment_write(const struct remark *remark,

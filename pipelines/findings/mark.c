@@ -80,3 +80,40 @@ bool mark_read(const char *body, const char *kind, struct strbuf *out_value)
     strbuf_add(out_value, value.data, value.len);
     return true;
 }
+
+static const char *line_after(const char *line)
+{
+    const char *end = strchr(line, '\n');
+
+    return end ? end + 1 : line + strlen(line);
+}
+
+void mark_rest(const char *body, const char *kind, struct strbuf *out)
+{
+    CLEANUP(strbuf) struct strbuf value = STRBUF_MAX(MARK_MAX_VALUE + 1);
+
+    for (body = line_after(body); mark_read(body, kind, &value);
+         body = line_after(body))
+        mark_write(out, kind, value.data);
+}
+
+bool mark_among(const char *marks, const char *kind, const char *value)
+{
+    CLEANUP(strbuf) struct strbuf mark = STRBUF_INIT;
+
+    mark_write(&mark, kind, value);
+    return strstr(marks, mark.data) != NULL;
+}
+
+char *mark_remove(const char *body, const char *kind, const char *value)
+{
+    CLEANUP(strbuf) struct strbuf there = STRBUF_MAX(MARK_MAX_VALUE + 1);
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
+    const char *line = line_after(body);
+
+    while (mark_read(line, kind, &there) && strcmp(there.data, value) != 0)
+        line = line_after(line);
+    strbuf_add(&out, body, (size_t)(line - body));
+    strbuf_adds(&out, mark_read(line, kind, &there) ? line_after(line) : line);
+    return strbuf_take(&out);
+}

@@ -23,4 +23,15 @@ void mark_write(struct strbuf *out, const char *kind, const char *value);
  */
 bool mark_read(const char *body, const char *kind, struct strbuf *out_value);
 
+/**
+ * Add the marks of a kind that follow the first line without a gap, as
+ * mark_write() writes them: the pipelines that a comment is of.
+ */
+void mark_rest(const char *body, const char *kind, struct strbuf *out);
+/** Whether this one is among them. */
+bool mark_among(const char *marks, const char *kind, const char *value);
+/** The body without this one; owned by the caller. */
+MUST_USE char *mark_remove(const char *body, const char *kind,
+                           const char *value);
+
 #endif

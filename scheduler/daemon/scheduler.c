@@ -235,6 +235,14 @@ static struct credentials *credentials_of(struct scheduler *s,
     return credentials_new(&options);
 }
 
+static struct reporter_options
+reporter_of(const struct scheduler_options *options)
+{
+    return (struct reporter_options){.forges = options->forges,
+                                     .count = options->forge_count,
+                                     .style = options->report};
+}
+
 static struct reconcile_options
 reconcile_of(struct scheduler *s, const struct scheduler_options *options)
 {
@@ -281,6 +289,7 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
         .offset_ms = &s->offset_ms,
         .outage = &s->outage,
     };
+    struct reporter_options reporter;
 
     s->loop = loop;
     s->queue = queue;
@@ -297,7 +306,8 @@ struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,
     intake_cron_set(s->cron, o->schedules);
     s->credentials = credentials_of(s, o);
     begin_events(s, &inbox.admit);
-    s->reporter = reporter_new(loop, queue, s->name, &o->report);
+    reporter = reporter_of(o);
+    s->reporter = reporter_new(loop, queue, s->name, &reporter);
     return s;
 }
 
@@ -305,6 +315,7 @@ void scheduler_configure(struct scheduler *s,
                          const struct scheduler_options *options)
 {
     const struct reconcile_options reconcile = reconcile_of(s, options);
+    const struct reporter_options reporter = reporter_of(options);
 
     take_options(s, options);
     event_intake_configure(s->events, options->triggers,
@@ -313,7 +324,7 @@ void scheduler_configure(struct scheduler *s,
     inbox_set_max_bytes(s->inbox, options->max_bytes);
     intake_cron_set(s->cron, options->schedules);
     credentials_set_workers(s->credentials, options->workers);
-    reporter_configure(s->reporter, &options->report);
+    reporter_configure(s->reporter, &reporter);
     keep_now(s);
 }
 

@@ -29,9 +29,8 @@ struct scheduler_options {
     size_t max_bytes; /* of a document of the inbox */
     struct pool_conf pool;
     const struct schedule_list *schedules;
-    /* Who makes tokens for workers (credentials.h), and for which workers
-     * (enrolled.h). The forges stay as they were first, and outlive the
-     * scheduler. */
+    /* Who makes tokens for workers (credentials.h, enrolled.h), and is told of
+     * jobs. The forges stay as they were first, and outlive the scheduler. */
     struct forge *const *forges;
     size_t forge_count;
     const struct strv *workers; /* NULL: none */
@@ -42,7 +41,7 @@ struct scheduler_options {
     const struct trigger_list *triggers;     /* NULL: none */
     struct queue_delivery_limits deliveries; /* as webhooks have them */
     int64_t reconcile_ms; /* asks hosts so often what was missed; 0: never */
-    struct reporter_options report; /* its forges outlive the scheduler */
+    struct report_style report;
 };
 
 MUST_USE struct scheduler *scheduler_new(struct loop *loop, struct queue *queue,

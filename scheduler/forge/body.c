@@ -2,6 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/body.h"
 
+#include <malloc.h>
+#include <stdlib.h>
+
 /* Where the string that starts at `at` ends. */
 static size_t skip_string(const char *text, size_t len, size_t at)
 {
@@ -80,4 +83,15 @@ json_t *body_parse(const char *text, size_t len, struct err *err)
     json_decref(body);
     (void)err_set(err, ERR_USER, "the body is no object of JSON");
     return NULL;
+}
+
+static void wipe_and_free(void *data)
+{
+    mem_wipe(data, malloc_usable_size(data));
+    free(data);
+}
+
+void body_wipe_freed(void)
+{
+    json_set_alloc_funcs(malloc, wipe_and_free);
 }

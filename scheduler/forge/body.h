@@ -20,4 +20,10 @@ MUST_USE json_t *body_parse(const char *text, size_t len, struct err *err);
 /** The same for any value, as answers of APIs are: an array, null … */
 MUST_USE json_t *body_parse_any(const char *text, size_t len, struct err *err);
 
+/**
+ * From now on all that jansson frees is wiped first, in this process: tokens
+ * are among it, and its parser keeps copies of what it reads.
+ */
+void body_wipe_freed(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include "scheduler/forge/client.h"
 
 #include "base/clock.h"
+#include "scheduler/forge/body.h"
 #include "scheduler/forge/client_impl.h"
 #include "scheduler/forge/jwt.h"
 #include "scheduler/forge/protocol.h"
@@ -28,7 +29,13 @@ struct forge_call {
 
 TAILQ_HEAD(calls, forge_call);
 
-/* One of the two processes, and who waits for it. */
+/*
+ * Apart, so that what is short waits only for what is short: a list takes many
+ * requests, and a report waits between its own.
+ */
+enum lane_kind { LANE_SHORT, LANE_LIST, LANE_WRITE, LANE_COUNT };
+
+/* One of the processes, and who waits for it. */
 struct lane {
     struct forge *forge;           /* borrowed */
     struct forge_process *process; /* owned */
@@ -43,7 +50,7 @@ struct forge {
     char *base_url; /* owned, as the next */
     json_t *setup;
     bool is_app, has_token;
-    struct lane reader, writer;
+    struct lane lanes[LANE_COUNT];
     struct calls ended;       /* without the process */
     struct loop_source *pump; /* borrowed from the loop */
     int64_t paused_until_ms;  /* monotonic: the host's limit */
@@ -199,8 +206,8 @@ static void on_pump(void *arg)
     struct forge_call *call;
 
     forge->pump = NULL;
-    pump_lane(&forge->reader);
-    pump_lane(&forge->writer);
+    for (int i = 0; i < LANE_COUNT; i++)
+        pump_lane(&forge->lanes[i]);
     call = TAILQ_FIRST(&forge->ended);
     if (call) {
         struct forge_answer answer = {.error = call->error,
@@ -230,12 +237,29 @@ static void on_ready(void *arg)
     pump_soon(lane->forge);
 }
 
+static enum lane_kind lane_of(const char *op)
+{
+    static const struct {
+        const char *op;
+        enum lane_kind lane;
+    } others[] = {
+        {FORGE_OP_PATHS, LANE_LIST},
+        {FORGE_OP_OPEN_CHANGES, LANE_LIST},
+        {FORGE_OP_MISSED, LANE_LIST},
+        {FORGE_OP_REPORT, LANE_WRITE},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (!strcmp(op, others[i].op))
+            return others[i].lane;
+    return LANE_SHORT;
+}
+
 void forge_ask(struct forge *forge, const char *op, json_t *body,
                forge_answer_fn *fn, void *arg, struct forge_call **out_call)
 {
     struct forge_call *call = xcalloc(1, sizeof(*call));
-    struct lane *lane =
-        !strcmp(op, FORGE_OP_REPORT) ? &forge->writer : &forge->reader;
+    struct lane *lane = &forge->lanes[lane_of(op)];
 
     (void)json_object_set_new(body, "op", json_string(op));
     call->lane = lane;
@@ -352,6 +376,7 @@ int forge_new(const struct forge_options *options, struct forge **out_forge,
 
     if (check(options, err) < 0)
         return -1;
+    body_wipe_freed();
     forge = xcalloc(1, sizeof(*forge));
     forge->loop = options->loop;
     forge->kind = options->kind;
@@ -360,8 +385,8 @@ int forge_new(const struct forge_options *options, struct forge **out_forge,
     forge->has_token = has(options->token);
     forge->setup = setup_of(options);
     TAILQ_INIT(&forge->ended);
-    lane_open(forge, &forge->reader);
-    lane_open(forge, &forge->writer);
+    for (int i = 0; i < LANE_COUNT; i++)
+        lane_open(forge, &forge->lanes[i]);
     *out_forge = forge;
     return 0;
 }
@@ -377,30 +402,20 @@ static void lane_close(struct lane *lane)
         call_free(lane->asked);
 }
 
-static void setup_free(json_t *setup)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(setup, key, value)
-        mem_wipe((char *)json_string_value(value), json_string_length(value));
-    json_decref(setup);
-}
-
 void forge_free(struct forge *forge)
 {
     struct forge_call *call;
 
     if (!forge)
         return;
-    lane_close(&forge->reader);
-    lane_close(&forge->writer);
+    for (int i = 0; i < LANE_COUNT; i++)
+        lane_close(&forge->lanes[i]);
     while ((call = TAILQ_FIRST(&forge->ended))) {
         TAILQ_REMOVE(&forge->ended, call, link);
         call_free(call);
     }
     loop_remove(forge->pump);
-    setup_free(forge->setup);
+    json_decref(forge->setup);
     free(forge->base_url);
     free(forge);
 }

@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 /*
- * One Git host, as it is configured: two `forge` programs (protocol.h), started
- * when something is asked of them and again when they died. Each takes one
- * question after the other. While a host's limit lasts, all that is asked is
- * FORGE_PAUSED, without asking the host. SIGPIPE must be ignored.
+ * One Git host, as it is configured: three `forge` programs (protocol.h), each
+ * started when something is asked of it and again when it died. Each takes one
+ * question after the other: one those that somebody waits for and that take a
+ * request or a few (tokens, permissions, a change), one lists, one writes.
+ * While a host's limit lasts, all that is asked is FORGE_PAUSED, without asking
+ * the host. SIGPIPE must be ignored.
  */
 struct forge;
 

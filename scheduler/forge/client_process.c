@@ -214,7 +214,7 @@ static void send_document(struct forge_process *p, uint8_t type, uint8_t more,
 static int start(struct forge_process *p, struct err *err)
 {
     struct channel_spec spec = {
-        .on_frame = on_frame, .on_closed = on_closed, .arg = p};
+        .on_frame = on_frame, .on_closed = on_closed, .arg = p, .secret = true};
     int ends[2];
     int rc;
 

@@ -7,11 +7,12 @@
  * `forge` speaks with one Git host's API, one request after the other, and may
  * block while it does: so it is a process of its own, started with one end of a
  * socket pair as descriptor 3. It alone has the host's tokens and the App's
- * key. A scheduler has two for each host: one that reads and mints tokens, for
- * those who wait, and one that writes, so that the host sees one write at a
- * time. Frames are of base/frame.h; a document that is larger than one frame
- * goes in several of the same id, the last of which is the one of the type
- * that ends it. End-of-file: it ends.
+ * key. A scheduler has up to three for each host: one that mints tokens and
+ * reads what is short, for those who wait, one that reads lists, and one that
+ * writes, so that the host sees one write at a time. Frames are of
+ * base/frame.h; a document that is larger than one frame goes in several of the
+ * same id, the last of which is the one of the type that ends it. End-of-file:
+ * it ends.
  */
 enum forge_frame {
     /* down */

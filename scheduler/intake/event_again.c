@@ -22,87 +22,13 @@ static const char *keep(struct event_work *w, const char *text)
     return arena_strndup(w->event->arena, text, strlen(text));
 }
 
-/* ---- the job of a check that is to be run again ----------------------------
- */
-
-/* What is ours, of this very commit: its pipeline, and what it was for. */
-static bool take_report(struct event_work *w, const json_t *report)
-{
-    struct event *e = w->event;
-    const char *name = text_at(report, "name");
-    const char *ref = text_at(report, "branch");
-    json_int_t change = json_integer_value(json_object_get(report, "change"));
-
-    if (strcmp(text_at(report, "forge"), w->forge) != 0 ||
-        strcmp(text_at(report, "repo"), e->repo.full_name) != 0 ||
-        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name)
-        return false;
-    if (!e->change && !change) {
-        if (!json_is_false(json_object_get(report, "fork")))
-            return false;
-        ref = *ref ? ref : text_at(report, "ref");
-        if (*ref && git_is_ref(ref))
-            e->head.ref = keep(w, ref);
-        e->fork = EVENT_FORK_NO;
-    }
-    if (!e->change)
-        e->change = change;
-    /* A commit is approved for all that is to run for it. */
-    if (!w->approved) {
-        strv_add(&w->explicit, name);
-        w->wants_triggers = false;
-    }
-    return true;
-}
-
-static void on_report(void *arg, const char *const *words, size_t count,
-                      const struct err *err)
-{
-    struct event_work *w = arg;
-
-    w->asked.answered = true;
-    if (err)
-        w->asked.err = *err;
-    else if (count)
-        w->asked.body = json_loads(words[0], 0, NULL);
-    event_work_step(w);
-}
-
-enum event_next event_stage_find_job(struct event_work *w)
-{
-    struct event_asked *asked = &w->asked;
-    bool found = false;
-
-    if (w->event->kind != EVENT_RERUN && w->event->kind != EVENT_ACTION)
-        return EVENT_GO_ON;
-    if (w->job && queue_check_id(w->job, NULL) == 0) {
-        if (!asked->waiting) {
-            event_asked_clear(asked);
-            asked->waiting = true;
-            queue_job_report(w->options->admit->queue, w->job, on_report, w);
-        }
-        if (!asked->answered)
-            return EVENT_WAIT;
-        if (asked->err.kind)
-            return event_work_away(w, 0, asked->err.msg);
-        found = take_report(w, asked->body);
-        event_asked_clear(asked);
-    }
-    /* A fork's commits are told without their change, too. */
-    if (!found && w->event->change <= 0)
-        return event_work_end(w, EVENT_NOTHING,
-                              "neither a change nor a job of ours is known "
-                              "that the commit is of");
-    return EVENT_GO_ON;
-}
-
-/* ---- those of a change -----------------------------------------------------
+/* ---- those that are meant ---------------------------------------------------
  */
 
 static bool is_meant(const struct event_work *w,
                      const struct queue_change_job *job)
 {
-    if (w->wants_none)
+    if (w->wants_none || w->event->kind == EVENT_RERUN)
         return !strcmp(job->commit, w->event->head.sha);
     if (w->wants_cancel)
         return !queue_has_ended(job->state);
@@ -125,6 +51,124 @@ static void on_jobs(void *arg, const struct queue_change_job *jobs,
     }
     event_work_step(w);
 }
+
+/* ---- the jobs of checks that are to be run again ---------------------------
+ */
+
+/* What is ours, of this very commit: its pipeline, and what it was for. */
+static bool take_report(struct event_work *w, const json_t *report)
+{
+    struct event *e = w->event;
+    const char *name = text_at(report, "name");
+    const char *ref = text_at(report, "branch");
+    json_int_t change = json_integer_value(json_object_get(report, "change"));
+
+    if (strcmp(text_at(report, "forge"), w->forge) != 0 ||
+        strcmp(text_at(report, "repo"), e->repo.full_name) != 0 ||
+        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name)
+        return false;
+    if (!e->change && !change) {
+        if (!json_is_false(json_object_get(report, "fork")))
+            return false;
+        ref = *ref ? ref : text_at(report, "ref");
+        /* All of a suite are of what the youngest was pushed to. */
+        if (w->explicit.count && strcmp(ref, e->head.ref) != 0)
+            return false;
+        if (*ref && git_is_ref(ref))
+            e->head.ref = keep(w, ref);
+        e->fork = EVENT_FORK_NO;
+    }
+    if (!e->change)
+        e->change = change;
+    /* A commit is approved for all that is to run for it. */
+    if (!w->approved) {
+        for (size_t i = 0; i < w->explicit.count; i++)
+            if (!strcmp(w->explicit.items[i], name))
+                return true;
+        strv_add(&w->explicit, name);
+        w->wants_triggers = false;
+    }
+    return true;
+}
+
+static void on_report(void *arg, const char *const *words, size_t count,
+                      const struct err *err)
+{
+    struct event_work *w = arg;
+
+    w->asked.answered = true;
+    if (err)
+        w->asked.err = *err;
+    else if (count)
+        w->asked.body = json_loads(words[0], 0, NULL);
+    event_work_step(w);
+}
+
+/* Which they are: that of the check, or of a whole suite those of a push. */
+static enum event_next list_checked(struct event_work *w)
+{
+    const struct queue_change commit = {w->forge, w->event->repo.full_name,
+                                        w->event->head.sha};
+    struct event_asked *asked = &w->asked;
+
+    if (w->job || w->event->kind != EVENT_RERUN || w->event->change > 0) {
+        if (w->job && queue_check_id(w->job, NULL) == 0)
+            strv_add(&w->jobs.ids, w->job);
+        w->jobs.read = true;
+        return EVENT_GO_ON;
+    }
+    if (!asked->waiting) {
+        event_asked_clear(asked);
+        asked->waiting = true;
+        queue_change_jobs(w->options->admit->queue, &commit, on_jobs, w);
+    }
+    if (!asked->answered)
+        return EVENT_WAIT;
+    if (asked->err.kind)
+        return event_work_away(w, 0, asked->err.msg);
+    event_asked_clear(asked);
+    w->jobs.read = true;
+    return EVENT_GO_ON;
+}
+
+enum event_next event_stage_find_job(struct event_work *w)
+{
+    struct event_asked *asked = &w->asked;
+
+    if (w->event->kind != EVENT_RERUN && w->event->kind != EVENT_ACTION)
+        return EVENT_GO_ON;
+    if (!w->jobs.read) {
+        enum event_next next = list_checked(w);
+
+        if (next != EVENT_GO_ON)
+            return next;
+    }
+    while (w->jobs.next < w->jobs.ids.count) {
+        if (!asked->waiting) {
+            event_asked_clear(asked);
+            asked->waiting = true;
+            queue_job_report(w->options->admit->queue,
+                             w->jobs.ids.items[w->jobs.next], on_report, w);
+        }
+        if (!asked->answered)
+            return EVENT_WAIT;
+        if (asked->err.kind)
+            return event_work_away(w, 0, asked->err.msg);
+        w->jobs.did += take_report(w, asked->body);
+        event_asked_clear(asked);
+        w->jobs.next++;
+    }
+    /* A fork's commits are told without their change, too. */
+    if (!w->jobs.did && w->event->change <= 0)
+        return event_work_end(w, EVENT_NOTHING,
+                              "neither a change nor a job of ours is known "
+                              "that the commit is of");
+    w->jobs.did = 0;
+    return EVENT_GO_ON;
+}
+
+/* ---- those of a change -----------------------------------------------------
+ */
 
 enum event_next event_stage_list_jobs(struct event_work *w)
 {

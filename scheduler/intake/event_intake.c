@@ -25,6 +25,7 @@ struct held {
     char key[QUEUE_DELIVERY_KEY + 1];
     char claim[QUEUE_CLAIM + 1];
     unsigned attempts;
+    size_t host;                 /* whose it is: a place in the options */
     struct loop_source *renewal; /* borrowed, as the next */
     struct loop_source *again;   /* to tell Redis once more */
     /* What became of it. */
@@ -38,8 +39,10 @@ struct event_intake {
     struct event_work_options work;
     TAILQ_HEAD(, held) held; /* owned */
     size_t held_count;
+    size_t *held_of; /* owned; of each host */
+    size_t turn;     /* the host that is asked for first */
     char claim[QUEUE_CLAIM + 1]; /* of what is being taken */
-    struct strbuf forges;        /* whose deliveries are ours */
+    struct strbuf forges;        /* whose deliveries there is room for */
     bool taking, take_again, stopping;
     struct loop_source *timer; /* borrowed; to look again */
 };
@@ -60,6 +63,7 @@ static void held_free(struct held *held)
 {
     TAILQ_REMOVE(&held->intake->held, held, link);
     held->intake->held_count--;
+    held->intake->held_of[held->host]--;
     event_work_free(held->work);
     loop_remove(held->renewal);
     loop_remove(held->again);
@@ -193,6 +197,19 @@ static void renew_later(struct held *held)
         held);
 }
 
+/* The next turn is that of the host after it. */
+static size_t host_of(struct event_intake *intake,
+                      const struct queue_taken *taken)
+{
+    size_t count = intake->options.host_count, i = 0;
+
+    while (i + 1 < count &&
+           strcmp(forge_name(intake->options.hosts[i].kind), taken->forge) != 0)
+        i++;
+    intake->turn = (i + 1) % count;
+    return i;
+}
+
 static void begin(struct event_intake *intake, const struct queue_taken *taken)
 {
     static const struct event_result worn = {
@@ -205,6 +222,8 @@ static void begin(struct event_intake *intake, const struct queue_taken *taken)
     (void)snprintf(held->key, sizeof(held->key), "%s", taken->key);
     TAILQ_INSERT_TAIL(&intake->held, held, link);
     intake->held_count++;
+    held->host = host_of(intake, taken);
+    intake->held_of[held->host]++;
     if (taken->attempts > EVENT_MAX_ATTEMPTS) {
         finish(held, &worn);
         return;
@@ -265,13 +284,32 @@ static void on_taken(void *arg, const struct queue_taken *taken, int64_t in_ms,
                 !err && in_ms >= 0 && in_ms < POLL_MS ? in_ms + 1 : POLL_MS);
 }
 
+/*
+ * Whose deliveries are wanted now, in turns. A host whose deliveries take long
+ * leaves each of the others, which has none here, room for one.
+ */
+static void list_forges(struct event_intake *intake)
+{
+    size_t count = intake->options.host_count, idle = 0;
+
+    for (size_t i = 0; i < count; i++)
+        idle += !intake->held_of[i];
+    strbuf_cut(&intake->forges, 0);
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (intake->turn + k) % count;
+
+        if (!intake->held_of[i] || intake->held_count + idle < EVENT_MAX_HELD)
+            strbuf_addf(&intake->forges, "%s ",
+                        forge_name(intake->options.hosts[i].kind));
+    }
+}
+
 static void take(struct event_intake *intake)
 {
-    const struct queue_attendant who = {
+    struct queue_attendant who = {
         .scheduler = intake->options.scheduler,
         .claim = intake->claim,
         .lifetime_ms = intake->options.claim_ms,
-        .forges = intake->forges.data,
     };
 
     if (intake->taking) {
@@ -284,6 +322,8 @@ static void take(struct event_intake *intake)
     loop_remove(STEAL(intake->timer));
     intake->taking = true;
     state_random_hex(intake->claim, QUEUE_CLAIM);
+    list_forges(intake);
+    who.forges = intake->forges.data;
     queue_attend(queue_of(intake), &who, on_taken, intake);
 }
 
@@ -310,9 +350,8 @@ event_intake_new(const struct event_intake_options *options)
             options->patience_ms ? options->patience_ms : EVENT_PATIENCE_MS,
     };
     intake->forges = (struct strbuf)STRBUF_INIT;
-    strbuf_addc(&intake->forges, ' ');
-    for (size_t i = 0; i < options->host_count; i++)
-        strbuf_addf(&intake->forges, "%s ", forge_name(options->hosts[i].kind));
+    intake->held_of =
+        xcalloc(options->host_count + 1, sizeof(*intake->held_of));
     TAILQ_INIT(&intake->held);
     take(intake);
     return intake;
@@ -355,5 +394,6 @@ void event_intake_free(struct event_intake *intake)
         held_free(held);
     loop_remove(intake->timer);
     strbuf_clear(&intake->forges);
+    free(intake->held_of);
     free(intake);
 }

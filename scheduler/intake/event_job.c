@@ -112,11 +112,8 @@ static void add_stem(struct strbuf *id, const char *pipeline)
         strbuf_adds(id, "job");
 }
 
-char *event_job_id(const struct event_job *job)
+char *event_id_from(const char *pipeline, const char *whole)
 {
-    CLEANUP(mem)
-    char *whole = xasprintf("%s\n%u\n%d\n%s", job->key, job->replays,
-                            (int)job->fork, job->pipeline);
     CLEANUP(strbuf) struct strbuf id = STRBUF_INIT;
     char digest[SHA256_HEX_SIZE];
     struct sha256 state;
@@ -124,9 +121,18 @@ char *event_job_id(const struct event_job *job)
     sha256_init(&state);
     sha256_add(&state, whole, strlen(whole));
     sha256_end_hex(&state, digest);
-    add_stem(&id, job->pipeline);
+    add_stem(&id, pipeline);
     strbuf_addf(&id, "-%.*s", HASH_DIGITS, digest);
     return strbuf_take(&id);
+}
+
+char *event_job_id(const struct event_job *job)
+{
+    CLEANUP(mem)
+    char *whole = xasprintf("%s\n%u\n%d\n%s", job->key, job->replays,
+                            (int)job->fork, job->pipeline);
+
+    return event_id_from(job->pipeline, whole);
 }
 
 static void set(json_t *object, const char *key, const char *text)
@@ -155,9 +161,10 @@ static bool is_branch(const struct event *e)
     return e->kind != EVENT_TAG && strncmp(e->head.ref, "refs/", 5) != 0;
 }
 
-static json_t *report_of(const struct event_job *job, const char *ref)
+json_t *event_job_report(const struct event_job *job)
 {
     const struct event *e = job->event;
+    CLEANUP(mem) char *ref = ref_of(e);
     json_t *report = json_pack(
         "{s:s, s:s, s:I, s:s, s:s, s:b}", "forge", forge_name(e->forge), "repo",
         e->repo.full_name, "installation", (json_int_t)e->installation_id,
@@ -217,7 +224,7 @@ char *event_job_document(const struct event_job *job)
         (void)json_object_set_new(object, "previous",
                                   json_deep_copy(job->previous));
     set_group(object, job);
-    (void)json_object_set_new(object, "report", report_of(job, ref));
+    (void)json_object_set_new(object, "report", event_job_report(job));
     text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     return text;

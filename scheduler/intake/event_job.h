@@ -44,6 +44,12 @@ struct event_job {
  */
 MUST_USE char *event_job_id(const struct event_job *job);
 
+/** An id for the pipeline that follows from `whole`; owned by the caller. */
+MUST_USE char *event_id_from(const char *pipeline, const char *whole);
+
+/** Where it is told, as in its document; new. */
+MUST_USE json_t *event_job_report(const struct event_job *job);
+
 /** The document, JSON. Owned by the caller. */
 MUST_USE char *event_job_document(const struct event_job *job);
 

@@ -64,8 +64,11 @@ static void on_files(void *arg, const struct repo_file_result *result,
             strv_add(&w->texts, text);
             free(text);
         } else if (strcmp(file->why, REPO_FILE_MISSING) != 0) {
-            event_work_fault(w, "%s %s", file->path ? file->path : PIPELINES,
-                             file->why);
+            const char *path = file->path ? file->path : PIPELINES;
+            CLEANUP(mem) char *name = event_pipeline_name(path);
+            CLEANUP(mem) char *why = xasprintf("%s %s", path, file->why);
+
+            event_work_invalid(w, name, why);
             w->known.all = false;
         }
     }
@@ -198,7 +201,7 @@ static void choose_of_file(struct event_work *w, size_t at,
                              strlen(w->texts.items[at]), diags, &list) < 0) {
         choice->has_on = true;
         diag_list_render(diags, &text);
-        event_work_fault(w, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+        event_work_invalid(w, name, text.data);
         return;
     }
     choice->has_on |= list->count > 0;
@@ -311,11 +314,11 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
     if (outcome->err.kind == ERR_TRANSIENT ||
         outcome->err.kind == ERR_TIMEOUT) {
         w->asked.err = outcome->err;
+    } else if (!outcome->count && outcome->complaint) {
+        event_work_invalid(w, w->pipelines.items[w->pipeline - 1],
+                           outcome->complaint);
     } else if (!outcome->count) {
-        const char *why =
-            outcome->complaint ? outcome->complaint : outcome->err.msg;
-
-        event_work_fault(w, "%.*s", (int)strcspn(why, "\n"), why);
+        event_work_fault(w, "%s", outcome->err.msg);
     }
     admission_free(STEAL(w->admission));
     event_work_step(w);

@@ -441,8 +441,8 @@ static event_stage *const stages[] = {
     stage_begin,          event_stage_find_job, stage_permission,
     stage_change,         stage_trust,          event_stage_list_jobs,
     event_stage_each_job, stage_token,          event_stage_read_files,
-    event_stage_choose,   event_stage_previous, event_stage_make,
-    stage_conclude,
+    event_stage_choose,   event_stage_previous, event_stage_head,
+    event_stage_make,     event_stage_invalid,  stage_conclude,
 };
 
 static void step(void *arg)
@@ -511,6 +511,8 @@ void event_work_free(struct event_work *w)
     strv_clear(&w->texts);
     free(w->read_at);
     strv_clear(&w->pipelines);
+    strv_clear(&w->invalid.pipelines);
+    strv_clear(&w->invalid.texts);
     strbuf_clear(&w->made);
     strbuf_clear(&w->faults);
     json_decref(w->previous);

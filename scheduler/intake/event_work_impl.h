@@ -79,7 +79,11 @@ struct event_work {
     struct admission *admission; /* owned */
     struct strbuf made;          /* ids */
     struct strbuf faults;        /* what went wrong, for people */
-    const char *why;             /* no trigger fits; static */
+    struct event_invalid {
+        struct strv pipelines, texts; /* the same number */
+        size_t told;
+    } invalid;       /* pipelines that are wrong */
+    const char *why; /* no trigger fits; static */
 };
 
 /** Tell the caller; the work is not to be touched afterwards. EVENT_OVER. */
@@ -95,6 +99,14 @@ void event_work_step(struct event_work *work);
 void event_work_fault(struct event_work *work, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 
+/**
+ * A pipeline of the commit is wrong, for `why`: every error with its place. It
+ * is a fault, whose first line says enough, and the host is told. Once a
+ * pipeline.
+ */
+void event_work_invalid(struct event_work *work, const char *pipeline,
+                        const char *why);
+
 /** Forget the answer, to ask something else; wiped. */
 void event_asked_clear(struct event_asked *asked);
 /**
@@ -109,6 +121,6 @@ enum event_next event_work_ask(struct event_work *work, const char *op,
 typedef enum event_next event_stage(struct event_work *work);
 event_stage event_stage_find_job, event_stage_list_jobs, event_stage_each_job;
 event_stage event_stage_read_files, event_stage_choose, event_stage_previous;
-event_stage event_stage_make;
+event_stage event_stage_head, event_stage_make, event_stage_invalid;
 
 #endif

@@ -17,7 +17,8 @@
 struct queue_change {
     const char *forge;  /* "github" … */
     const char *repo;   /* owner/name */
-    const char *change; /* its number */
+    const char *change; /* its number; or a commit: jobs of it that are of no
+                           change, as of a push */
 };
 
 /** All borrowed, for the duration of the callback. */

@@ -53,7 +53,7 @@ int queue_retry(struct queue *queue, const char *id, struct err *err)
         {"none", "there is no such job"},
         {"active", "it has not ended"},
         {"child", "it is one of a run: retry the run"},
-        {"gone", "it passed, and what was to be done is not kept: submit it "
+        {"gone", "what was to be done is not kept: submit it "
                  "again"},
     };
     CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;

@@ -95,12 +95,13 @@ struct queue_attendant {
     const char *scheduler; /* for people */
     const char *claim;     /* QUEUE_CLAIM digits, new for each call */
     int64_t lifetime_ms;
-    const char *forges; /* whose it can deal with: " github gitea " */
+    const char *forges; /* whose it can deal with, with blanks between; one of
+                           an earlier goes before all of a later */
 };
 
 /**
- * Take the one that waited longest (attend.lua). Nobody gets it while the claim
- * lasts.
+ * Take the one of a forge that waited longest (attend.lua). Nobody gets it
+ * while the claim lasts.
  */
 void queue_attend(struct queue *queue, const struct queue_attendant *who,
                   queue_attend_fn *fn, void *arg);

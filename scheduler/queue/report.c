@@ -3,6 +3,7 @@
 #include "scheduler/queue/report.h"
 
 #include "scheduler/queue/impl.h"
+#include "scheduler/queue/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +214,7 @@ void queue_report_done(struct queue *queue, const char *host, const char *nonce,
     static const char *const words[] = {
         [QUEUE_REPORT_DONE] = "done",
         [QUEUE_REPORT_AGAIN] = "again",
+        [QUEUE_REPORT_UNSERVED] = "unserved",
         [QUEUE_REPORT_PAUSED] = "paused",
         [QUEUE_REPORT_REFUSED] = "refused",
         [QUEUE_REPORT_RELEASED] = "released",
@@ -234,6 +236,26 @@ void queue_report_done(struct queue *queue, const char *host, const char *nonce,
     add_posted(&args, outcome->posted);
     queue_send(queue_request(queue, on_held, (void (*)(void))fn, arg),
                SCRIPT_REPORT_DONE, &args);
+}
+
+void queue_report_invalid(struct queue *queue,
+                          const struct queue_invalid *invalid,
+                          queue_done_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+    CLEANUP(mem) char *tenant = queue_tenant(invalid->repo);
+    json_t *result = json_pack("{s:s}", "message", invalid->message);
+    CLEANUP(mem) char *text = json_dumps(result, JSON_COMPACT);
+
+    json_decref(result);
+    queue_args_str(&args, invalid->id);
+    queue_args_str(&args, tenant ? tenant : "none");
+    queue_args_str(&args, invalid->pipeline);
+    queue_args_str(&args, invalid->report);
+    queue_args_str(&args, invalid->about);
+    queue_args_str(&args, text ? text : "{}");
+    queue_send(queue_request(queue, on_held, (void (*)(void))fn, arg),
+               SCRIPT_INVALID, &args);
 }
 
 /* ---- results of a run's jobs ------------------------------------------------

@@ -56,7 +56,8 @@ typedef void queue_report_fn(void *arg, struct queue_report *report,
                              const struct err *err);
 /**
  * Take the first job that is due of the first of `hosts` that is neither held
- * nor paused (report_take.lua).
+ * nor paused (report_take.lua). With a '-' before its name: one that we cannot
+ * tell; there is nothing to take while somebody else asks for it who can.
  */
 void queue_report_take(struct queue *queue,
                        const struct queue_report_hold *hold,
@@ -71,6 +72,8 @@ void queue_report_renew(struct queue *queue, const char *host,
 enum queue_report_end {
     QUEUE_REPORT_DONE,     /* due again only if it changed meanwhile */
     QUEUE_REPORT_AGAIN,    /* later: each time later */
+    QUEUE_REPORT_UNSERVED, /* we cannot tell that host, and saw nobody who can:
+                              later; refused when none comes for an hour */
     QUEUE_REPORT_PAUSED,   /* nobody tells this kind of host, for after_ms */
     QUEUE_REPORT_REFUSED,  /* until it changes, or queue_report_again() */
     QUEUE_REPORT_RELEASED, /* nobody knows: at once, by anybody */
@@ -93,6 +96,25 @@ struct queue_report_outcome {
 void queue_report_done(struct queue *queue, const char *host, const char *nonce,
                        const struct queue_report_outcome *outcome,
                        queue_done_fn *fn, void *arg);
+
+/** A job that cannot be made; all borrowed during the call. */
+struct queue_invalid {
+    const char *id;       /* always the same for the same fault */
+    const char *repo;     /* its address */
+    const char *pipeline; /* its name */
+    const char *report;   /* JSON: where it is told */
+    const char *about;    /* JSON, for people */
+    const char *message;  /* what is wrong: every error with its place */
+};
+
+/**
+ * Keep it as a job that failed, `pipeline_invalid`, so that its Git host is
+ * told like of any other (invalid.lua). One that is there already is told
+ * again.
+ */
+void queue_report_invalid(struct queue *queue,
+                          const struct queue_invalid *invalid,
+                          queue_done_fn *fn, void *arg);
 
 /** `result` borrowed, NULL: there is none. */
 typedef void queue_result_fn(void *arg, const json_t *result,

@@ -19,6 +19,7 @@
 #define DELIVERIES POOL LUA("lib/deliveries")
 
 EMBED_FILES(queue_lua_submit, ACCEPT LUA("submit"));
+EMBED_FILES(queue_lua_invalid, ENDING LUA("invalid"));
 EMBED_FILES(queue_lua_lease, GRANT LUA("lease"));
 EMBED_FILES(queue_lua_renew, ENDING LUA("renew"));
 EMBED_FILES(queue_lua_complete, GRANT LUA("complete"));
@@ -53,9 +54,9 @@ EMBED_FILES(queue_lua_ask, POOL LUA("ask"));
 EMBED_FILES(queue_lua_asked, POOL LUA("asked"));
 EMBED_FILES(queue_lua_answer, POOL LUA("answer"));
 EMBED_FILES(queue_lua_attend, POOL LUA("attend"));
-EMBED_FILES(queue_lua_postpone, POOL LUA("postpone"));
+EMBED_FILES(queue_lua_postpone, DELIVERIES LUA("postpone"));
 EMBED_FILES(queue_lua_replay, DELIVERIES LUA("replay"));
-EMBED_FILES(queue_lua_deliveries, POOL LUA("deliveries"));
+EMBED_FILES(queue_lua_deliveries, DELIVERIES LUA("deliveries"));
 EMBED_FILES(queue_lua_heads, POOL LUA("heads"));
 EMBED_FILES(queue_lua_report_take, REPORTS LUA("report_take"));
 EMBED_FILES(queue_lua_report_renew, REPORTS LUA("report_renew"));
@@ -70,6 +71,7 @@ EMBED_FILES(queue_lua_spent, POOL LUA("spent"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
+    [SCRIPT_INVALID] = {"invalid", queue_lua_invalid},
     [SCRIPT_LEASE] = {"lease", queue_lua_lease},
     [SCRIPT_RENEW] = {"renew", queue_lua_renew},
     [SCRIPT_COMPLETE] = {"complete", queue_lua_complete},

@@ -8,6 +8,7 @@
 /** Places in queue_scripts; what each takes and gives is told at its top. */
 enum queue_script {
     SCRIPT_SUBMIT,
+    SCRIPT_INVALID,
     SCRIPT_LEASE,
     SCRIPT_RENEW,
     SCRIPT_COMPLETE,

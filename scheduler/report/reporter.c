@@ -337,7 +337,8 @@ static struct forge *find_forge(const struct reporter *r, const char *host)
     return NULL;
 }
 
-static void refuse(struct post *post, bool *told)
+/* Others of the pool may be able to tell it, now or soon. */
+static void cannot_tell(struct post *post, bool *told)
 {
     static const struct {
         const char *host, *message;
@@ -349,15 +350,18 @@ static void refuse(struct post *post, bool *told)
 
     const char *message = "its report is for a kind of Git host that is not "
                           "known: there are github, gitlab and gitea";
+    enum queue_report_end how = QUEUE_REPORT_REFUSED;
 
     for (size_t i = 0; i < ARRAY_LEN(messages); i++)
-        if (!strcmp(post->report->host, messages[i].host))
+        if (!strcmp(post->report->host, messages[i].host)) {
             message = messages[i].message;
+            how = QUEUE_REPORT_UNSERVED;
+        }
     if (!*told)
         log_warn("jobs such as %s are not reported: %s", post->report->id,
                  message);
     *told = true;
-    end(post, QUEUE_REPORT_REFUSED, message);
+    end(post, how, message);
 }
 
 static struct post *post_of(struct reporter *r, const char *host)
@@ -385,7 +389,7 @@ static void start(struct reporter *r, struct queue_report *report)
         return;
     }
     if (!post->forge) {
-        refuse(post, &r->told[post - r->posts]);
+        cannot_tell(post, &r->told[post - r->posts]);
         return;
     }
     set_timer(post, r->options.hold_ms / 2, renew);
@@ -415,6 +419,7 @@ static void take(void *arg)
 {
     struct reporter *r = arg;
     const char *hosts[QUEUE_REPORT_HOSTS];
+    char names[QUEUE_REPORT_HOSTS][QUEUE_REPORT_HOST + 1];
     struct queue_report_hold hold = {.scheduler = r->scheduler,
                                      .nonce = r->nonce,
                                      .hold_ms = r->options.hold_ms};
@@ -423,9 +428,16 @@ static void take(void *arg)
     if (r->stopping || r->taking)
         return;
     loop_remove(STEAL(r->timer));
-    for (size_t i = 0; i < QUEUE_REPORT_HOSTS; i++)
-        if (is_free(&r->posts[i]))
-            hosts[count++] = queue_report_hosts[i];
+    for (size_t i = 0; i < QUEUE_REPORT_HOSTS; i++) {
+        const char *host = queue_report_hosts[i];
+
+        if (!is_free(&r->posts[i]))
+            continue;
+        (void)snprintf(names[count], sizeof(names[count]), "%s%s",
+                       find_forge(r, host) ? "" : "-", host);
+        hosts[count] = names[count];
+        count++;
+    }
     if (!count) /* the next that ends comes here */
         return;
     r->taking = true;

@@ -12,7 +12,8 @@
  * Takes jobs that are due from the queue (scheduler/queue/report.h), one for
  * each kind of host at a time, asks the host's client to tell it, and says what
  * became of it. Any number of schedulers may have one. What no host is
- * configured for is refused, and kept as unreported.
+ * configured for here is left to those who have one; if for an hour there is
+ * none, it is refused, and kept as unreported.
  */
 struct reporter;
 

@@ -179,7 +179,7 @@ const startScheduler = (host) => start(process.env.BERTH_BIN, ['scheduler',
 
 // How long each took from when it was sent to when its job was in the queue.
 async function queued(list) {
-  const waiting = `berth:{${POOL}}:deliveries:waiting`;
+  const waiting = `berth:{${POOL}}:deliveries:waiting:github`;
   await until('jobs', async () => !await redis.call('ZCARD', waiting));
   return Promise.all(list.map(async (d) => {
     const key = `berth:{${POOL}}:delivery:${d.key}`;

@@ -136,6 +136,35 @@ async function pushed(world) {
   checks);
 }
 
+// A pipeline that is wrong is told where the change is; the next one is good.
+async function wrong(world) {
+  const name = world.kind;
+  const push = async (text) => {
+    const { head_sha: before } = world.change(REPO, 1);
+    await world.call('commit', { repo: REPO, branch: 'topic',
+      files: { '.berth/test.yml': text }, message: 'Another pipeline' });
+    await world.emit({ what: 'updated', repo: REPO, number: 1, before });
+  };
+  await push('on: change\nsteps:\n  - runn: true\n');
+  let job = await ended(world, 1, 3);
+  let checks = world.checks(REPO, world.change(REPO, 1).head_sha);
+  const place = /\.berth\/test\.yml:3:5: /;
+  ok(job.state === 'failed' && job.reason === 'pipeline_invalid' &&
+    checks.length === 1 && (name === 'github'
+    ? checks[0].name === 'test' && checks[0].conclusion === 'failure' &&
+      place.test(checks[0].output.title) &&
+      /unknown key .*runn/.test(checks[0].output.summary)
+    : ['failed', 'failure'].includes(checks[0].state) &&
+      place.test(checks[0].description)),
+  `${name}: a wrong pipeline is told, with its place`, job, checks);
+  await push(QUICK['.berth/test.yml']);
+  job = await ended(world, 1, 4);
+  checks = world.checks(REPO, world.change(REPO, 1).head_sha);
+  ok(job.state === 'passed' && (checks.at(-1).conclusion ||
+    checks.at(-1).state) === 'success', `${name}: and the next one runs`, job,
+  checks);
+}
+
 // ---- a stranger's ---------------------------------------------------------------------
 
 async function fork(world) {
@@ -199,7 +228,8 @@ async function commands(world) {
   const say = async (body, sender) => {
     await world.emit({ what: 'comment', repo: PLAIN, number: 1, body, sender });
     await until(`'${body}' to be dealt with`, async () => !Number(await
-      world.redis.call('ZCARD', world.key('deliveries:waiting'))));
+      world.redis.call('ZCARD',
+        world.key(`deliveries:waiting:${world.kind}`))));
   };
   const jobs = () => world.jobs(PLAIN, 1);
   const failed = (await jobs()).at(-1);
@@ -269,6 +299,7 @@ async function one(kind) {
   await opened(world);
   if (kind === 'github') await picture(world);
   await pushed(world);
+  await wrong(world);
   if (kind === 'github') {
     await fork(world);
     await cache(world);

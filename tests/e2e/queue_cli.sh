@@ -270,7 +270,7 @@ is "$status $(json d)" '0 {"jobs":[{"id":"doomed","result":"queued"}]}' \
 run dead
 is "$out" "there are none" "dead: none is left"
 run retry plain
-like "$status $err" "^1 .*it passed, .*submit it again" \
+like "$status $err" "^1 .*what was to be done is not kept: submit it again" \
     "retry: not what passed"
 
 # ---- runs ---------------------------------------------------------------------

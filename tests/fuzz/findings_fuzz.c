@@ -130,7 +130,8 @@ static void check_bodies(const struct findings *findings,
     CLEANUP(arena) struct arena *arena = arena_new();
     const struct summary_spec spec = {
         .key = "k", .title = "T", .max_rows = 30, .max = BODY_MAX};
-    const struct comment_style style = {SUGGESTION_GITHUB, BODY_MAX, NULL};
+    const struct comment_style style = {SUGGESTION_GITHUB, BODY_MAX, NULL,
+                                        NULL};
     CLEANUP(mem) char *summary = summary_write(findings, &spec);
 
     check_body(summary, "summary");

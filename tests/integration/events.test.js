@@ -9,95 +9,13 @@
 
 const crypto = require('crypto');
 const fs = require('fs');
-const http = require('http');
 const path = require('path');
 const npm = require('../lib/npm');
 const { APP, SECRET, children, command, env, redis, startRedis,
   startScheduler, tmp, top, until, world } = require('../lib/event_rig');
+const { comment, count, deal, event, field, job, keyOf, next, pull, pullEvent,
+  repoOf, send, settled, user } = require('../lib/event_hooks');
 const { ok, end } = require('../lib/tap');
-
-// ---- what the host sends ----------------------------------------------------
-
-let serial = 0;
-const repoOf = (repo) => ({ id: 1, full_name: repo,
-  clone_url: `${world.base}/${repo}.git`, default_branch: 'main',
-  private: world.private.has(repo) });
-const user = (login, type = 'User') => ({ id: 7, login, type });
-
-function pull(number, sha, more = {}) {
-  const p = { number, title: 'A title $(id)',
-    body: 'Why.\r\nHow.', state: 'open', draft: false,
-    merged: false, labels: [], user: user('ann'), author_association: 'NONE',
-    head: { sha, ref: `topic-${number}`, repo: { id: more.fork ? 9 : 1,
-      full_name: more.fork ? 'eve/app' : APP } },
-    base: { sha: '1'.repeat(40), ref: 'main', repo: repoOf(more.repo || APP) },
-    ...more.pull };
-  world.pulls.set(`${more.repo || APP}#${number}`, p);
-  return p;
-}
-
-function event(name, body) {
-  const text = JSON.stringify({ serial: serial++, repository: repoOf(APP),
-    sender: user('ann'), ...body });
-  return { name, text, key: crypto.createHash('sha256').update('github\0')
-    .update(text).digest('hex') };
-}
-
-const pullEvent = (action, p) => event('pull_request', { action,
-  number: p.number, pull_request: p, repository: p.base.repo });
-const comment = (number, text, who) => event('issue_comment', {
-  action: 'created', issue: { number, state: 'open', title: 't', labels: [],
-    user: user('ann'), pull_request: {} },
-  comment: { id: serial, body: text, user: who, author_association: 'OWNER' },
-  sender: who });
-
-function send(s, e) {
-  const headers = e.headers || { 'X-GitHub-Event': e.name, 'X-GitHub-Delivery': 'd',
-    'X-Hub-Signature-256': 'sha256=' +
-      crypto.createHmac('sha256', SECRET).update(e.text).digest('hex') };
-  return new Promise((done, fail) => {
-    const request = http.request({ port: s.port, host: '127.0.0.1',
-      method: 'POST', path: e.path || '/webhooks/github', headers,
-      agent: false },
-    (response) => {
-      let text = '';
-      response.on('data', (d) => { text += d; });
-      response.on('end', () => done({ status: response.statusCode, text }));
-    });
-    request.on('error', fail);
-    request.end(e.text);
-  });
-}
-
-// ---- what became of it ------------------------------------------------------
-
-const keyOf = (s, rest) => `berth:{${s.pool}}:${rest}`;
-const field = (s, e, name) => redis('HGET', keyOf(s, `delivery:${e.key}`), name);
-
-function job(s, id) {
-  const get = (name) => redis('HGET', keyOf(s, `job:${id}`), name);
-  const payload = get('payload');
-  return { id, state: get('state'), pipeline: get('pipeline'),
-    group: get('group'), payload, parsed: JSON.parse(payload || '{}'),
-    report: JSON.parse(get('report') || '{}') };
-}
-
-async function settled(s, e) {
-  await until(`${e.name} to be settled`, () =>
-    !['waiting', ''].includes(field(s, e, 'state')));
-  const jobs = field(s, e, 'jobs').split(' ').filter(Boolean);
-  return { state: field(s, e, 'state'), reason: field(s, e, 'reason'),
-    jobs: jobs.map((id) => job(s, id)) };
-}
-
-async function deal(s, e) {
-  const r = await send(s, e);
-  if (r.status !== 202) throw new Error(`${r.status} ${r.text}`);
-  return settled(s, e);
-}
-
-const count = (s) => redis('--raw', 'KEYS', keyOf(s, 'job:*'))
-  .split('\n').filter(Boolean).length;
 
 // ---- tests ------------------------------------------------------------------
 
@@ -329,7 +247,7 @@ async function gitea() {
   ok(answers.length > 3 && answers.every((a) => [200, 202].includes(a.status)),
     'what a real Gitea sent is taken', answers);
   await until('all to be settled', () =>
-    redis('ZCARD', keyOf(s, 'deliveries:waiting')) === '0');
+    redis('ZCARD', keyOf(s, 'deliveries:waiting:gitea')) === '0');
   return s;
 }
 
@@ -340,7 +258,7 @@ async function gitlab() {
     'webhooks.gitlab_secrets=env:HOOK_SECRET', 'gitlab.token=env:HUB_TOKEN',
     `gitlab.api_url=${world.base}/api/v4`);
   const approve = (last, sha) => world.noteOfGitlab(APP, last,
-    { serial: serial++, note: `/berth approve ${sha}`, secret: SECRET });
+    { serial: next(), note: `/berth approve ${sha}`, secret: SECRET });
   world.pulls.set(`${APP}!1`, world.changeOfGitlab(commits.fork));
   let r = await deal(s, approve(commits.fork2, commits.fork));
   ok(r.state === 'ignored' && /other commits/.test(r.reason) && !r.jobs.length,
@@ -413,28 +331,29 @@ async function away(s) {
     p.number === 5, 'and when it is there, it is done', r);
 }
 
-// Closed while another is still busy with what opened it.
+// Closed while another is still busy with what opened it, and its host, when
+// that asked, knew nothing of it yet.
 async function overtaken(s) {
   const sha = world.commit(APP, commits.one, 'refs/heads/topic-6', { o: '1' });
   const p = pull(6, sha), opened = pullEvent('opened', p);
   world.held = [];
   await send(s, opened);
   await until('it to be read', () => world.held.length);
-  p.state = 'closed';
-  const closed = pullEvent('closed', p);
+  const closed = pullEvent('closed', { ...p, state: 'closed' });
   await send(s, closed);
   await until('it to be looked at', () => field(s, closed, 'reason'));
   ok(field(s, closed, 'state') === 'waiting', 'closed at once: not over yet');
   world.release();
   let r = await settled(s, opened);
   const id = r.jobs[0].id;
+  p.state = 'closed';
   r = await settled(s, closed);
   ok(job(s, id).state === 'cancelled', 'its job ends all the same', r);
   p.state = 'open';
   r = await deal(s, pullEvent('reopened', p));
   const key = keyOf(s, `delivery:${closed.key}`);
   redis('HSET', key, 'state', 'waiting', 'attempts', '1');
-  redis('ZADD', keyOf(s, 'deliveries:waiting'), '1', closed.key);
+  redis('ZADD', keyOf(s, 'deliveries:waiting:github'), '1', closed.key);
   const late = await settled(s, closed);
   ok(late.state === 'ignored' && /open again/.test(late.reason) &&
     job(s, r.jobs[0].id).state !== 'cancelled', 'closed, and opened again', late);
@@ -459,7 +378,7 @@ async function killed(s) {
   redis('HSET', key, 'state', 'waiting');
   redis('HDEL', key, 'jobs');
   redis('ZREM', keyOf(next, 'deliveries'), e.key);
-  redis('ZADD', keyOf(next, 'deliveries:waiting'), '1', e.key);
+  redis('ZADD', keyOf(next, 'deliveries:waiting:github'), '1', e.key);
   const again = await settled(next, e);
   ok(again.jobs[0].id === r.jobs[0].id && count(next) === before + 1,
     'killed after its job was made: the same job', again);
@@ -520,7 +439,7 @@ async function everything() {
     }
   ok(sent.length > 300 && bad.length === 0, 'all payloads are taken', bad);
   await until('all to be settled', () =>
-    redis('ZCARD', keyOf(s, 'deliveries:waiting')) === '0');
+    redis('ZCARD', keyOf(s, 'deliveries:waiting:github')) === '0');
   const states = {};
   for (const e of sent) {
     const state = field(s, e, 'state') || 'not kept';

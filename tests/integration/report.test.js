@@ -137,6 +137,34 @@ async function back(kind, options) {
   await world.stop();
 }
 
+// What two pipelines find has one comment, for as long as either finds it.
+async function shared(kind) {
+  const world = await World.make(kind);
+  const lint = { key: 'lint', title: 'Lint', check: { name: 'berth / lint',
+    external_id: 'job-lint' } };
+  await world.report(THREE);
+  let answer = await world.report(THREE.slice(0, 1), lint);
+  ok(!answer.error && answer.comments === 0 && world.threads().length === 3,
+    `${kind}: another pipeline finds one of them`, answer, shown(world));
+  let writes = world.writes();
+  await world.report(THREE.slice(0, 1), lint);
+  await world.report(THREE);
+  ok(world.writes() === writes, `${kind}: that is written once`, shown(world));
+  answer = await world.report(THREE.slice(1));
+  ok(!answer.error && answer.resolved === 0 && world.threads().length === 3,
+    `${kind}: the first finds it no more: it stays open for the other`, answer,
+    shown(world));
+  writes = world.writes();
+  await world.report(THREE.slice(1));
+  ok(world.writes() === writes, `${kind}: once`, shown(world));
+  answer = await world.report([], lint);
+  ok(!answer.error && answer.resolved === 1 && world.threads().length === 2,
+    `${kind}: nobody finds it: it is resolved`, answer, shown(world));
+  ok(world.isClean(), `${kind}: the host had no objections to that either`,
+    world.fake.violations, world.fake.broken);
+  await world.stop();
+}
+
 // Its line was in no diff for a while.
 async function backElsewhere(kind) {
   const world = await World.make(kind);
@@ -342,6 +370,7 @@ async function main() {
   await back('gitea');
   for (const kind of ['github', 'gitlab', 'gitea']) {
     await backElsewhere(kind);
+    await shared(kind);
     await nothing(kind);
     await places(kind);
     await room(kind);

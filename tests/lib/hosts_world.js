@@ -240,7 +240,8 @@ class Hosts {
 
   // Nothing that came is not dealt with, and nothing that is known is not told.
   async isQuiet() {
-    if (Number(await this.redis.call('ZCARD', this.key('deliveries:waiting'))))
+    if (Number(await this.redis.call('ZCARD',
+      this.key(`deliveries:waiting:${this.kind}`))))
       return false;
     return !Number(await this.redis.call('ZCARD',
       this.key(`outbox:${this.kind}`)));

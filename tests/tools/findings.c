@@ -108,7 +108,7 @@ static int show_diff(void)
 static json_t *remark_json(const struct remark *remark)
 {
     static const char *const places[] = {"outside", "file", "inline"};
-    const struct comment_style style = {SUGGESTION_GITHUB, 65536, NULL};
+    const struct comment_style style = {SUGGESTION_GITHUB, 65536, NULL, NULL};
     CLEANUP(mem) char *body = comment_write(remark, &style);
     const struct diff_place *place = &remark->place;
     enum diff_side side = place->side;

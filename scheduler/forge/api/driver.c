@@ -25,7 +25,6 @@ const struct forge_driver forge_github = {
     .review = github_review,
     .edit = github_edit,
     .resolve = github_resolve,
-    .summary = github_summary,
 };
 
 const struct forge_driver forge_gitlab = {
@@ -45,7 +44,6 @@ const struct forge_driver forge_gitlab = {
     .review = gitlab_review,
     .edit = gitlab_edit,
     .resolve = gitlab_resolve,
-    .summary = gitlab_summary,
 };
 
 const struct forge_driver forge_gitea = {
@@ -63,7 +61,6 @@ const struct forge_driver forge_gitea = {
     .comments = gitea_comments,
     .review = gitea_review,
     .edit = gitea_edit,
-    .summary = gitea_summary,
 };
 
 const struct forge_driver *forge_driver_of(enum forge_kind kind)

@@ -66,7 +66,7 @@ struct forge_comment {
     const char *id;          /* for edit and resolve */
     const char *thread;      /* the thread's or discussion's id */
     const char *fingerprint; /* of its mark */
-    const char *pipeline;    /* of the mark after it; "": there is none */
+    const char *pipelines;   /* marks after it: who finds it; "": none */
     const char *body;
     bool is_resolved;
     enum forge_resolver resolver; /* of is_resolved */
@@ -146,13 +146,6 @@ struct forge_driver {
     /** Resolve a thread, or open it again. Where can_resolve; else NULL. */
     int (*resolve)(struct api *api, const struct forge_target *target,
                    const struct forge_comment *comment, bool resolved,
-                   struct err *err);
-    /**
-     * The one comment with the mark "summary" of this key, by us: created, or
-     * changed if `body` is another. `create` false: only changed.
-     */
-    int (*summary)(struct api *api, const struct forge_target *target,
-                   const char *key, const char *body, bool create,
                    struct err *err);
 };
 

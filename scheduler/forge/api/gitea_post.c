@@ -183,28 +183,3 @@ int gitea_edit(struct api *api, const struct forge_target *target,
     return write_send(api, "PATCH", path, json_pack("{s:s}", "body", body),
                       NULL, err);
 }
-
-int gitea_summary(struct api *api, const struct forge_target *target,
-                  const char *key, const char *body, bool create,
-                  struct err *err)
-{
-    CLEANUP(mem)
-    char *path =
-        write_path(api, target, "/issues/%" PRId64 "/comments", target->change);
-    CLEANUP(mem) char *one = write_path(api, target, "/issues/comments/");
-    const struct sticky_spec spec = {.create = path,
-                                     .one = one,
-                                     .edit = "PATCH",
-                                     .key = key,
-                                     .body = body,
-                                     .may_create = create};
-    json_t *comments = NULL;
-    int rc;
-
-    /* It comes as a whole: there are no pages of it. */
-    if (api_get(api, path, &comments, err) < 0)
-        return -1;
-    rc = sticky_put(api, &spec, comments, err);
-    json_decref(comments);
-    return rc;
-}

@@ -303,28 +303,3 @@ int github_resolve(struct api *api, const struct forge_target *target,
     json_decref(data);
     return rc;
 }
-
-int github_summary(struct api *api, const struct forge_target *target,
-                   const char *key, const char *body, bool create,
-                   struct err *err)
-{
-    CLEANUP(mem)
-    char *path =
-        write_path(api, target, "/issues/%" PRId64 "/comments", target->change);
-    CLEANUP(mem) char *list = xasprintf("%s?per_page=100", path);
-    CLEANUP(mem) char *one = write_path(api, target, "/issues/comments/");
-    const struct sticky_spec spec = {.create = path,
-                                     .one = one,
-                                     .edit = "PATCH",
-                                     .key = key,
-                                     .body = body,
-                                     .may_create = create};
-    json_t *comments = NULL;
-    int rc;
-
-    if (api_list(api, list, &comments, NULL, err) < 0)
-        return -1;
-    rc = sticky_put(api, &spec, comments, err);
-    json_decref(comments);
-    return rc;
-}

@@ -366,26 +366,3 @@ int gitlab_resolve(struct api *api, const struct forge_target *target,
     return write_send(api, "PUT", path,
                       json_pack("{s:b}", "resolved", (int)resolved), NULL, err);
 }
-
-int gitlab_summary(struct api *api, const struct forge_target *target,
-                   const char *key, const char *body, bool create,
-                   struct err *err)
-{
-    CLEANUP(mem) char *path = change_path(api, target, "/notes");
-    CLEANUP(mem) char *list = xasprintf("%s?per_page=100", path);
-    CLEANUP(mem) char *one = xasprintf("%s/", path);
-    const struct sticky_spec spec = {.create = path,
-                                     .one = one,
-                                     .edit = "PUT",
-                                     .key = key,
-                                     .body = body,
-                                     .may_create = create};
-    json_t *notes = NULL;
-    int rc;
-
-    if (api_list(api, list, &notes, NULL, err) < 0)
-        return -1;
-    rc = sticky_put(api, &spec, notes, err);
-    json_decref(notes);
-    return rc;
-}

@@ -7,6 +7,7 @@
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/findings/mark.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,8 +160,7 @@ void comments_add(struct forge_comments *comments,
                   const struct forge_comment *comment)
 {
     CLEANUP(strbuf) struct strbuf mark = STRBUF_MAX(MARK_MAX_VALUE + 1);
-    CLEANUP(strbuf) struct strbuf pipeline = STRBUF_MAX(MARK_MAX_VALUE + 1);
-    const char *second = strchr(comment->body, '\n');
+    CLEANUP(strbuf) struct strbuf pipelines = STRBUF_INIT;
     struct forge_comment *made;
 
     if (!mark_read(comment->body, "finding", &mark) ||
@@ -175,9 +175,8 @@ void comments_add(struct forge_comments *comments,
     made->id = copy(comments->arena, comment->id);
     made->thread = copy(comments->arena, comment->thread);
     made->fingerprint = copy(comments->arena, mark.data);
-    made->pipeline = "";
-    if (second && mark_read(second + 1, "pipeline", &pipeline))
-        made->pipeline = copy(comments->arena, pipeline.data);
+    mark_rest(comment->body, "pipeline", &pipelines);
+    made->pipelines = copy(comments->arena, pipelines.data);
     made->body = copy(comments->arena, comment->body);
 }
 
@@ -272,17 +271,22 @@ int status_put(struct api *api, const struct forge_check *check,
 
 /* ---- the one comment of a change ----------------------------------------- */
 
-static bool is_sticky(const json_t *item, const char *login, const char *key)
+/* Which comment is meant, and what it is to say; all borrowed. */
+struct sticky_mark {
+    const char *login, *key, *body;
+};
+
+static bool is_sticky(const json_t *item, const struct sticky_mark *wanted)
 {
     CLEANUP(strbuf) struct strbuf mark = STRBUF_MAX(MARK_MAX_VALUE + 1);
 
-    return write_is_by(item, login) &&
+    return write_is_by(item, wanted->login) &&
            mark_read(write_text(item, "body"), "summary", &mark) &&
-           strcmp(mark.data, key) == 0;
+           strcmp(mark.data, wanted->key) == 0;
 }
 
-static const json_t *sticky_find(const json_t *list, const char *login,
-                                 const char *key)
+static const json_t *sticky_find(const json_t *list,
+                                 const struct sticky_mark *mark)
 {
     const json_t *item, *found = NULL;
     json_int_t least = 0;
@@ -292,7 +296,7 @@ static const json_t *sticky_find(const json_t *list, const char *login,
     {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
-        if (!is_sticky(item, login, key) || (found && id >= least))
+        if (!is_sticky(item, mark) || (found && id >= least))
             continue;
         found = item;
         least = id;
@@ -300,42 +304,79 @@ static const json_t *sticky_find(const json_t *list, const char *login,
     return found;
 }
 
-static int sticky_send(struct api *api, const struct sticky_spec *spec,
-                       const json_t *item, const char *method, json_t *body,
-                       struct err *err)
+/* A merge request's notes, or the comments of the issue that a pull is. */
+struct sticky_paths {
+    char *all, *one; /* owned; the id goes behind `one` */
+    const char *edit;
+};
+
+static struct sticky_paths sticky_paths(const struct api *api,
+                                        const struct forge_target *target)
+{
+    bool notes = api_kind(api) == FORGE_GITLAB;
+    struct sticky_paths paths = {.edit = notes ? "PUT" : "PATCH"};
+
+    paths.all = write_path(api, target,
+                           notes ? "/merge_requests/%" PRId64 "/notes"
+                                 : "/issues/%" PRId64 "/comments",
+                           target->change);
+    paths.one = notes ? xasprintf("%s/", paths.all)
+                      : write_path(api, target, "/issues/comments/");
+    return paths;
+}
+
+static int sticky_send(struct api *api, const char *method, const char *one,
+                       const json_t *item, json_t *body, struct err *err)
 {
     CLEANUP(mem) char *id = write_id(item, "id");
-    CLEANUP(mem) char *path = xasprintf("%s%s", spec->one, id);
+    CLEANUP(mem) char *path = xasprintf("%s%s", one, id);
 
     return write_send(api, method, path, body, NULL, err);
 }
 
-int sticky_put(struct api *api, const struct sticky_spec *spec,
-               const json_t *list, struct err *err)
+/* There is one: it is `found`, and gets the body. */
+static int sticky_set(struct api *api, const struct sticky_paths *paths,
+                      const json_t *list, const json_t *found,
+                      const struct sticky_mark *mark, struct err *err)
 {
-    const json_t *item, *found;
-    const char *login;
+    const json_t *item;
     size_t i;
 
-    if (api_self(api, &login, err) < 0)
-        return -1;
-    found = sticky_find(list, login, spec->key);
-    if (!found)
-        return spec->may_create
-                   ? write_send(api, "POST", spec->create,
-                                json_pack("{s:s}", "body", spec->body), NULL,
-                                err)
-                   : 0;
     json_array_foreach(list, i, item)
     {
-        if (item != found && is_sticky(item, login, spec->key) &&
-            sticky_send(api, spec, item, "DELETE", NULL, err) < 0)
+        if (item != found && is_sticky(item, mark) &&
+            sticky_send(api, "DELETE", paths->one, item, NULL, err) < 0)
             return -1;
     }
-    if (write_same(write_text(found, "body"), spec->body))
+    if (write_same(write_text(found, "body"), mark->body))
         return 0;
-    return sticky_send(api, spec, found, spec->edit,
-                       json_pack("{s:s}", "body", spec->body), err);
+    return sticky_send(api, paths->edit, paths->one, found,
+                       json_pack("{s:s}", "body", mark->body), err);
+}
+
+int sticky_put(struct api *api, const struct forge_target *target,
+               const char *key, const char *body, bool create, struct err *err)
+{
+    struct sticky_mark mark = {.key = key, .body = body};
+    struct sticky_paths paths = sticky_paths(api, target);
+    CLEANUP(mem) char *all = paths.all;
+    CLEANUP(mem) char *one = paths.one;
+    CLEANUP(mem) char *pages = xasprintf("%s?per_page=100", all);
+    const json_t *found;
+    json_t *list = NULL;
+    int rc = 0;
+
+    if (api_self(api, &mark.login, err) < 0 ||
+        api_list(api, pages, &list, NULL, err) < 0)
+        return -1;
+    found = sticky_find(list, &mark);
+    if (found)
+        rc = sticky_set(api, &paths, list, found, &mark, err);
+    else if (create)
+        rc = write_send(api, "POST", all, json_pack("{s:s}", "body", body),
+                        NULL, err);
+    json_decref(list);
+    return rc;
 }
 
 /* ---- diffs, file by file ------------------------------------------------- */

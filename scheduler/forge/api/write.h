@@ -86,20 +86,14 @@ MUST_USE int review_put(struct api *api, const struct review_spec *spec,
 
 /* ---- the one comment of a change ---- */
 
-struct sticky_spec {
-    const char *create; /* path to POST to */
-    const char *one;    /* path of one, its id goes behind */
-    const char *edit;   /* method */
-    const char *key, *body;
-    bool may_create;
-};
 /**
- * Of `list`, the host's comments, the eldest by us with the mark "summary" of
- * the key is the one: it gets the body. Others of it are removed: requests
- * whose answer was lost and that came late.
+ * Of the change's comments the eldest by us with the mark "summary" of the key
+ * is the one: it gets the body. Others of it are removed: requests whose answer
+ * was lost and that came late. Where there is none, one is made if `create`.
  */
-MUST_USE int sticky_put(struct api *api, const struct sticky_spec *spec,
-                        const json_t *list, struct err *err);
+MUST_USE int sticky_put(struct api *api, const struct forge_target *target,
+                        const char *key, const char *body, bool create,
+                        struct err *err);
 
 /* ---- diffs of hosts that give it file by file ---- */
 
@@ -126,10 +120,7 @@ void patch_add(struct strbuf *out, const struct patch_file *file);
                       bool request_changes, struct err *err);                  \
     int host##_edit(struct api *api, const struct forge_target *target,        \
                     const struct forge_comment *comment, const char *body,     \
-                    struct err *err);                                          \
-    int host##_summary(struct api *api, const struct forge_target *target,     \
-                       const char *key, const char *body, bool create,         \
-                       struct err *err)
+                    struct err *err)
 WRITE_HALF(github);
 WRITE_HALF(gitlab);
 WRITE_HALF(gitea);

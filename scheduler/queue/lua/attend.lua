@@ -1,11 +1,10 @@
 -- attend.lua - a scheduler takes a delivery that is due, for a while.
--- ARGV scheduler claim lifetime_ms forges; those that it can deal with, with a
--- blank before and behind each
+-- ARGV scheduler claim lifetime_ms forges; those that it can deal with, the one
+-- whose turn it is first, with blanks between
 -- -> {id, forge, event, repo, body, attempts, started_at_ms, replays, now},
 --    or {'', when the next one is due (0: none), now}
--- The score in deliveries:waiting is when one may be taken: a claim moves it
+-- The score in deliveries:waiting:<forge> is when one may be taken: a claim moves it
 -- to where the claim ends, so that what a dead scheduler had comes to another.
-local waiting = P .. 'deliveries:waiting'
 local REPOS_MS = 2592000000 -- 30 days
 local REPOS = 1000
 
@@ -22,17 +21,24 @@ local function note_repo(f)
     call('PEXPIRE', P .. 'repos', text(REPOS_MS))
 end
 
-local function is_ours(forge)
-    return string.find(ARGV[4], ' ' .. forge .. ' ', 1, true)
+-- The first that is due; one that somebody removed by hand is none.
+local function first_due(waiting)
+    while true do
+        local id = call('ZRANGEBYSCORE', waiting, '-inf', stamp, 'LIMIT', 0,
+                        1)[1]
+        if not id or call('EXISTS', P .. 'delivery:' .. id) == 1 then
+            return id
+        end
+        call('ZREM', waiting, id)
+    end
 end
 
-for _, id in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', stamp, 'LIMIT', 0,
-                         1024)) do
-    local key = P .. 'delivery:' .. id
-    local forge = call('HGET', key, 'forge')
-    if not forge then
-        call('ZREM', waiting, id) -- somebody removed it by hand
-    elseif is_ours(forge) then
+local later = 0
+for forge in string.gmatch(ARGV[4], '%S+') do
+    local waiting = P .. 'deliveries:waiting:' .. forge
+    local id = first_due(waiting)
+    if id then
+        local key = P .. 'delivery:' .. id
         local f = load(key, 'forge', 'event', 'repo', 'body', 'started_at_ms',
                        'replays')
         call('ZADD', waiting, text(now + ARGV[3]), id)
@@ -44,8 +50,9 @@ for _, id in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', stamp, 'LIMIT', 0,
                 tonumber(f.started_at_ms or stamp), tonumber(f.replays or 0),
                 now}
     end
+    local next_at = tonumber(call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2])
+    if next_at and (later == 0 or next_at < later) then
+        later = next_at
+    end
 end
--- What is due already is others'.
-local later = call('ZRANGEBYSCORE', waiting, '(' .. stamp, '+inf',
-                   'WITHSCORES', 'LIMIT', 0, 1)[2]
-return {'', tonumber(later or 0), now}
+return {'', later, now}

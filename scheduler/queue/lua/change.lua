@@ -1,7 +1,10 @@
--- change.lua - the jobs of a change of a Git host, the youngest first.
--- ARGV forge repo change limit
+-- change.lua - the jobs of a change of a Git host, or of a commit of none, the
+-- youngest first.
+-- ARGV forge repo change limit; change: its number, or the commit
 -- -> id, pipeline, state, commit of each
-local key = change_of({forge = ARGV[1], repo = ARGV[2], change = ARGV[3]})
+local where = {forge = ARGV[1], repo = ARGV[2]}
+where[#ARGV[3] < 40 and 'change' or 'commit'] = ARGV[3]
+local key = list_of(where)
 local answer = {}
 for _, id in ipairs(key and call('ZREVRANGE', P .. 'change:' .. key, 0,
                                  ARGV[4] - 1) or {}) do

@@ -35,7 +35,9 @@ local count = ARGV[1] == '' and limit - 1 or -1
 if ARGV[1] ~= '' and call('EXISTS', P .. 'delivery:' .. ARGV[1]) == 1 then
     add(ARGV[1])
 else
-    walk('deliveries:waiting', count)
+    for _, forge in ipairs(FORGES) do
+        walk('deliveries:waiting:' .. forge, count)
+    end
     walk('deliveries', count)
 end
 table.sort(rows, function(a, b)

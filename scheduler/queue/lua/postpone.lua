@@ -3,7 +3,7 @@
 -- -> 1, or 0: another has it, or it is settled
 -- With a reason it is given back: anybody may take it after the delay. Without
 -- one the claim lasts that much longer.
-local waiting = P .. 'deliveries:waiting'
+local waiting = waiting_of(ARGV[1])
 local key = P .. 'delivery:' .. ARGV[1]
 if call('HGET', key, 'claim') ~= ARGV[2] or
     not call('ZSCORE', waiting, ARGV[1]) then

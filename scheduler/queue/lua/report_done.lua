@@ -1,13 +1,15 @@
 -- report_done.lua - what became of a report; the host is free for the next.
 -- ARGV host nonce what message after_ms rand, notes comments resolved, 1: what
 -- was posted follows: fingerprint state …
--- what: 'done'; 'again'; 'paused', for after_ms; 'refused'; 'released', nobody
--- knows: at once, by another
+-- what: 'done'; 'again'; 'unserved', by another, if there comes one in time;
+-- 'paused', for after_ms; 'refused'; 'released', nobody knows: at once, by
+-- another
 -- -> what became of it: 'done', 'due' (it changed meanwhile), 'again',
--- 'paused', 'refused', 'released'; 'lost': somebody else holds the host
+-- 'unserved', 'paused', 'refused', 'released'; 'lost': somebody else holds the host
 local host, nonce, what, message = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local after_ms, rand = tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST, LATEST_MS, POSTED_MS = 2000, 600000, 7776000000
+local UNSERVED_LATEST_MS = 30000
 local outbox, lane = P .. 'outbox:' .. host, P .. 'reporting:' .. host
 local held = load(lane, 'nonce', 'id', 'rev')
 
@@ -78,13 +80,16 @@ elseif what == 'paused' then
     note_failure()
     call('SET', P .. 'paused:' .. host, message, 'PX',
          text(math.max(1, after_ms)))
-elseif what == 'again' then
-    if f.report_failed_at_ms and
-        now - tonumber(f.report_failed_at_ms) > tonumber(longest_ms) then
+elseif what == 'again' or what == 'unserved' then
+    local unserved = what == 'unserved'
+    local since = now - (tonumber(f.report_failed_at_ms) or now)
+    if since > tonumber(longest_ms) or unserved and since > UNSERVED_MS and
+        not is_served(host, UNSERVED_MS) then
         return refuse()
     end
     local tries = tonumber(f.report_tries) or 0
-    local wait = math.min(FIRST * 2 ^ math.min(tries, 20), LATEST_MS)
+    local wait = math.min(FIRST * 2 ^ math.min(tries, 20),
+                          unserved and UNSERVED_LATEST_MS or LATEST_MS)
     note_failure()
     call('HSET', job, 'report_tries', tries + 1)
     call('ZADD', outbox, text(math.floor(now + wait * (0.5 + rand / 2))), id)

@@ -6,4 +6,5 @@ if call('HGET', lane, 'nonce') ~= ARGV[2] then
     return 0
 end
 call('PEXPIRE', lane, ARGV[3])
+serve(ARGV[1])
 return 1

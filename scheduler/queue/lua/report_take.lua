@@ -1,6 +1,7 @@
 -- report_take.lua - the next job that its host is to be told of; the host is
 -- then held, so that nobody else tells it anything.
--- ARGV scheduler nonce hold_ms, hosts …
+-- ARGV scheduler nonce hold_ms, hosts …; one that it cannot tell has a - before
+-- it, and is taken only if nobody who can has asked for a while
 -- -> {} or {host, id, revision, state, kind, report, result, about, pipeline,
 -- reason, epoch, submitted, started and ended_at_ms, failed tries, 1: latest
 -- of its change, {fingerprint, state, …}: posted for the change}
@@ -23,7 +24,17 @@ local function first_due(host)
     end
 end
 
+local ALONE_MS = 60000
+
 local function take(host)
+    if string.sub(host, 1, 1) ~= '-' then
+        serve(host)
+    else
+        host = string.sub(host, 2)
+        if is_served(host, ALONE_MS) then
+            return nil
+        end
+    end
     local lane = P .. 'reporting:' .. host
     local held = call('HGET', lane, 'nonce')
     if held and held ~= nonce or call('EXISTS', P .. 'paused:' .. host) == 1

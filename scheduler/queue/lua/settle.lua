@@ -6,7 +6,7 @@
 local key = P .. 'delivery:' .. ARGV[1]
 local claim, jobs = ARGV[5] or '', ARGV[6] or ''
 if claim ~= '' and call('HGET', key, 'claim') ~= claim or
-    call('ZREM', P .. 'deliveries:waiting', ARGV[1]) == 0 then
+    call('ZREM', waiting_of(ARGV[1]), ARGV[1]) == 0 then
     return 0
 end
 call('HDEL', key, 'claim')

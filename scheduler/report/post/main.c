@@ -98,15 +98,6 @@ static int send_answer(uint32_t id, json_t *answer, struct err *err)
     return rc;
 }
 
-static void wipe_strings(json_t *object)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(object, key, value)
-        mem_wipe((char *)json_string_value(value), json_string_length(value));
-}
-
 static int on_setup(struct forge_program *program, struct err *err)
 {
     const struct strbuf *document = &program->document;
@@ -119,7 +110,6 @@ static int on_setup(struct forge_program *program, struct err *err)
     if (!setup)
         return err_wrap(err, "the setup");
     rc = api_new(setup, &program->api, err);
-    wipe_strings(setup);
     json_decref(setup);
     return rc;
 }
@@ -222,6 +212,7 @@ int main(void)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     json_object_seed(0);
+    body_wipe_freed();
     rc = confine(&err);
     if (rc == 0)
         rc = serve(&program, &err);

@@ -3,6 +3,7 @@
 #include "scheduler/report/post/outline.h"
 
 #include "base/arena.h"
+#include "pipelines/findings/mark.h"
 #include "scheduler/forge/api/write.h"
 #include "scheduler/report/post/words.h"
 
@@ -49,6 +50,8 @@ void outline_free(struct outline *outline)
         free(outline->items[i].body);
     free(outline->items);
     free(outline->order);
+    for (size_t i = 0; i < outline->stale_count; i++)
+        free(outline->stale[i].left);
     free(outline->stale);
     arena_free(outline->arena);
     free(outline);
@@ -100,15 +103,13 @@ find_comment(const struct forge_comments *comments, const json_t *index,
     return at ? &comments->items[json_integer_value(at)] : NULL;
 }
 
-static void write_body(struct outline_item *item,
-                       const struct forge_comment *comment,
+/* An open comment is of all that find it; who are the others `marks` say. */
+static void write_body(struct outline_item *item, const char *marks,
                        const struct comment_style *style)
 {
     struct comment_style mine = *style;
 
-    /* One that two pipelines found is that of who came first. */
-    if (comment && *comment->pipeline)
-        mine.pipeline = comment->pipeline;
+    mine.marks = marks;
     item->body = comment_write(&item->remark, &mine);
 }
 
@@ -120,7 +121,7 @@ static bool decide_known(struct outline_item *item,
     item->comment = comment;
     if (comment && !comment->is_resolved &&
         !(comment->is_outdated && says_fixed(comment))) {
-        write_body(item, comment, style);
+        write_body(item, comment->pipelines, style);
         item->kind =
             write_same(item->body, comment->body) ? OUTLINE_KEEP : OUTLINE_EDIT;
         return true;
@@ -146,14 +147,27 @@ static void decide_new(struct outline_item *item,
         item->kind = OUTLINE_RAISE;
     else
         item->comment = NULL;
-    write_body(item, item->comment, &spec->style);
+    write_body(item, NULL, &spec->style);
 }
 
-/* What another pipeline found is not for us to find again. */
+/* What only other pipelines found is not for us to find again. */
 static bool is_others(const struct forge_comment *comment, const char *pipeline)
 {
-    return *comment->pipeline && pipeline && *pipeline &&
-           strcmp(comment->pipeline, pipeline) != 0;
+    return *comment->pipelines && pipeline && *pipeline &&
+           !mark_among(comment->pipelines, "pipeline", pipeline);
+}
+
+/* We do not find it any more; NULL: nobody else does. */
+static char *leave(const struct forge_comment *comment, const char *pipeline)
+{
+    CLEANUP(mem) char *body = NULL;
+    CLEANUP(strbuf) struct strbuf others = STRBUF_INIT;
+
+    if (!pipeline || !*pipeline)
+        return NULL;
+    body = mark_remove(comment->body, "pipeline", pipeline);
+    mark_rest(body, "pipeline", &others);
+    return others.len ? STEAL(body) : NULL;
 }
 
 /* Open, and of no finding, or not the one that its finding has. */
@@ -165,12 +179,17 @@ static void find_stale(struct outline *outline, const struct outline_spec *spec,
     outline->stale = xcalloc(comments->count + 1, sizeof(*outline->stale));
     for (size_t i = 0; i < comments->count; i++) {
         const struct forge_comment *comment = &comments->items[i];
+        bool is_found = json_object_get(seen, comment->fingerprint);
+        struct outline_stale *stale;
 
-        if (!comment->is_resolved &&
-            !is_others(comment, spec->style.pipeline) &&
-            (!json_object_get(seen, comment->fingerprint) ||
-             find_comment(comments, index, comment->fingerprint) != comment))
-            outline->stale[outline->stale_count++].comment = comment;
+        if (comment->is_resolved || is_others(comment, spec->style.pipeline) ||
+            (is_found &&
+             find_comment(comments, index, comment->fingerprint) == comment))
+            continue;
+        stale = &outline->stale[outline->stale_count++];
+        stale->comment = comment;
+        if (!is_found)
+            stale->left = leave(comment, spec->style.pipeline);
     }
 }
 

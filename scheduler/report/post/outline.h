@@ -32,6 +32,8 @@ struct outline_item {
 /** A comment that says what is not so any more, or what another one says. */
 struct outline_stale {
     const struct forge_comment *comment; /* borrowed */
+    char *left; /* owned; its body without us, as another pipeline finds it
+                   still; NULL: it is to be closed */
 };
 
 struct outline {

@@ -304,6 +304,15 @@ static void close_one(struct report *report,
     report->resolved += settle_write(report, rc, &err);
 }
 
+static void leave_one(struct report *report, const struct outline_stale *stale)
+{
+    struct err err = {0};
+    int rc = report->driver->edit(report->api, &report->ask.target,
+                                  stale->comment, stale->left, &err);
+
+    settle_write(report, rc, &err);
+}
+
 /* Of two comments on one finding the other stays open. */
 static void close_stale(struct report *report)
 {
@@ -315,6 +324,10 @@ static void close_stale(struct report *report)
         const struct forge_comment *comment = outline->stale[i].comment;
         bool is_other = false;
 
+        if (outline->stale[i].left) {
+            leave_one(report, &outline->stale[i]);
+            continue;
+        }
         close_one(report, comment);
         for (size_t k = 0; k < outline->count; k++)
             is_other |= outline->items[k].comment &&
@@ -331,8 +344,9 @@ static bool decide(struct report *report)
     const struct forge_driver *driver = report->driver;
     struct outline_spec spec = {
         .comments = &report->comments,
-        .style = {(enum suggestion_style)driver->suggestion, driver->max_body,
-                  report->ask.key},
+        .style = {.suggestion = (enum suggestion_style)driver->suggestion,
+                  .max = driver->max_body,
+                  .pipeline = report->ask.key},
         .can_raise = driver->resolve != NULL,
         .max_comments = report->ask.max_comments};
     struct err err = {0};
@@ -384,8 +398,8 @@ static void write_summary(struct report *report)
 
     int rc;
 
-    rc = report->driver->summary(report->api, &report->ask.target,
-                                 report->ask.key, body, has_news, &err);
+    rc = sticky_put(report->api, &report->ask.target, report->ask.key, body,
+                    has_news, &err);
     settle_write(report, rc, &err);
 }
 

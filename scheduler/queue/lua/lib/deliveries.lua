@@ -1,6 +1,7 @@
 -- deliveries.lua - what Git hosts sent, and how much memory it takes.
--- Those that wait are in deliveries:waiting and are never dropped, all others
--- in deliveries, the oldest first.
+-- Those that wait are in deliveries:waiting:<forge> and are never dropped, all
+-- others in deliveries, the oldest first.
+local FORGES = {'github', 'gitlab', 'gitea'}
 local OVERHEAD = 1024 -- of a hash and its places, besides the body
 local LIMIT = 128
 
@@ -16,6 +17,12 @@ local function drop_delivery(id)
         call('HDEL', P .. 'delivery_sizes', id)
         call('HINCRBY', P .. 'delivery_sizes', 'total', '-' .. size)
     end
+end
+
+-- Where it waits, if it does.
+local function waiting_of(id)
+    return P .. 'deliveries:waiting:' ..
+        (call('HGET', P .. 'delivery:' .. id, 'forge') or '')
 end
 
 -- What is too old, and what has to go so that `bytes` more fit the budget.
@@ -43,7 +50,7 @@ local function wait_delivery(id)
          'claim')
     call('PERSIST', key)
     call('ZREM', P .. 'deliveries', id)
-    call('ZADD', P .. 'deliveries:waiting', stamp, id)
+    call('ZADD', waiting_of(id), stamp, id)
     if call('LLEN', P .. 'wake') == 0 then
         call('LPUSH', P .. 'wake', 'delivery')
         call('PEXPIRE', P .. 'wake', 60000)

@@ -6,6 +6,20 @@
 -- behind is in outbox:other.
 local HOSTS = {'github', 'gitlab', 'gitea', 'other'}
 local MAX_OF_CHANGE = 100
+local UNSERVED_MS = 3600000 -- as long is waited for somebody who can tell
+
+-- Somebody is there who can tell that kind of host, or was.
+local function serve(host)
+    local key = P .. 'served:' .. host
+    if now - (tonumber(call('GET', key)) or 0) > 10000 then
+        call('SET', key, stamp, 'PX', UNSERVED_MS)
+    end
+end
+
+local function is_served(host, within_ms)
+    return now - (tonumber(call('GET', P .. 'served:' .. host)) or 0) <=
+        within_ms
+end
 
 -- What a job's `report` says; {}: nothing that can be understood.
 local function read_report(json)
@@ -39,10 +53,24 @@ local function change_of(report)
     return host .. ':' .. report.repo .. ':' .. change
 end
 
+-- Whose jobs it is listed with: those of its change, or, if it is of none,
+-- <forge>:<repo>:<commit>.
+local function list_of(report)
+    local host, commit = host_of(report), report.commit
+    local change = change_of(report)
+    if change then
+        return change
+    elseif host and not report.change and type(report.repo) == 'string' and
+        type(commit) == 'string' and #commit >= 40 and
+        string.match(commit, '^%x+$') then
+        return host .. ':' .. report.repo .. ':' .. commit
+    end
+end
+
 -- The job is another than its host knows.
 local function report_due(id, json)
     local report = read_report(json)
-    local host, change = host_of(report), change_of(report)
+    local host, list = host_of(report), list_of(report)
     if not host then
         return
     end
@@ -50,16 +78,16 @@ local function report_due(id, json)
     call('ZREM', P .. 'unreported', id)
     -- Never later than it was due already.
     call('ZADD', P .. 'outbox:' .. host, 'LT', stamp, id)
-    if change then
-        call('PEXPIRE', P .. 'change:' .. change, longest_ms)
+    if list then
+        call('PEXPIRE', P .. 'change:' .. list, longest_ms)
     end
 end
 
 -- A job came: it is the youngest of its change.
 local function report_new(id, json, seq)
-    local change = change_of(read_report(json))
-    if change then
-        local key = P .. 'change:' .. change
+    local list = list_of(read_report(json))
+    if list then
+        local key = P .. 'change:' .. list
         call('ZADD', key, seq, id)
         call('ZREMRANGEBYRANK', key, 0, -MAX_OF_CHANGE - 1)
     end
@@ -75,13 +103,13 @@ end
 -- The job is forgotten.
 local function report_forget(id, json)
     local report = read_report(json)
-    local host, change = host_of(report), change_of(report)
+    local host, list = host_of(report), list_of(report)
     if host then
         call('ZREM', P .. 'outbox:' .. host, id)
         call('ZREM', P .. 'unreported', id)
     end
-    if change then
-        call('ZREM', P .. 'change:' .. change, id)
+    if list then
+        call('ZREM', P .. 'change:' .. list, id)
     end
 end
 

@@ -14,7 +14,8 @@ static const char text[] =
     "--- a/crlf.js\n+++ b/crlf.js\n@@ -1 +1 @@\n-a\r\n+b\r\n"
     "--- a/cut.js\n+++ b/cut.js\n@@ -1,4 +1,4 @@\n a\n-b\n+c\n";
 
-static const struct comment_style github = {SUGGESTION_GITHUB, 65536, NULL};
+static const struct comment_style github = {SUGGESTION_GITHUB, 65536, NULL,
+                                            NULL};
 
 struct world {
     struct arena *arena;
@@ -170,8 +171,8 @@ static void test_comment(void **state)
         "\"tool\":\"<lint>\",\"rule\":\"no`x\",\"fix\":{\"text\":\"```\\nnew\","
         "\"line\":3,\"end_line\":4},"
         "\"fingerprint\":\"0123456789abcdef0123456789abcdef\"}");
-    const struct comment_style gitlab = {SUGGESTION_GITLAB, 65536, NULL};
-    const struct comment_style plain = {SUGGESTION_NONE, 65536, NULL};
+    const struct comment_style gitlab = {SUGGESTION_GITLAB, 65536, NULL, NULL};
+    const struct comment_style plain = {SUGGESTION_NONE, 65536, NULL, NULL};
     struct remark remark = remark_of(world, 0);
     CLEANUP(mem) char *body = comment_write(&remark, &github);
     CLEANUP(mem) char *other = comment_write(&remark, &gitlab);
@@ -203,7 +204,7 @@ static void test_comment_too_long(void **state)
         "\"a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\nj\\nk\\nl\\nm\\nn\\no\\np\\nq\\n"
         "r"
         "\\nr\\ns\\nt\\nu\\nv\\nw\\nx\\ny\\nz\\na\\nb\\nc\\nd\\ne\\nf\"}");
-    const struct comment_style small = {SUGGESTION_GITHUB, 130, NULL};
+    const struct comment_style small = {SUGGESTION_GITHUB, 130, NULL, NULL};
     struct remark first = remark_of(world, 0), second = remark_of(world, 1);
     CLEANUP(mem) char *body = comment_write(&first, &small);
     CLEANUP(mem) char *test = comment_write(&second, &small);

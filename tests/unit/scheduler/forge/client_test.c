@@ -37,6 +37,15 @@ static void put_document(uint32_t id, const char *text)
     put(FORGE_FRAME_ANSWER, id, text, len);
 }
 
+/* A token that is nowhere in memory until somebody is told it. */
+#define SECRET_LEN  200
+#define SECRET_TAIL 40 /* ASan writes over the beginning of what is freed */
+
+static char secret_at(size_t i)
+{
+    return (char)('a' + ((uint32_t)i * 0x9E3779B1u >> 16) % 26);
+}
+
 static void fake_answer(uint32_t id, const char *ask)
 {
     CLEANUP(mem) char *echo = NULL;
@@ -47,7 +56,14 @@ static void fake_answer(uint32_t id, const char *ask)
         exit(7);
     if (strstr(ask, "\"do\":\"hang\""))
         return;
-    if (strstr(ask, "\"do\":\"garbage\""))
+    if (strstr(ask, "\"do\":\"secret\"")) {
+        CLEANUP(mem) char *token = xcalloc(SECRET_LEN + 1, 1);
+
+        for (size_t i = 0; i < SECRET_LEN; i++)
+            token[i] = secret_at(i);
+        echo = xasprintf("{\"password\":\"%s\"}", token);
+        put_document(id, echo);
+    } else if (strstr(ask, "\"do\":\"garbage\""))
         put_document(id, "[");
     else if (strstr(ask, "\"do\":\"refuse\""))
         put_document(id, "{\"error\":\"refused\",\"message\":\"no\","
@@ -205,6 +221,91 @@ static void answers(void **state UNUSED)
     stop(&rig);
     assert_int_equal(kill(read.pid, 0), -1);
     assert_int_equal(kill(report.pid, 0), -1);
+}
+
+/* A list that takes long keeps nobody waiting but for lists. */
+static void lists_apart(void **state UNUSED)
+{
+    static const char *const lists[] = {FORGE_OP_OPEN_CHANGES, FORGE_OP_MISSED,
+                                        FORGE_OP_PATHS};
+    static const char *const others[] = {FORGE_OP_TOKEN, FORGE_OP_PERMISSION,
+                                         FORGE_OP_CHANGE, FORGE_OP_REPORT};
+    struct rig rig = {0};
+    struct seen slow[ARRAY_LEN(lists)], seen;
+
+    start(&rig, "https://host");
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        ask(&rig, lists[i], "hang", &slow[i], NULL);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        ask(&rig, others[i], "x", &seen, NULL);
+        wait_for(&rig, &seen);
+        assert_int_equal(seen.error, FORGE_OK);
+        json_decref(seen.ask);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        assert_int_equal(slow[i].calls, 0);
+    stop(&rig);
+}
+
+__attribute__((no_sanitize("address"))) static size_t
+count_secrets(const char *from, const char *to)
+{
+    size_t count = 0;
+
+    for (; to - from >= SECRET_TAIL; from++) {
+        size_t i = 0;
+
+        while (i < SECRET_TAIL &&
+               from[i] == secret_at(SECRET_LEN - SECRET_TAIL + i))
+            i++;
+        count += i == SECRET_TAIL;
+    }
+    return count;
+}
+
+/* In all that we can write to; ASan's own map of it is left out by its size. */
+static size_t secrets_in_memory(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], rights[5];
+    unsigned long from, to;
+    size_t count = 0;
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps))
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 &&
+            !strncmp(rights, "rw", 2) && to - from < (1UL << 28))
+            count += count_secrets((const char *)from, (const char *)to);
+    (void)fclose(maps);
+    return count;
+}
+
+static void on_secret(void *arg, const struct forge_answer *answer)
+{
+    const char *got =
+        json_string_value(json_object_get(answer->body, "password"));
+    struct seen *seen = arg;
+
+    seen->calls++;
+    assert_non_null(got);
+    assert_int_equal(count_secrets(got, got + SECRET_LEN), 1);
+    assert_true(secrets_in_memory() > 0);
+}
+
+static void wipes_tokens(void **state UNUSED)
+{
+    struct rig rig = {0};
+    struct seen seen = {0}, next;
+
+    start(&rig, "https://host");
+    forge_ask(rig.forge, FORGE_OP_TOKEN, json_pack("{s:s}", "do", "secret"),
+              on_secret, &seen, NULL);
+    wait_for(&rig, &seen);
+    assert_int_equal(secrets_in_memory(), 0);
+    ask(&rig, FORGE_OP_TOKEN, "x", &next, NULL);
+    wait_for(&rig, &next);
+    json_decref(next.ask);
+    stop(&rig);
 }
 
 static void comes_back(void **state UNUSED)
@@ -418,7 +519,8 @@ int main(int argc UNUSED, char **argv)
         cmocka_unit_test(never_begins),    cmocka_unit_test(cancels),
         cmocka_unit_test(carries_much),    cmocka_unit_test(is_bounded),
         cmocka_unit_test(pauses),          cmocka_unit_test(goes_at_any_time),
-        cmocka_unit_test(refuses_options),
+        cmocka_unit_test(refuses_options), cmocka_unit_test(lists_apart),
+        cmocka_unit_test(wipes_tokens),
     };
     const char *tmp = getenv("TEST_TMP");
     const char *name = strrchr(argv[0], '/');

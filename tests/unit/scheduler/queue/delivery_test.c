@@ -115,7 +115,7 @@ static void test_stored(void **state)
     assert_string_equal(redis_word(p, "HGET", "%delivery:k", "bytes"),
                         "1048575");
     assert_int_equal(redis_num(p, "PTTL", "%delivery:k"), -1);
-    assert_int_equal(redis_num(p, "ZCARD", "%deliveries:waiting"), 1);
+    assert_int_equal(redis_num(p, "ZCARD", "%deliveries:waiting:github"), 1);
     assert_int_equal(queue_delivery_body(p->queue, "x", &none, &len, &err), -1);
     assert_int_equal(err.kind, ERR_USER);
     (void)redis_num(p, "HSET", "%delivery:k", "body", "damaged");
@@ -131,7 +131,7 @@ static void test_repeats(void **state)
     assert_int_equal(settle(p, "k", "done").err.kind, ERR_NONE);
     assert_int_equal(settle(p, "k", "done").err.kind, ERR_LOST);
     assert_int_equal(put(p, "k", NULL, 100000), QUEUE_DELIVERY_KNOWN);
-    assert_int_equal(redis_num(p, "ZCARD", "%deliveries:waiting"), 0);
+    assert_int_equal(redis_num(p, "ZCARD", "%deliveries:waiting:github"), 0);
     assert_true(redis_num(p, "PTTL", "%delivery:k") > 0);
 
     assert_int_equal(put(p, "f", NULL, 100000), QUEUE_DELIVERY_STORED);
@@ -294,6 +294,32 @@ static void test_taken(void **state)
     assert_int_equal(postpone(p, "c2", 0, "away"), ERR_LOST);
 }
 
+/* Whatever waits of a host that is not ours, or stuck, is in nobody's way. */
+static void test_fair(void **state)
+{
+    struct pool *p = *state;
+    struct attended a;
+
+    assert_string_equal(
+        redis_word(p, "EVAL",
+                   "for i = 1, 3000 do "
+                   "redis.call('HSET', KEYS[1] .. 'delivery:g' .. i, 'forge', "
+                   "'gitlab', 'state', 'waiting') "
+                   "redis.call('ZADD', KEYS[1] .. 'deliveries:waiting:gitlab', "
+                   "1, 'g' .. i) end return 'ok'",
+                   "1", "%"),
+        "ok");
+    assert_int_equal(put(p, "a", NULL, 100000), QUEUE_DELIVERY_STORED);
+    a = attend(p, "c1", 60000, "github");
+    assert_true(a.taken);
+    assert_string_equal(a.key, "a");
+    assert_int_equal(postpone(p, "c1", 0, "away"), ERR_NONE);
+    assert_string_equal(attend(p, "c2", 60000, "github gitlab").key, "a");
+    assert_int_equal(postpone(p, "c2", 0, "away"), ERR_NONE);
+    a = attend(p, "c3", 60000, "gitlab github");
+    assert_true(a.taken && a.key[0] == 'g');
+}
+
 static enum err_kind settle_as(struct pool *p, const char *claim)
 {
     struct answer answer = {.over = false};
@@ -362,10 +388,11 @@ static void test_replicas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_taken),     POOL_TEST(test_replayed),
-        POOL_TEST(test_stored),    POOL_TEST(test_repeats),
-        POOL_TEST(test_budget),    POOL_TEST(test_old),
-        POOL_TEST(test_too_large), POOL_TEST(test_replicas),
+        POOL_TEST(test_taken),    POOL_TEST(test_fair),
+        POOL_TEST(test_replayed), POOL_TEST(test_stored),
+        POOL_TEST(test_repeats),  POOL_TEST(test_budget),
+        POOL_TEST(test_old),      POOL_TEST(test_too_large),
+        POOL_TEST(test_replicas),
     };
 
     return cmocka_run_group_tests_name("scheduler/queue/delivery", tests,

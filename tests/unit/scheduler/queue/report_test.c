@@ -2,98 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/report.h"
 
-#include "scheduler/queue/change.h"
 #include "scheduler/queue/inspect.h"
 #include "scheduler/queue/job_args.h"
-#include "tests/unit/scheduler/queue/pool.h"
+#include "tests/unit/scheduler/queue/report_pool.h"
 
-#define COMMIT "0123456789012345678901234567890123456789"
-
-/* ---- a scheduler -----------------------------------------------------------
- */
-
-/* What a scheduler was given. */
-struct due {
-    char host[16]; /* "": nothing was due */
-    char id[QUEUE_MAX_ID + 1];
-    char rev[16], state[16];
-    long tries, latest;
-    char posted[64]; /* the first fingerprint and its word */
-};
-
-static struct due take_for(struct pool *p, const char *nonce,
-                           const char *hold_ms, const char *host)
-{
-    redisReply *reply = script(p, SCRIPT_REPORT_TAKE, "s", nonce, hold_ms, host,
-                               strcmp(host, "github") ? NULL : "gitlab", NULL);
-    struct due due = {.host = ""};
-
-    if (reply->elements) {
-        const redisReply *posted = reply->element[16];
-
-        (void)snprintf(due.host, sizeof(due.host), "%s",
-                       queue_reply_str(reply, 0));
-        (void)snprintf(due.id, sizeof(due.id), "%s", queue_reply_str(reply, 1));
-        (void)snprintf(due.rev, sizeof(due.rev), "%s",
-                       queue_reply_str(reply, 2));
-        (void)snprintf(due.state, sizeof(due.state), "%s",
-                       queue_reply_str(reply, 3));
-        due.tries = (long)queue_reply_num(reply, 14);
-        due.latest = (long)queue_reply_num(reply, 15);
-        if (posted->elements)
-            (void)snprintf(due.posted, sizeof(due.posted), "%s %s",
-                           queue_reply_str(posted, 0),
-                           queue_reply_str(posted, 1));
-    }
-    freeReplyObject(reply);
-    return due;
-}
-
-static struct due take_due(struct pool *p, const char *nonce)
-{
-    return take_for(p, nonce, "60000", "github");
-}
-
-static const char *tell(struct pool *p, const char *nonce, const char *what)
-{
-    return word_of(p, SCRIPT_REPORT_DONE, "github", nonce, what, "it said so",
-                   "200", "0.5", "", "0", "0", "0");
-}
-
-/* What is due is this job in this state. */
-static void expect_due(struct pool *p, const char *nonce, const char *id,
-                       const char *state)
-{
-    struct due due = take_due(p, nonce);
-
-    assert_string_equal(due.id, id);
-    assert_string_equal(due.state, state);
-}
-#define expect_told(p, id, state)                                              \
-    do {                                                                       \
-        expect_due(p, "told", id, state);                                      \
-        assert_string_equal(tell(p, "told", "done"), "done");                  \
-    } while (0)
-#define expect_nothing(p) assert_string_equal(take_due(p, "none").id, "")
-
-#define REPORT(more)                                                           \
-    "{\"forge\":\"github\",\"repo\":\"a/b\",\"commit\":\"" COMMIT "\"" more "}"
-#define CHANGE REPORT(",\"change\":\"7\"")
-
-static void submit_one(struct pool *p, const char *id, const char *report)
-{
-    (void)submit(p, id, JOB(.report = report, .pipeline = "test"));
-}
-
-static int64_t due_at(struct pool *p, const char *id)
-{
-    return redis_num(p, "ZSCORE", "%outbox:github", id);
-}
-
-static bool is_there(struct pool *p, const char *key, const char *id)
-{
-    return *redis_word(p, "ZSCORE", key, id);
-}
+#include <inttypes.h>
 
 /* ---- what is due ------------------------------------------------------------
  */
@@ -289,6 +202,37 @@ static void test_gives_up(void **state)
     expect_nothing(p);
 }
 
+/* By who cannot tell that host: only while nobody is there who can. */
+static void test_unserved(void **state)
+{
+    struct pool *p = *state;
+    CLEANUP(mem) char *minute = NULL;
+    CLEANUP(mem) char *hours = NULL;
+
+    submit_one(p, "a", REPORT(""));
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    assert_string_equal(tell(p, "n1", "unserved"), "unserved");
+    assert_in_range(due_at(p, "a") - now_ms(p), 500, 2000);
+    expect(p, "a", "report_error", "it said so");
+    expect_nothing(p); /* and now there is somebody who can */
+    (void)redis_num(p, "ZADD", "%outbox:github", "1", "a");
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "");
+    /* He has not asked for a minute. */
+    minute = xasprintf("%" PRId64, now_ms(p) - 70000);
+    (void)redis_word(p, "SET", "%served:github", minute);
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    hours = xasprintf("%" PRId64, now_ms(p) - 2 * 3600000);
+    (void)redis_num(p, "HSET", "%job:a", "report_failed_at_ms", hours,
+                    "report_tries", "9");
+    assert_string_equal(tell(p, "n1", "unserved"), "unserved");
+    assert_in_range(due_at(p, "a") - now_ms(p), 15000, 30000);
+    /* He is gone for an hour. */
+    (void)redis_num(p, "DEL", "%served:github");
+    (void)redis_num(p, "ZADD", "%outbox:github", "1", "a");
+    assert_string_equal(take_for(p, "n1", "60000", "-github").id, "a");
+    assert_string_equal(tell(p, "n1", "unserved"), "refused");
+}
+
 static void test_pause(void **state)
 {
     struct pool *p = *state;
@@ -373,131 +317,8 @@ static void test_released(void **state)
     expect_told(p, "a", "ready");
 }
 
-/* ---- changes ---------------------------------------------------------------
+/* ---- what was posted -------------------------------------------------------
  */
-
-struct listed {
-    unsigned calls;
-    size_t count;
-    char ids[64];
-    char commit[48];
-};
-
-static void on_jobs(void *arg, const struct queue_change_job *jobs,
-                    size_t count, const struct err *err)
-{
-    struct listed *listed = arg;
-
-    assert_null(err);
-    listed->calls++;
-    listed->count = count;
-    for (size_t i = 0; i < count && i < 3; i++)
-        (void)snprintf(listed->ids + strlen(listed->ids),
-                       sizeof(listed->ids) - strlen(listed->ids), "%s:%s ",
-                       jobs[i].id, jobs[i].state);
-    if (count)
-        (void)snprintf(listed->commit, sizeof(listed->commit), "%s",
-                       jobs[0].commit);
-}
-
-static struct listed list(struct pool *p, const char *repo, const char *number)
-{
-    const struct queue_change change = {"github", repo, number};
-    struct listed listed = {0};
-
-    queue_change_jobs(p->queue, &change, on_jobs, &listed);
-    while (!listed.calls)
-        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
-    return listed;
-}
-
-static void test_change(void **state)
-{
-    struct pool *p = *state;
-    struct listed listed;
-
-    submit_one(p, "a", CHANGE);
-    submit_one(p, "b", REPORT(",\"change\":7"));
-    submit_one(p, "c", REPORT(",\"change\":\"8\""));
-    submit_one(p, "d", REPORT(""));
-    (void)submit(p, "e", JOB(.report = CHANGE, .pipeline = "review"));
-    (void)take(p);
-    listed = list(p, "a/b", "7");
-    assert_string_equal(listed.ids, "e:ready b:ready a:running ");
-    assert_string_equal(listed.commit, COMMIT);
-    assert_int_equal(list(p, "a/b", "9").count, 0);
-    assert_int_equal(list(p, "a/b", "x").count, 0);
-    /* `a` is older than `b`; `e` is of another pipeline. */
-    assert_int_equal(take_due(p, "n1").latest, 0);
-    (void)tell(p, "n1", "done");
-    assert_int_equal(take_due(p, "n1").latest, 1);
-    (void)tell(p, "n1", "done");
-}
-
-/* ---- what was reviewed -----------------------------------------------------
- */
-
-static void on_reviews(void *arg, const char *const *results, size_t count,
-                       const struct err *err)
-{
-    struct listed *listed = arg;
-
-    assert_null(err);
-    listed->calls++;
-    listed->count = count;
-    for (size_t i = 0; i < count; i++)
-        (void)snprintf(listed->ids + strlen(listed->ids),
-                       sizeof(listed->ids) - strlen(listed->ids), "%s ",
-                       strchr(results[i], '#'));
-}
-
-static void end_with(struct pool *p, const char *id, const char *state,
-                     const char *result)
-{
-    CLEANUP(mem) char *key = xasprintf("%%job:%s", id);
-
-    freeReplyObject(
-        redis(p, "HSET", key, "state", state, "result", result, NULL));
-}
-
-static void test_reviews(void **state)
-{
-    static const char *const ids[] = {"r1", "r2", "r3", "r4", "r5", "r6"};
-    const struct queue_change change = {"github", "a/b", "7"};
-    struct pool *p = *state;
-    struct listed listed = {0};
-
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
-        submit_one(p, ids[i], REPORT(",\"change\":7,\"name\":\"review\""));
-    submit_one(p, "o", REPORT(",\"change\":7,\"name\":\"other\""));
-    submit_one(p, "c", REPORT(",\"change\":8,\"name\":\"review\""));
-    end_with(p, "r1", "passed", "{\"review\":{}}#r1");
-    end_with(p, "r2", "failed", "{\"review\":{}}#r2");
-    end_with(p, "r3", "cancelled", "{\"review\":{}}#r3");
-    end_with(p, "r4", "passed", "{}#r4");
-    end_with(p, "r5", "passed", "{\"review\":{}}#r5");
-    end_with(p, "o", "passed", "{\"review\":{}}#o");
-    end_with(p, "c", "passed", "{\"review\":{}}#c");
-    queue_change_reviews(p->queue, &change, "review", on_reviews, &listed);
-    while (!listed.calls)
-        assert_int_equal(loop_step(p->loop, 1000, NULL), 0);
-    assert_string_equal(listed.ids, "#r5 #r2 #r1 ");
-}
-
-static void test_change_bounds(void **state)
-{
-    struct pool *p = *state;
-    char id[16];
-
-    for (int i = 0; i < 105; i++) {
-        (void)snprintf(id, sizeof(id), "j%d", i);
-        submit_one(p, id, CHANGE);
-    }
-    assert_int_equal(list(p, "a/b", "7").count, 100);
-    /* One that is not in the list any more is old all the same. */
-    (void)redis_num(p, "ZADD", "%outbox:github", "1", "j0");
-    assert_int_equal(take_due(p, "n1").latest, 0);
-}
 
 static void test_posted(void **state)
 {
@@ -567,10 +388,9 @@ int main(void)
         POOL_TEST(test_hosts),      POOL_TEST(test_hold),
         POOL_TEST(test_takes_back), POOL_TEST(test_backs_off),
         POOL_TEST(test_gives_up),   POOL_TEST(test_pause),
-        POOL_TEST(test_refused),    POOL_TEST(test_released),
-        POOL_TEST(test_change),     POOL_TEST(test_change_bounds),
-        POOL_TEST(test_posted),     POOL_TEST(test_gone),
-        POOL_TEST(test_forgotten),  POOL_TEST(test_reviews),
+        POOL_TEST(test_unserved),   POOL_TEST(test_refused),
+        POOL_TEST(test_released),   POOL_TEST(test_posted),
+        POOL_TEST(test_gone),       POOL_TEST(test_forgotten),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

@@ -65,11 +65,11 @@ static void world_start(struct world *world)
     world->diff = diff_parse(text, strlen(text), false);
     world->outline = outline_new(world->findings, world->diff);
     world->posted = json_object();
-    world->spec =
-        (struct outline_spec){.comments = &world->comments,
-                              .posted = world->posted,
-                              .style = {SUGGESTION_GITHUB, 65536, NULL},
-                              .max_comments = 10};
+    world->spec = (struct outline_spec){
+        .comments = &world->comments,
+        .posted = world->posted,
+        .style = {.suggestion = SUGGESTION_GITHUB, .max = 65536},
+        .max_comments = 10};
 }
 
 static void world_freep(struct world *world)
@@ -253,9 +253,13 @@ static void test_others(void **state)
     world_start(&world);
     world.spec.style.pipeline = "test";
     comments_add(&world.comments, &comment);
-    assert_string_equal(world.comments.items[0].pipeline, "review");
-    /* Found by both it stays as it is. */
-    decides(&world, "kppr");
+    assert_string_equal(world.comments.items[0].pipelines,
+                        "<!-- berth:pipeline review -->\n");
+    /* Found by both it is both's. */
+    decides(&world, "eppr");
+    assert_non_null(strstr(world.outline->items[0].body,
+                           "<!-- berth:pipeline review -->\n"
+                           "<!-- berth:pipeline test -->\n"));
     world.comments.items[0].fingerprint = PRINT("e");
     outline_free(world.outline);
     world.outline = outline_new(world.findings, world.diff);
@@ -266,6 +270,50 @@ static void test_others(void **state)
     world.spec.style.pipeline = "review";
     decides(&world, "pppr");
     assert_int_equal(world.outline->stale_count, 1);
+}
+
+/* It stays open as long as any of those that found it finds it. */
+static void test_shared(void **state)
+{
+    CLEANUP(world) struct world first;
+    CLEANUP(world) struct world second;
+    CLEANUP(world) struct world world;
+    struct forge_comment comment = {.id = "1", .thread = "2"};
+
+    (void)state;
+    world_start(&first);
+    first.spec.style.pipeline = "review";
+    decides(&first, "pppr");
+    comment.body = first.outline->items[0].body;
+    world_start(&second);
+    second.spec.style.pipeline = "test";
+    comments_add(&second.comments, &comment);
+    decides(&second, "eppr");
+    comment.body = second.outline->items[0].body;
+    world_start(&world);
+    world.spec.style.pipeline = "review";
+    comments_add(&world.comments, &comment);
+    decides(&world, "kppr");
+    /* `review` finds it no more. */
+    world.comments.items[0].fingerprint = PRINT("e");
+    outline_free(world.outline);
+    world.outline = outline_new(world.findings, world.diff);
+    decides(&world, "pppr");
+    assert_int_equal(world.outline->stale_count, 1);
+    assert_non_null(world.outline->stale[0].left);
+    assert_null(strstr(world.outline->stale[0].left, "pipeline review"));
+    assert_non_null(strstr(world.outline->stale[0].left, "first"));
+    /* Then `test` does not, either. */
+    comment.body = world.outline->stale[0].left;
+    comments_add(&second.comments, &comment);
+    second.comments.items[0] = second.comments.items[1];
+    second.comments.items[0].fingerprint = PRINT("e");
+    second.comments.count = 1;
+    outline_free(second.outline);
+    second.outline = outline_new(second.findings, second.diff);
+    decides(&second, "pppr");
+    assert_int_equal(second.outline->stale_count, 1);
+    assert_null(second.outline->stale[0].left);
 }
 
 /* Somebody opened it again, or a comment of the same was resolved. */
@@ -420,7 +468,7 @@ int main(void)
         cmocka_unit_test(test_raised),      cmocka_unit_test(test_who_resolved),
         cmocka_unit_test(test_posted),      cmocka_unit_test(test_titles),
         cmocka_unit_test(test_bodies),      cmocka_unit_test(test_annotations),
-        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_others),      cmocka_unit_test(test_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,13 +312,46 @@ static void test_not_configured(void **state)
     submit_one(p, "c", "{\"forge\":\"sourcehut\"}");
     side.forge.reads_only = true;
     side_start(p, &side, 0, 1);
-    WAIT_FOR(p, redis_num(p, "ZCARD", "%unreported") == 3);
+    WAIT_FOR(p, redis_num(p, "ZCARD", "%unreported") == 1 &&
+                    *field_of(p, "a", "report_error") &&
+                    *field_of(p, "b", "report_error"));
     expect(p, "a", "report_error",
            "no GitHub is configured (github.token or github.app)");
     expect(p, "b", "report_error", "no GitLab is configured (gitlab.token)");
+    /* Nobody came who can. */
+    (void)redis_num(p, "HSET", "%job:a", "report_failed_at_ms", "1000");
+    (void)redis_num(p, "ZADD", "%outbox:github", "1", "a");
+    WAIT_FOR(p, redis_num(p, "ZCARD", "%unreported") == 2);
     assert_non_null(strstr(field_of(p, "c", "report_error"), "not known"));
     assert_int_equal(side.forge.asked, 0);
     side_end(&side);
+}
+
+/* Who has no token leaves it to who has one. */
+static void test_left_to_others(void **state)
+{
+    struct pool *p = *state;
+    struct side poor = {.forge = {.reads_only = true}}, rich = {0};
+
+    submit_one(p, "a", REPORT(""));
+    side_start(p, &poor, 0, 1);
+    WAIT_FOR(p, *field_of(p, "a", "report_error"));
+    side_start(p, &rich, 0, 1);
+    WAIT_FOR(p, is_told(p, "a"));
+    expect(p, "a", "report_error", "");
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof(id), "b%d", i);
+        submit_one(p, id, REPORT(""));
+        WAIT_FOR(p, is_told(p, id));
+        expect(p, id, "report_error_at_ms", "");
+    }
+    assert_int_equal(redis_num(p, "ZCARD", "%unreported"), 0);
+    assert_int_equal(poor.forge.asked, 0);
+    assert_int_equal(rich.forge.asked, 21);
+    side_end(&poor);
+    side_end(&rich);
 }
 
 static void test_says_not_where(void **state)
@@ -472,6 +505,7 @@ int main(void)
         POOL_TEST(test_stale_result),
         POOL_TEST(test_run),
         POOL_TEST(test_not_configured),
+        POOL_TEST(test_left_to_others),
         POOL_TEST(test_says_not_where),
         POOL_TEST(test_errors),
         POOL_TEST(test_killed),

@@ -57,8 +57,10 @@ static struct channel *connect_sink(struct sink *sink)
 
     assert_int_equal(loop_new(&sink->loop, &err), 0);
     assert_int_equal(fd_socketpair(pair, &err), 0);
-    struct channel_spec in = {pair[0], pair[0], on_frame, on_closed, sink};
-    struct channel_spec out = {pair[1], pair[1], on_frame, on_closed, sink};
+    struct channel_spec in = {pair[0],   pair[0], on_frame,
+                              on_closed, sink,    false};
+    struct channel_spec out = {pair[1],   pair[1], on_frame,
+                               on_closed, sink,    false};
     assert_int_equal(channel_new(sink->loop, &in, &sink->in, &err), 0);
     assert_int_equal(channel_new(sink->loop, &out, &up, &err), 0);
     return up;

@@ -1,0 +1,156 @@
+/* scheduler/intake/event_told.c - what the host says last, and is told. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/intake/event_work_impl.h"
+
+#include "scheduler/queue/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_MESSAGE 2000 /* bytes: a result's has room for 2048 characters */
+
+/* ---- whether it is the change's commit still -------------------------------
+ */
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+/*
+ * Deliveries are dealt with in no order, and some take long: jobs of an older
+ * commit would end those of a younger one. So the host is asked as late as can
+ * be. If it does not answer, the delivery is believed.
+ */
+enum event_next event_stage_head(struct event_work *w)
+{
+    const struct event *e = w->event;
+    const json_t *body;
+    enum event_next next;
+
+    if (!event_runs(e->kind) || e->change <= 0 || !w->host->forge ||
+        !w->pipelines.count)
+        return EVENT_GO_ON;
+    next = event_work_ask(w, FORGE_OP_CHANGE,
+                          json_pack("{s:I}", "number", (json_int_t)e->change));
+    if (next != EVENT_GO_ON)
+        return next;
+    body = w->asked.body;
+    if (w->asked.error == FORGE_OK &&
+        strcmp(text_at(body, "state"), "open") != 0)
+        return event_work_end(w, EVENT_NOTHING,
+                              "the change is not open any more");
+    if (w->asked.error == FORGE_OK &&
+        strcmp(text_at(json_object_get(body, "head"), "sha"), e->head.sha) != 0)
+        return event_work_end(w, EVENT_NOTHING,
+                              "the change has other commits by now");
+    event_asked_clear(&w->asked);
+    return EVENT_GO_ON;
+}
+
+/* ---- pipelines that are wrong ----------------------------------------------
+ */
+
+/* Without the excerpts, for which a host has no room; owned by the caller. */
+static char *places_of(const char *why)
+{
+    CLEANUP(strbuf) struct strbuf out = STRBUF_MAX(MAX_MESSAGE);
+
+    while (*why) {
+        size_t len = strcspn(why, "\n");
+
+        if (len && *why != ' ' && !out.truncated)
+            strbuf_addf(&out, "%s%.*s", out.len ? "\n" : "", (int)len, why);
+        why += len + (why[len] != '\0');
+    }
+    return strbuf_take(&out);
+}
+
+void event_work_invalid(struct event_work *w, const char *pipeline,
+                        const char *why)
+{
+    struct event_invalid *invalid = &w->invalid;
+    CLEANUP(mem) char *places = places_of(why);
+
+    event_work_fault(w, "%.*s", (int)strcspn(why, "\n"), why);
+    for (size_t i = 0; i < invalid->pipelines.count; i++)
+        if (!strcmp(invalid->pipelines.items[i], pipeline))
+            return;
+    strv_add(&invalid->pipelines, pipeline);
+    strv_add(&invalid->texts, places);
+}
+
+static char *about_of(const struct event *e, const char *pipeline)
+{
+    json_t *about =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "repo", e->repo.clone_url,
+                  "repo_name", e->repo.full_name, "commit", e->head.sha,
+                  "pipeline", pipeline, "name", pipeline);
+    char *text = json_dumps(about, JSON_COMPACT);
+
+    json_decref(about);
+    return text;
+}
+
+/* Whatever tells of the commit: a push and a change tell of the same fault. */
+static char *id_of(const struct event_work *w, const char *pipeline,
+                   const char *why)
+{
+    const struct event *e = w->event;
+    CLEANUP(mem)
+    char *whole =
+        xasprintf("invalid\n%s\n%s\n%s\n%d\n%s\n%s", w->forge,
+                  e->repo.full_name, e->head.sha, (int)w->fork, pipeline, why);
+
+    return event_id_from(pipeline, whole);
+}
+
+static void on_kept(void *arg, const struct err *err)
+{
+    struct event_work *w = arg;
+
+    w->asked.answered = true;
+    if (err)
+        w->asked.err = *err;
+    event_work_step(w);
+}
+
+static void tell(struct event_work *w, const char *pipeline, const char *why)
+{
+    const struct event_job job = {
+        .event = w->event, .pipeline = pipeline, .fork = w->fork};
+    json_t *object = event_job_report(&job);
+    CLEANUP(mem) char *report = json_dumps(object, JSON_COMPACT);
+    CLEANUP(mem) char *about = about_of(w->event, pipeline);
+    CLEANUP(mem) char *id = id_of(w, pipeline, why);
+    const struct queue_invalid invalid = {.id = id,
+                                          .repo = w->event->repo.clone_url,
+                                          .pipeline = pipeline,
+                                          .report = report,
+                                          .about = about ? about : "{}",
+                                          .message = why};
+
+    json_decref(object);
+    queue_report_invalid(w->options->admit->queue, &invalid, on_kept, w);
+}
+
+enum event_next event_stage_invalid(struct event_work *w)
+{
+    struct event_invalid *invalid = &w->invalid;
+    struct event_asked *asked = &w->asked;
+    size_t at = invalid->told;
+
+    if (asked->waiting && !asked->answered)
+        return EVENT_WAIT;
+    if (asked->err.kind)
+        return event_work_away(w, 0, asked->err.msg);
+    event_asked_clear(asked);
+    if (at == invalid->pipelines.count || !*w->event->head.sha)
+        return EVENT_GO_ON;
+    invalid->told++;
+    asked->waiting = true;
+    tell(w, invalid->pipelines.items[at], invalid->texts.items[at]);
+    return EVENT_WAIT;
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env node
+// tests/integration/events_order.test.js - deliveries out of order, suites that
+// are run again, and pipelines that are wrong.
+// SPDX-License-Identifier: Apache-2.0
+// timeout 120
+'use strict';
+
+const { APP, children, command, redis, startRedis, startScheduler, until, world } =
+  require('../lib/event_rig');
+const { count, deal, event, job, keyOf, pull, pullEvent, send,
+  settled } = require('../lib/event_hooks');
+const { ok, end } = require('../lib/tap');
+
+const step = (text) => `steps: [{checkout: }, {run: echo ${text}}]\n`;
+const push = (ref, sha) => event('push', { ref, before: '1'.repeat(40),
+  after: sha, commits: [{ added: [], removed: [], modified: ['a'] }] });
+const commits = {};
+
+function makeRepo() {
+  world.makeRepo(APP);
+  commits.main = world.commit(APP, null, 'refs/heads/main', {
+    '.berth/ci.yml': `on: [change, push]\n${step('ci')}`,
+    '.berth/tag.yml': `on: tag\n${step('tag')}` });
+  commits.old = world.commit(APP, commits.main, 'refs/heads/topic-1', { a: '1' });
+  commits.young = world.commit(APP, commits.old, 'refs/heads/topic-1', { a: '2' });
+}
+
+// ---- an older delivery that comes, or is done, later -----------------------------
+
+async function order(s) {
+  const older = pullEvent('synchronize', pull(1, commits.old));
+  const younger = pullEvent('synchronize', pull(1, commits.young));
+  let r = await deal(s, younger);
+  const { id } = r.jobs[0];
+  r = await deal(s, older);
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason) &&
+    job(s, id).state === 'ready' && count(s) === 1,
+  'an older commit after a younger one: no job, and none ends', r);
+  r = await deal(s, pullEvent('opened', pull(2, commits.old)));
+  ok(r.jobs.length === 1, 'the same commit of a change that has it', r);
+  // It is read while the change moves on.
+  const slow = pullEvent('synchronize', pull(3, world.commit(APP, commits.old,
+    'refs/heads/topic-3', { a: '3' })));
+  world.held = [];
+  await send(s, slow);
+  await until('it to be read', () => world.held.length);
+  pull(3, commits.young);
+  world.release();
+  r = await settled(s, slow);
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason),
+    'overtaken while its pipelines were read', r);
+  const closed = pull(4, commits.old);
+  const opened = pullEvent('opened', closed);
+  closed.state = 'closed';
+  r = await deal(s, opened);
+  ok(r.state === 'ignored' && /not open any more/.test(r.reason),
+    'closed meanwhile', r);
+  // A host that does not answer keeps nobody from testing.
+  const deaf = pullEvent('synchronize', pull(5, commits.old));
+  world.apiAway = true;
+  r = await deal(s, deaf);
+  world.apiAway = false;
+  ok(r.jobs.length === 1, 'the host cannot be asked: it is believed', r);
+}
+
+// ---- "re-run all" ------------------------------------------------------------------
+
+const suite = (sha, branch, more = {}) => event('check_suite', {
+  action: 'rerequested', check_suite: { id: 4, head_sha: sha, app: { id: 77 },
+    head_branch: branch, pull_requests: [], ...more } });
+
+async function suites(s) {
+  const first = await deal(s, push('refs/heads/main', commits.main));
+  ok(first.jobs.length === 1, 'a push', first);
+  let r = await deal(s, suite(commits.main, 'main'));
+  ok(r.jobs.length === 1 && r.jobs[0].id !== first.jobs[0].id &&
+    r.jobs[0].payload.includes('echo ci') &&
+    r.jobs[0].parsed.commit === commits.main &&
+    r.jobs[0].parsed.branch === 'main' &&
+    r.jobs[0].parsed.trust === 'member' && !r.jobs[0].parsed.change,
+  'the suite of a push again: its pipelines', r);
+  r = await deal(s, suite(commits.main, 'main'));
+  ok(r.jobs.length === 1, 'and once more: each of them once', r);
+  await deal(s, push('refs/tags/v1', commits.main));
+  r = await deal(s, suite(commits.main, null));
+  ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'tag' &&
+    r.jobs[0].parsed.ref === 'refs/tags/v1',
+  'of what was pushed last: the tag', r);
+  const stranger = world.commit(APP, commits.main, 'refs/pull/9/head',
+    { '.berth/ci.yml': `on: [change, push]\n${step('evil')}` });
+  await deal(s, pullEvent('opened', pull(9, stranger, { fork: true })));
+  const before = count(s);
+  r = await deal(s, suite(stranger, 'main'));
+  ok(r.state === 'ignored' && /neither a change nor a job/.test(r.reason) &&
+    count(s) === before, 'a suite of a stranger\'s commit: nothing', r);
+}
+
+// ---- pipelines that are wrong --------------------------------------------------------
+
+const invalid = (s) => redis('--raw', 'KEYS', keyOf(s, 'job:*')).split('\n')
+  .filter((k) => redis('HGET', k, 'reason') === 'pipeline_invalid')
+  .map((k) => ({ id: k.slice(keyOf(s, 'job:').length),
+    rev: Number(redis('HGET', k, 'report_rev')),
+    result: JSON.parse(redis('HGET', k, 'result')),
+    ...job(s, k.slice(keyOf(s, 'job:').length)) }));
+
+async function wrong(s) {
+  const bad = world.commit(APP, commits.main, 'refs/heads/topic-6',
+    { '.berth/ci.yml': 'on: [change, push]\nsteps:\n  - runn: echo\n' });
+  let r = await deal(s, push('refs/heads/topic-6', bad));
+  ok(r.state === 'failed' && /ci\.yml:3:/.test(r.reason), 'a wrong step', r);
+  let [made, ...more] = invalid(s);
+  ok(made && !more.length && made.state === 'failed' &&
+    /^\.berth\/ci\.yml:3:5: .*\n\.berth\/ci\.yml:3:5: unknown key 'runn'.*$/
+      .test(made.result.message) &&
+    made.report.name === 'ci' && made.report.commit === bad &&
+    made.report.forge === 'github' && made.report.repo === APP,
+  'its host is to be told, with the place', made, more);
+  ok(redis('ZSCORE', keyOf(s, 'outbox:github'), made.id) !== '' ||
+    redis('HGET', keyOf(s, `job:${made.id}`), 'report_error') !== '',
+  'as of any other job');
+  const c = command(s, 'status', made.id);
+  ok(c.status === 0 && /failed: pipeline_invalid/.test(c.out) &&
+    /unknown key 'runn'/.test(c.out), 'status tells it, too', c);
+  ok(/not kept/.test(command(s, 'retry', made.id).err),
+    'it cannot be run again');
+  r = await deal(s, pullEvent('opened', pull(6, bad)));
+  const of = invalid(s);
+  ok(r.state === 'failed' && of.length === 1 && of[0].rev > made.rev,
+    'a push and a change of a commit: once', of);
+  // A file whose `on:` is wrong, beside one that runs.
+  const odd = world.commit(APP, commits.main, 'refs/heads/topic-7',
+    { '.berth/odd.yml': `on: {change: {paths: 7}}\n${step('odd')}` });
+  r = await deal(s, pullEvent('opened', pull(7, odd)));
+  [made, ...more] = invalid(s).filter((j) => j.report.commit === odd);
+  ok(r.state === 'done' && r.jobs.length === 1 && r.jobs[0].pipeline === 'ci' &&
+    made && !more.length && made.report.name === 'odd' &&
+    made.report.change === 7 && /odd\.yml:1:\d+: /.test(made.result.message),
+  'one is wrong: the others run', r, made);
+  const good = world.commit(APP, odd, 'refs/heads/topic-7',
+    { '.berth/odd.yml': `on: change\n${step('odd')}` });
+  r = await deal(s, pullEvent('synchronize', pull(7, good)));
+  ok(r.jobs.length === 2 &&
+    !invalid(s).some((j) => j.report.commit === good), 'the next is good', r);
+  // A fork's pipelines are the base's, whatever it has in it.
+  const fork = world.commit(APP, commits.main, 'refs/pull/8/head',
+    { '.berth/ci.yml': 'on: [\n' });
+  r = await deal(s, pullEvent('opened', pull(8, fork, { fork: true })));
+  ok(r.jobs.length === 1 && !invalid(s).some((j) => j.report.commit === fork),
+    'a fork\'s wrong file is nobody\'s', r);
+}
+
+async function main() {
+  await world.start();
+  makeRepo();
+  await startRedis();
+  const s = await startScheduler('o');
+  await order(s);
+  await suites(s);
+  await wrong(s);
+  s.kill('SIGTERM');
+  ok(await s.over === 0, 'the scheduler ends well', s.log);
+}
+
+main().catch((e) => ok(false, 'no error', e.stack,
+  children.map((c) => c.log || '').join('\n'))).finally(() => {
+  for (const child of children) child.kill('SIGKILL');
+  world.stop();
+  end();
+});
