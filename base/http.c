@@ -512,6 +512,14 @@ int http_call_status(struct http_call *call)
     return (int)status;
 }
 
+bool http_call_has_sent(struct http_call *call)
+{
+    long bytes = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+}
+
 const char *http_header(const struct http_response *response, const char *name)
 {
     return header_find(response->headers, name);

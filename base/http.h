@@ -99,6 +99,9 @@ void http_cancel(struct http_call *call);
 /** Of the answer that is coming (on_data): 200, 404 …; 0 before it. */
 int http_call_status(struct http_call *call);
 
+/** Whether a request left for the server: it may have read it. */
+bool http_call_has_sent(struct http_call *call);
+
 /** The value of the first header of this name, any case; NULL: none. */
 const char *http_header(const struct http_response *response, const char *name);
 

@@ -5,6 +5,7 @@
 #include "pipelines/load.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,10 +177,17 @@ static void load_cached(struct loader *l, const struct yaml_node *value,
     take_price(l, value, &((struct model_config *)target)->price.cached);
 }
 
+static void load_written(struct loader *l, const struct yaml_node *value,
+                         void *target)
+{
+    take_price(l, value, &((struct model_config *)target)->price.written);
+}
+
 static const struct key_rule price_keys[] = {
     {"input", load_input, true, 0},
     {"output", load_out, true, 0},
     {"cached", load_cached, false, 0},
+    {"written", load_written, false, 0},
 };
 
 static const struct map_rules price_rules = {
@@ -194,6 +202,8 @@ static void load_price(struct loader *l, const struct yaml_node *value,
     load_map(l, value, &price_rules, 0, model);
     if (!yaml_node_get(value, "cached"))
         model->price.cached = model->price.input;
+    if (!yaml_node_get(value, "written")) /* as Anthropic has it */
+        model->price.written = model->price.input + model->price.input / 4;
 }
 
 /* What is said takes the place of all that is usual. */
@@ -277,8 +287,8 @@ static const struct map_rules model_rules = {
  */
 
 /* Each amount of a shared budget has to be there of a job's, to be reserved. */
-static void check_shared(struct loader *l, const struct yaml_node *node,
-                         const struct model_config *model, const char *key,
+static bool check_shared(struct loader *l, const struct yaml_node *at,
+                         const struct model_config *model, const char *what,
                          const struct model_budget *shared)
 {
     const struct model_budget *budgets[] = {&model->budget,
@@ -292,11 +302,34 @@ static void check_shared(struct loader *l, const struct yaml_node *node,
                                                           : NULL;
 
         if (missing) {
-            load_fail(l, yaml_node_get(node, key), NULL,
-                      "%s limits %s, so %s has to", key, missing,
+            load_fail(l, at, NULL, "%s limits %s, so %s has to", what, missing,
                       i ? "fork_budget" : "budget");
-            return;
+            return false;
         }
+    }
+    return true;
+}
+
+/* What falls back on a model spends of what that one shares. */
+static void check_fallbacks(struct loader *l, const struct yaml_node *at,
+                            const struct model_list *list,
+                            const struct model_config *model)
+{
+    const struct model_config *other = model;
+
+    for (size_t i = 0; i < list->count && other->fallback; i++) {
+        char what[MODEL_MAX_NAME + 32];
+
+        other = model_list_find(list, other->fallback);
+        if (!other || other == model)
+            return;
+        (void)snprintf(what, sizeof(what), "repository_budget of '%s'",
+                       other->name);
+        if (!check_shared(l, at, model, what, &other->repository_budget))
+            return;
+        (void)snprintf(what, sizeof(what), "day_budget of '%s'", other->name);
+        if (!check_shared(l, at, model, what, &other->day_budget))
+            return;
     }
 }
 
@@ -319,9 +352,12 @@ static void check_model(struct loader *l, const struct yaml_node *node,
     else if (other && strcmp(other->dialect, model->dialect) != 0)
         load_fail(l, yaml_node_get(node, "fallback"), NULL,
                   "'%s' speaks another dialect", model->fallback);
-    check_shared(l, node, model, "repository_budget",
-                 &model->repository_budget);
-    check_shared(l, node, model, "day_budget", &model->day_budget);
+    else if (other)
+        check_fallbacks(l, yaml_node_get(node, "fallback"), list, model);
+    (void)check_shared(l, yaml_node_get(node, "repository_budget"), model,
+                       "repository_budget", &model->repository_budget);
+    (void)check_shared(l, yaml_node_get(node, "day_budget"), model,
+                       "day_budget", &model->day_budget);
 }
 
 int model_list_load(const struct yaml_tree *tree, const struct yaml_node *node,
@@ -406,14 +442,15 @@ static json_t *model_json(const struct model_config *model)
 
     for (size_t i = 0; i < model->allow.count; i++)
         json_array_append_new(allow, json_string(model->allow.items[i]));
-    object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:{s:I, s:I, s:I}}",
-                       "name", model->name, "url", model->url, "dialect",
-                       model->dialect, "model", model->id, "allow", allow,
-                       "context", (json_int_t)model->context, "output",
-                       (json_int_t)model->output, "price", "input",
-                       (json_int_t)model->price.input, "output",
-                       (json_int_t)model->price.output, "cached",
-                       (json_int_t)model->price.cached);
+    object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "name",
+        model->name, "url", model->url, "dialect", model->dialect, "model",
+        model->id, "allow", allow, "context", (json_int_t)model->context,
+        "output", (json_int_t)model->output, "price", "input",
+        (json_int_t)model->price.input, "output",
+        (json_int_t)model->price.output, "cached",
+        (json_int_t)model->price.cached, "written",
+        (json_int_t)model->price.written);
     set_optional(object, "key", model->key);
     set_optional(object, "fallback", model->fallback);
     set_optional(object, "ca", model->ca);

@@ -21,7 +21,9 @@ struct model_config {
     uint64_t context, output; /* tokens; 0: not known */
     /* Millionths of a dollar for a million tokens. */
     struct {
-        uint64_t input, output, cached;
+        uint64_t input, output;
+        uint64_t cached,
+            written; /* read from the provider's cache, put there */
     } price;
     char *fallback; /* the name of another of the list; or NULL */
     char *ca;       /* a path; or NULL */

@@ -68,6 +68,7 @@ EMBED_FILES(queue_lua_change, REPORTS LUA("change"));
 EMBED_FILES(queue_lua_reviewed, REPORTS LUA("reviewed"));
 EMBED_FILES(queue_lua_reserve, POOL LUA("reserve"));
 EMBED_FILES(queue_lua_spent, POOL LUA("spent"));
+EMBED_FILES(queue_lua_charge, POOL LUA("charge"));
 
 const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_SUBMIT] = {"submit", queue_lua_submit},
@@ -118,4 +119,5 @@ const struct redis_script queue_scripts[SCRIPT_COUNT] = {
     [SCRIPT_REVIEWED] = {"reviewed", queue_lua_reviewed},
     [SCRIPT_RESERVE] = {"reserve", queue_lua_reserve},
     [SCRIPT_SPENT] = {"spent", queue_lua_spent},
+    [SCRIPT_CHARGE] = {"charge", queue_lua_charge},
 };

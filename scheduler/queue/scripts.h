@@ -55,6 +55,7 @@ enum queue_script {
     SCRIPT_REVIEWED,
     SCRIPT_RESERVE,
     SCRIPT_SPENT,
+    SCRIPT_CHARGE,
     SCRIPT_COUNT
 };
 

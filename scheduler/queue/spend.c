@@ -111,3 +111,25 @@ void spend_settle(struct queue *queue, const struct spend_wish *wish,
     queue_send(queue_request(queue, on_settled, NULL, NULL), SCRIPT_SPENT,
                &args);
 }
+
+static void on_charged(struct queue_request *request,
+                       const struct redisReply *reply, const struct err *err)
+{
+    spend_charged_fn *fn = (spend_charged_fn *)request->fn;
+
+    fn(request->arg,
+       reply && reply->type == REDIS_REPLY_STRING ? reply->str : "", err);
+}
+
+void spend_charge(struct queue *queue, const struct lease *lease,
+                  const char *text, spend_charged_fn *fn, void *arg)
+{
+    CLEANUP(queue_args) struct queue_args args = QUEUE_ARGS;
+
+    queue_args_str(&args, lease_job_id(lease));
+    queue_args_num(&args, (int64_t)lease_epoch(lease));
+    queue_args_str(&args, lease_nonce(lease));
+    queue_args_str(&args, text);
+    queue_send(queue_request(queue, on_charged, (void (*)(void))fn, arg),
+               SCRIPT_CHARGE, &args);
+}

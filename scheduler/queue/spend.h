@@ -3,7 +3,7 @@
 #ifndef SCHEDULER_QUEUE_SPEND_H
 #define SCHEDULER_QUEUE_SPEND_H
 
-#include "scheduler/queue/queue.h"
+#include "scheduler/queue/lease.h"
 
 #include <stdbool.h>
 
@@ -42,5 +42,19 @@ void spend_reserve(struct queue *queue, const struct spend_wish *wish,
  */
 void spend_settle(struct queue *queue, const struct spend_wish *wish,
                   const char *date, const struct spend_amount *spent);
+
+/* ---- a job's own ---------------------------------------------------------
+ */
+
+/** `err` NULL: `text` is what is kept, "" for nothing. Borrowed. */
+typedef void spend_charged_fn(void *arg, const char *text,
+                              const struct err *err);
+/**
+ * Keep `text` (JSON) with the job, as what all its attempts have spent so far,
+ * for the next one (charge.lua); "": only say what is kept. Of no effect when
+ * another has the lease.
+ */
+void spend_charge(struct queue *queue, const struct lease *lease,
+                  const char *text, spend_charged_fn *fn, void *arg);
 
 #endif

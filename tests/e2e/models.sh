@@ -192,6 +192,18 @@ job p.yml
 like "$(result .message)" '4 answers in a row without content' "empty answers"
 script good '[{}]'
 
+# A relay that says nothing.
+mkdir mute
+ln -s "$BERTH_LIBEXEC"/* mute
+rm mute/relay
+printf '#!/bin/sh\nexec sleep 100\n' >mute/relay
+chmod +x mute/relay
+pipeline 1
+BERTH_LIBEXEC=$PWD/mute job p.yml
+is "$(result .reason)" model_failed "a relay that does not answer"
+like "$(result .message)" 'did not take the step within 10 s' \
+    "is not waited for without end"
+
 echo 'steps: [{model: none, run: "true"}]' >none.yml
 job none.yml
 is "$(result .reason)" pipeline_invalid "a model that nobody knows"
@@ -217,6 +229,7 @@ wait_for redis ping
 cat >>berth.yml <<Y
 redis: { url: "unix://$TEST_TMP/s" }
 worker: { name: w1, capacity: 2, min_disk: 1KiB, min_memory: 1KiB }
+queue: { backoff: 1s }
 Y
 "$BERTH_BIN" worker >worker.log 2>&1 &
 worker_pid=$!
@@ -308,7 +321,27 @@ is "$(field fourth reason)" budget_exceeded "no job begins that could need more"
 like "$(field fourth result)" \
     "[0-9] of 4 requests of the repository's jobs of today are spent or reserved, and this one may need 3" \
     "the result has the figures"
+# A step that makes its model fail is tried again, with what it has left.
+: >good.log
+script good '[{"mode": "empty"}]'
+"$BERTH_BIN" scheduler >scheduler.log 2>&1 &
+pids+=($!)
+{
+    echo 'sandbox: { instance_type: lite }'
+    echo 'steps:'
+    echo '  - name: ask'
+    echo '    model: true'
+    echo '    env: {COUNT: "9"}'
+    echo '    run: |'
+    sed 's/^/      /' ask.sh
+} | submit hostile
+wait_for ended hostile
+is "$(field hostile epoch)" 2 "a model that failed is the infrastructure's fault"
+is "$(field hostile reason)" budget_exceeded "a second attempt has no other budget"
+like "$(field hostile result)" '5 of 5 requests used .budget of the job' \
+    "what the first one spent is among it"
+is "$(grep -c chat/completions good.log)" 5 "the provider was asked no more"
 is "$(grep -rlaf words --exclude-dir=disks "$BERTH_STATE_DIR" appendonlydir result.json job.err \
-    out worker.log redis.log 2>grep.err)" "" "no key is in state, Redis, logs or results"
+    out worker.log scheduler.log redis.log 2>grep.err)" "" "no key is in state, Redis, logs or results"
 is "$(traces)" "" "nothing is left behind"
 done_testing

@@ -13,7 +13,9 @@
 // (below /v1), and answers 400 to what is none of them. `script` is a list of
 // steps, one a request; the last one stays. A step:
 //   {mode, text, pieces, tool: {name, arguments}, tools: [...], usage: {input,
-//    output, cached}, delay_ms, status, retry_after, bytes, finish}
+//    output, cached, written, hours}, delay_ms, status, retry_after, bytes,
+//    finish}
+// Of Anthropic's tokens `written` go into its cache, `hours` of these for one.
 // Modes: ok (text or tool calls), fail (status, retry_after), hang (no byte),
 // stall (some of a stream, then no byte), cut (the same, then the connection),
 // empty (a stream of events without content), nothing (a 200 without a body),
@@ -26,7 +28,7 @@ const fs = require('fs');
 const http = require('http');
 const https = require('https');
 
-const USAGE = { input: 100, output: 20, cached: 0 };
+const USAGE = { input: 100, output: 20, cached: 0, written: 0, hours: 0 };
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // What each kind of request has to be like; NULL when it is so.
@@ -77,12 +79,17 @@ function chatEvents(step, pieces, body) {
   return out;
 }
 
+const messageUsage = (usage) => ({
+  input_tokens: usage.input - usage.cached - usage.written,
+  cache_read_input_tokens: usage.cached,
+  cache_creation_input_tokens: usage.written,
+  cache_creation: { ephemeral_5m_input_tokens: usage.written - usage.hours,
+    ephemeral_1h_input_tokens: usage.hours } });
+
 function messageEvents(step, pieces, body) {
-  const usage = step.usage || { input: 0, output: 0, cached: 0 };
   const out = [named('message_start', { message: { id: 'msg_1', type: 'message',
     role: 'assistant', model: body.model, content: [], stop_reason: null,
-    usage: step.usage && { input_tokens: usage.input - usage.cached,
-      cache_read_input_tokens: usage.cached, output_tokens: 1 } } })];
+    usage: step.usage && { ...messageUsage(step.usage), output_tokens: 1 } } })];
   let index = 0;
   if (pieces.length) {
     out.push(named('content_block_start', { index,
@@ -101,7 +108,7 @@ function messageEvents(step, pieces, body) {
   });
   out.push(named('message_delta', { delta: { stop_reason: step.finish ||
     (calls.length ? 'tool_use' : 'end_turn') },
-  usage: step.usage && { output_tokens: usage.output } }));
+  usage: step.usage && { output_tokens: step.usage.output } }));
   out.push(named('message_stop', {}));
   return out;
 }
@@ -146,8 +153,7 @@ function whole(kind, step, text, body) {
         ...calls.map((call) => ({ type: 'tool_use', id: call.id,
           name: call.name, input: JSON.parse(call.text) }))],
       stop_reason: step.finish || (calls.length ? 'tool_use' : 'end_turn'),
-      usage: usage && { input_tokens: usage.input - usage.cached,
-        cache_read_input_tokens: usage.cached, output_tokens: usage.output } };
+      usage: usage && { ...messageUsage(usage), output_tokens: usage.output } };
   return { id: 'resp_1', object: 'response', status: 'completed',
     model: body.model, output: [...(text ? [{ type: 'message',
       role: 'assistant', content: [{ type: 'output_text', text }] }] : []),

@@ -9,7 +9,7 @@ const path = require('path');
 
 const FRAME = {
     START: 1, DEADLINE: 2, CANCEL: 3, PREPARE: 4, STEP_START: 16, STDOUT: 17, STDERR: 18,
-    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22, READY: 23,
+    NOTE: 19, PROGRESS: 20, STEP_END: 21, RESULT: 22, READY: 23, SPENT: 26,
 };
 
 if (process.argv[2] === '--sweep') {
@@ -112,6 +112,26 @@ const behaviours = {
     credential() { // as it is, and turned around
         step(`${job.username} ${job.password} ${[...job.password].reverse().join('')}\n`);
         end('passed', null);
+    },
+    spends() { // and is tried again, dies, and passes; of `a`, and half of `b`
+        const before = job.models[0].spent || {};
+        const so_far = (kind, more) => (before[kind] || 0) + more;
+        step(`${JSON.stringify(job.models.map((m) =>
+            [m.name, m.fallback || '', m.spent || {}]))}\n`);
+        send(FRAME.SPENT, {
+            a: {
+                requests: so_far('requests', 2), tokens: so_far('tokens', 100),
+                micro_usd: so_far('micro_usd', 3000), time_ms: so_far('time_ms', 40),
+                paid: { requests: 1, tokens: 60, micro_usd: 1000 },
+            },
+            b: {
+                requests: 0, tokens: 0, micro_usd: 0, time_ms: 0,
+                paid: { requests: 1, tokens: 40, micro_usd: 2000 },
+            },
+        });
+        if (job.epoch === 2) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);
+        else if (job.epoch === 1) end('failed', 'model_failed', { steps: [{}] });
+        else end('passed', null, { steps: [{}] });
     },
     stubborn() { step('waiting\n'); }, // takes two cancels
     flood() {

@@ -50,6 +50,8 @@ static void try_body(const char *text, size_t len)
         return;
     }
     (void)dialect_wants_stream(request);
+    require(dialect_most_output(request, &model) > 0 &&
+            dialect_most_output(request, &model) < TOKENS_MAX);
     written = dialect_write(request, ROUTE_CHAT, &model, &model);
     again = json_loads(written, JSON_ALLOW_NUL, NULL);
     require(json_equal(json_object_get(request, "model"),

@@ -12,21 +12,11 @@ const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
-const { ok, end } = require('../lib/tap');
-const { Relay, withRelay, modelOf, startModel, chat, KEY } =
-  require('./relay_rig');
+const { Relay, withRelay, modelOf, startModel, chat, stream, KEY, assert,
+  runTests } = require('./relay_rig');
 
 const tmp = fs.mkdtempSync(path.join(process.env.TEST_TMP || os.tmpdir(), 'r'));
 const tests = {};
-
-function assert(holds, ...details) {
-  if (!holds)
-    throw new Error(`${new Error().stack.split('\n')[2].trim()}: ${
-      details.map((d) => (typeof d === 'string' ? d : JSON.stringify(d)))
-        .join(' ')}`);
-}
-
-const stream = (more) => chat({ stream: true, ...more });
 
 // ---- what goes through --------------------------------------------------------
 
@@ -174,97 +164,6 @@ tests['without a step nobody may ask'] = () => withRelay({}, async (relay, fake)
     !fake.requests.length, answer);
 });
 
-tests['what a step left running ends with it, and is counted'] = () =>
-  withRelay({ fake: { script: [{ mode: 'hang' }] } }, async (relay, fake) => {
-    const asked = relay.ask(chat());
-    while (!fake.requests.length)
-      await new Promise((done) => setTimeout(done, 5));
-    const usage = await relay.end();
-    const answer = await asked;
-    assert(answer.status === 403 && answer.json.error.code === 'no_step', answer);
-    assert(usage.requests === 1 && usage.estimated && usage.input_tokens > 10 &&
-      usage.output_tokens === 0, usage);
-    while (fake.open) await new Promise((done) => setTimeout(done, 5));
-  });
-
-tests['who goes away early pays all the same'] = () =>
-  withRelay({ fake: { script: [{ pieces: ['x'.repeat(400), 'b', 'c', 'd'],
-    delay_ms: 100 }] } }, async (relay, fake) => {
-    await relay.ask(stream(), { onPiece: (request, answer) => {
-      if (answer.text.includes('xxx')) request.destroy();
-    } });
-    while (fake.open) await new Promise((done) => setTimeout(done, 5));
-    const usage = await relay.end();
-    assert(usage.estimated && usage.output_tokens >= 100 &&
-      usage.input_tokens > 10, usage);
-  });
-
-// ---- budgets ------------------------------------------------------------------
-
-tests['requests: so many and no more, of a step'] = () =>
-  withRelay({ step: { budget: { requests: 3 } } }, async (relay, fake) => {
-    for (let i = 0; i < 3; i++)
-      assert((await relay.ask(chat())).status === 200);
-    const answer = await relay.ask(chat());
-    const over = await relay.over();
-    assert(answer.status === 400 && answer.json.error.code === 'budget_exceeded' &&
-      answer.json.error.message.includes('3 of 3 requests used'), answer);
-    assert(over.reason === 'budget_exceeded' &&
-      over.message.startsWith('3 of 3 requests used (budget of the step'), over);
-    assert((await relay.ask(stream())).status === 400);
-    assert(fake.requests.length === 3 && (await relay.end()).requests === 3);
-    await relay.begin({ budget: { requests: 3 } });
-    assert((await relay.ask(chat())).status === 200);
-  });
-
-tests['requests of the job count over its steps'] = () =>
-  withRelay({ model: { budget: { requests: 3 } } }, async (relay, fake) => {
-    await relay.ask(chat());
-    await relay.ask(chat());
-    assert((await relay.end()).requests === 2);
-    await relay.begin();
-    assert((await relay.ask(chat())).status === 200);
-    assert((await relay.ask(chat())).status === 400);
-    assert((await relay.over()).message.includes('budget of the job'));
-    assert((await relay.end()).requests === 1 && fake.requests.length === 3);
-  });
-
-tests['tokens and dollars'] = async () => {
-  await withRelay({ step: { budget: { tokens: 240 } } }, async (relay) => {
-    await relay.ask(chat());
-    await relay.ask(stream());
-    const answer = await relay.ask(chat());
-    assert(answer.json.error.message.startsWith('240 of 240 tokens used'), answer);
-  });
-  await withRelay({ step: { budget: { micro_usd: 280 } } }, async (relay) => {
-    await relay.ask(chat());
-    await relay.ask(stream());
-    const answer = await relay.ask(chat());
-    assert(answer.json.error.message.startsWith('0.0003 of 0.00 USD used'),
-      answer);
-  });
-};
-
-tests['time, also in the middle of an answer'] = () =>
-  withRelay({ step: { budget: { time_ms: 400 } }, fake: { script: [
-    { pieces: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], delay_ms: 200 }] } },
-  async (relay, fake) => {
-    const answer = await relay.ask(stream());
-    const over = await relay.over();
-    assert(answer.cut && answer.text.includes('"a"'), answer);
-    assert(over.reason === 'budget_exceeded' &&
-      over.message.startsWith('all of '), over);
-    while (fake.open) await new Promise((done) => setTimeout(done, 5));
-  });
-
-tests['endless calls of tools end with the requests'] = () =>
-  withRelay({ fake: { script: [{ mode: 'tools' }] },
-    step: { budget: { requests: 10 } } }, async (relay, fake) => {
-    let asked = 0;
-    while ((await relay.ask(stream())).status === 200) asked++;
-    assert(asked === 10 && fake.requests.length === 10, asked);
-  });
-
 // ---- providers that fail ------------------------------------------------------
 
 tests['401: at once, with what the provider says, but not the key'] = () =>
@@ -285,7 +184,9 @@ tests['429 with Retry-After, then 503: tried again, and it is well'] = () =>
     const [first, second, third] = fake.requests.map((r) => r.at);
     assert(answer.status === 200 && !answer.cut, answer);
     assert(second - first >= 990 && third - second < 900, fake.requests);
-    assert((await relay.end()).requests === 1);
+    const usage = await relay.end();
+    assert(usage.requests === 3 && usage.input_tokens === 100 &&
+      !usage.estimated, usage);
   });
 
 tests['429 without Retry-After three times: no more'] = () =>
@@ -336,6 +237,8 @@ tests['no connection'] = async () => {
     const over = await relay.over();
     assert(over.reason === 'model_failed' && over.message.includes('127.0.0.1'),
       over);
+    const usage = await relay.end();
+    assert(usage.requests === 3 && usage.input_tokens === 0, usage);
   });
 };
 
@@ -346,6 +249,15 @@ tests['no byte: after first_byte_ms, then not again'] = () =>
     const over = await relay.over();
     assert(answer.status === 400 && fake.requests.length === 1, answer);
     assert(over.message === "the model 'default': no byte for 0.3 s", over);
+  });
+
+tests['no byte, and it is well the second time: both are counted'] = () =>
+  withRelay({ fake: { script: [{ mode: 'hang' }, {}] },
+    setup: { first_byte_ms: 300 } }, async (relay) => {
+    assert((await relay.ask(chat())).status === 200);
+    const usage = await relay.end();
+    assert(usage.requests === 2 && usage.estimated && usage.input_tokens > 110 &&
+      usage.output_tokens === 20, usage);
   });
 
 tests['half of a head is no byte of an answer'] = () =>
@@ -372,7 +284,9 @@ tests['an answer in one piece that is cut is asked for again'] = () =>
   withRelay({ fake: { script: [{ mode: 'cut' }, {}] } }, async (relay, fake) => {
     const answer = await relay.ask(chat());
     assert(answer.status === 200 && answer.json.choices, answer);
-    assert(fake.requests.length === 2 && (await relay.end()).requests === 1);
+    const usage = await relay.end();
+    assert(fake.requests.length === 2 && usage.requests === 2 &&
+      usage.input_tokens > 110 && usage.output_tokens === 25, usage);
   });
 
 tests['streams that are cut: the fourth in a row is the last'] = () =>
@@ -448,7 +362,14 @@ tests['the fallback, with its own key, model and price'] = async () => {
     assert(other.requests[0].headers.authorization === 'Bearer other-key' &&
       other.requests[0].body.model === 'theirs', other.requests[0]);
     const usage = await relay.end();
-    assert(usage.requests === 1 && usage.micro_usd === 500, usage);
+    assert(usage.requests === 4 && usage.micro_usd === 500, usage);
+    // Who was asked, and who is paid.
+    const { default: first, other: second } = usage.models;
+    assert(first.requests === 4 && first.micro_usd === 500 &&
+      first.tokens === 120 && first.paid.requests === 3 &&
+      first.paid.tokens === 0 && second.requests === 0 &&
+      second.paid.requests === 1 && second.paid.micro_usd === 500,
+    usage.models);
   });
   await other.stop();
 };
@@ -577,17 +498,4 @@ tests['more than eight at a time are told so'] = () =>
 
 // -------------------------------------------------------------------------------
 
-(async () => {
-  const only = process.argv[2];
-  for (const [name, test] of Object.entries(tests)) {
-    if (only && !name.includes(only)) continue;
-    try {
-      await test();
-      ok(true, name);
-    } catch (error) {
-      ok(false, name, error);
-    }
-  }
-  fs.rmSync(tmp, { recursive: true, force: true });
-  end();
-})();
+runTests(tests, () => fs.rmSync(tmp, { recursive: true, force: true }));

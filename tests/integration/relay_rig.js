@@ -6,6 +6,7 @@ const { spawn } = require('child_process');
 const http = require('http');
 const net = require('net');
 const path = require('path');
+const { ok, end } = require('../lib/tap');
 const { startModel } = require('../fakes/model');
 
 const libexec = process.env.BERTH_LIBEXEC ||
@@ -160,4 +161,31 @@ async function withRelay({ fake = {}, model = {}, others = [], setup = {},
 const chat = (more = {}) => ({ model: 'small',
   messages: [{ role: 'user', content: 'hi' }], ...more });
 
-module.exports = { Relay, withRelay, modelOf, startModel, chat, KEY, FRAME };
+const stream = (more) => chat({ stream: true, ...more });
+
+function assert(holds, ...details) {
+  if (!holds)
+    throw new Error(`${new Error().stack.split('\n')[2].trim()}: ${
+      details.map((d) => (typeof d === 'string' ? d : JSON.stringify(d)))
+        .join(' ')}`);
+}
+
+// All of them, or those whose name has the program's first argument in it; then
+// `clean`, and the end of the process.
+async function runTests(tests, clean = () => {}) {
+  const only = process.argv[2];
+  for (const [name, test] of Object.entries(tests)) {
+    if (only && !name.includes(only)) continue;
+    try {
+      await test();
+      ok(true, name);
+    } catch (error) {
+      ok(false, name, error);
+    }
+  }
+  clean();
+  end();
+}
+
+module.exports = { Relay, withRelay, modelOf, startModel, chat, stream, KEY, FRAME,
+  assert, runTests };

@@ -36,6 +36,8 @@ enum job_frame {
     JOB_FRAME_CACHE_WANTED, /* {"kind", "names": ["scope/key"], "prefixes"}: of
                              * the store of caches (worker/cache/far/program.h),
                              * into the cache of this host; `id` counts them */
+    JOB_FRAME_SPENT, /* what the job has spent on models so far: "models" of
+                      * RELAY_FRAME_USAGE (worker/gateway/relay/protocol.h) */
 };
 
 /*

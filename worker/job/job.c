@@ -404,8 +404,8 @@ static void prepare_running(struct job *job)
     };
     const struct caches_spec caches = {job->loop, job->machine, job->output,
                                        job->up};
-    const struct models_spec models = {job->loop, job->start, job->machine,
-                                       on_model_over, job};
+    const struct models_spec models = {job->loop, job->start,    job->machine,
+                                       job->up,   on_model_over, job};
 
     job->throttle = throttle_new(job->loop, job->machine, job->output);
     spec.throttle = job->throttle;

@@ -4,15 +4,18 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "worker/job/events.h"
 #include "worker/sandbox/hostenv.h"
 #include "worker/sandbox/mounts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The second behind those of sandboxes; the first is the gateway's. */
 #define RELAY_UID       (SANDBOX_UID_BASE + SANDBOX_UID_COUNT + 1)
+#define BEGIN_MS        10000 /* for a relay to start, and to take a step */
 #define END_MS          5000
 #define LISTEN_TRIES    10
 #define LISTEN_AGAIN_MS 100
@@ -41,9 +44,12 @@ static void tell_ready(struct models *models, const struct err *err)
 {
     models_ready_fn *ready = models->ready;
 
+    if (!ready)
+        return;
+    loop_remove(models->timer);
+    models->timer = NULL;
     models->ready = NULL;
-    if (ready)
-        ready(models->ready_arg, err);
+    ready(models->ready_arg, err);
 }
 
 static void tell_end(void *arg)
@@ -65,14 +71,20 @@ static void on_begun(void *arg)
     tell_ready(arg, NULL);
 }
 
-static void on_usage(void *arg, const struct model_usage *usage)
+static void on_usage(void *arg, const struct model_usage *usage,
+                     const json_t *all)
 {
-    ((struct models *)arg)->usage = *usage;
+    struct models *models = arg;
+    char *text = json_dumps(all, JSON_COMPACT);
+
+    models->usage = *usage;
+    if (text)
+        channel_send(models->spec.up, JOB_FRAME_SPENT, 0, text, strlen(text));
+    free(text);
 }
 
-static void on_ended(void *arg, const struct model_usage *usage)
+static void on_ended(void *arg)
 {
-    on_usage(arg, usage);
     tell_end(arg);
 }
 
@@ -125,6 +137,24 @@ static void on_ready(void *arg, const struct err *err)
 /* ---- a step ---------------------------------------------------------------
  */
 
+static void on_late(void *arg)
+{
+    struct models *models = arg;
+    struct err err;
+
+    models->timer = NULL;
+    (void)err_set(&err, ERR_TRANSIENT,
+                  "the relay to models did not take the step within %d s",
+                  BEGIN_MS / 1000);
+    lose(models, &err);
+}
+
+static void watch(struct models *models)
+{
+    models->timer = loop_add_timer(models->spec.loop,
+                                   clock_mono_ms() + BEGIN_MS, on_late, models);
+}
+
 static int start(struct models *models, struct err *err)
 {
     const struct sandbox_driver *driver = machine_driver(models->spec.machine);
@@ -163,14 +193,16 @@ static void begin(void *arg)
         (void)err_set(&err, ERR_TRANSIENT, "the relay to models is gone");
         tell_ready(models, &err);
     } else if (models->relay) {
+        watch(models);
         send_step(models);
-    } else if (start(models, &err) < 0) {
-        if (++models->tries < LISTEN_TRIES)
-            models->timer = loop_add_timer(models->spec.loop,
-                                           clock_mono_ms() + LISTEN_AGAIN_MS,
-                                           begin, models);
-        else
-            tell_ready(models, &err);
+    } else if (start(models, &err) == 0) {
+        watch(models);
+    } else if (++models->tries < LISTEN_TRIES) {
+        models->timer =
+            loop_add_timer(models->spec.loop, clock_mono_ms() + LISTEN_AGAIN_MS,
+                           begin, models);
+    } else {
+        tell_ready(models, &err);
     }
 }
 
@@ -216,6 +248,8 @@ void models_end(struct models *models, models_end_fn *done, void *arg)
 
 void models_forget(struct models *models)
 {
+    loop_remove(models->timer);
+    models->timer = NULL;
     models->ready = NULL;
     models->done = NULL;
     models->busy = false;

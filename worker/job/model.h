@@ -25,9 +25,10 @@
 struct models;
 
 struct models_spec {
-    struct loop *loop;             /* these three borrowed; they outlive it */
+    struct loop *loop;             /* these four borrowed; they outlive it */
     const struct job_start *start; /* models_check() was fine */
     struct machine *machine;
+    struct channel *up; /* JOB_FRAME_SPENT goes there */
     /**
      * The relay is through with the step that uses it: REASON_BUDGET_EXCEEDED
      * or REASON_MODEL_FAILED. From the loop; models_end() tells it, too.

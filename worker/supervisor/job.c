@@ -34,10 +34,10 @@ struct job {
     struct lease *lease;       /* owned */
     struct credential *asking; /* owned; NULL: not, or not any more */
     json_t *given;             /* owned; what came of it; NULL: nothing */
-    char *note;                /* owned; about that; NULL: nothing */
+    struct strbuf note;        /* about that, and fallbacks; for the log */
     struct job_log *log;       /* owned; NULL: there is no run-job */
     json_t *secrets;           /* owned; of secrets_gather(), and the models */
-    struct spending *spending; /* owned; NULL: nothing is reserved */
+    struct spending *spending; /* owned; NULL: it asks no model */
     struct mask *mask;         /* owned; NULL: nothing is secret */
     struct runner *runner;     /* owned; NULL: none runs */
     struct loop_source *deadline, *retry; /* borrowed */
@@ -204,6 +204,7 @@ static void store(void *arg)
 
     job->retry = NULL;
     job->asked = wish != NULL;
+    spending_charge(job->spending);
     lease_complete(job->lease, job->spec.options->worker, &result, wish,
                    on_stored, job);
 }
@@ -352,6 +353,10 @@ static void on_frame(void *arg, const struct frame *frame)
         log_connection(job, frame);
         return;
     }
+    if (frame->type == JOB_FRAME_SPENT) {
+        spending_take(job->spending, frame->data, frame->len);
+        return;
+    }
     if (frame->type == JOB_FRAME_CACHE_WANTED) {
         cache_store_ask(job->spec.caches, frame, on_cache_answer, job);
         return;
@@ -428,8 +433,8 @@ static void launch_runner(struct job *job, const char *refused)
     if (job->runner)
         hold(job);
     job->log = job_log_new(&log);
-    if (job->note)
-        job_log_add(job->log, 0, LOG_NOTE, job->note, strlen(job->note));
+    if (job->note.len)
+        job_log_add(job->log, 0, LOG_NOTE, job->note.data, job->note.len);
     if (!job->runner) {
         job->retry = loop_add_timer(job->spec.loop, 0, begin_store_later, job);
         return;
@@ -475,7 +480,8 @@ static void start_runner(struct job *job)
     const char *payload = lease_payload(job->lease);
     json_t *models = models_gather(payload, options->limits.models);
     const struct spending_spec spending = {job->spec.queue, job->lease,
-                                           options->limits.models, models};
+                                           options->limits.models, models,
+                                           &job->note};
 
     job->secrets = secrets_gather(id_of(job), payload,
                                   job->given ? job->given : options->secrets,
@@ -484,13 +490,8 @@ static void start_runner(struct job *job)
         json_object_set_new(job->secrets, "models", models);
     job->mask = secrets_mask(id_of(job), payload, job->secrets);
     job->spending = spending_new(&spending);
-    job->reserving = job->spending;
-    if (job->reserving) {
-        reserve(job);
-    } else {
-        launch_runner(job, NULL);
-        arm_deadline(job);
-    }
+    job->reserving = true;
+    reserve(job);
 }
 
 static void on_credential(void *arg, json_t *credential, const char *note)
@@ -498,9 +499,8 @@ static void on_credential(void *arg, json_t *credential, const char *note)
     struct job *job = arg;
 
     job->given = credential;
-    job->note = *note
-                    ? xasprintf("no credential for the repository: %s\n", note)
-                    : NULL;
+    if (*note)
+        strbuf_addf(&job->note, "no credential for the repository: %s\n", note);
     start_runner(job);
 }
 
@@ -542,6 +542,7 @@ struct job *job_new(const struct job_spec *spec, struct lease *lease)
 
     job->spec = *spec;
     job->lease = lease;
+    job->note = (struct strbuf)STRBUF_INIT;
     return job;
 }
 
@@ -583,7 +584,7 @@ void job_free(struct job *job)
     cache_store_forget(job->spec.caches, job);
     credential_free(job->asking);
     secrets_free(job->given);
-    free(job->note);
+    strbuf_clear(&job->note);
     runner_free(job->runner);
     loop_remove(job->deadline);
     loop_remove(job->retry);

@@ -175,6 +175,7 @@ static bool take_frame(struct runner *runner, const struct frame *frame)
     case JOB_FRAME_STEP_END:
     case JOB_FRAME_CONNECTION:
     case JOB_FRAME_CACHE_WANTED:
+    case JOB_FRAME_SPENT:
         return is_json_object(frame);
     case JOB_FRAME_RESULT:
         take_result(runner, frame);

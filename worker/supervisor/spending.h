@@ -9,12 +9,17 @@
 
 #include <jansson.h>
 
+/*
+ * What a job may spend on models: of the budgets that it shares with others,
+ * for which this is reserved before it begins (spend.h), and of its own, of
+ * which earlier attempts had a part.
+ */
 struct spending;
 
 /**
  * All is reserved (`refused` and `err` NULL); there is not enough left:
  * `refused` says so to a person; or Redis did not answer for now. From the
- * loop.
+ * loop, or from inside spending_begin().
  */
 typedef void spending_fn(void *arg, const char *refused, const struct err *err);
 
@@ -22,20 +27,30 @@ typedef void spending_fn(void *arg, const char *refused, const struct err *err);
 struct spending_spec {
     struct queue *queue;
     const struct lease *lease;
-    const json_t *models;   /* supervisor_limits.models */
-    const json_t *gathered; /* of models_gather() */
+    const json_t *models; /* supervisor_limits.models */
+    json_t *gathered;     /* of models_gather(), or NULL: it wants none */
+    struct strbuf *note;  /* what the job's log is to say is added to it */
 };
 
-/**
- * NULL: none of the job's models has a budget that it shares with others
- * (repository_budget, day_budget).
- */
+/** NULL: none of the job's steps wants a model. */
 struct spending *spending_new(const struct spending_spec *spec);
-/** Reserve what is not yet; may be repeated after an `err`. */
+/**
+ * Tell the models that are gathered what is spent ("spent"), and reserve what
+ * is not yet; may be repeated after an `err`. A fallback for which there is not
+ * enough is taken from them. NULL is fine: there is nothing to do.
+ */
 void spending_begin(struct spending *spending, spending_fn *fn, void *arg);
 /**
- * Give back what the job did not need, as its result
- * (schemas/result.schema.json) says. Without this call all counts as spent.
+ * What the job has spent so far (JOB_FRAME_SPENT of worker/job/events.h): Redis
+ * is told, for the next attempt. NULL is fine.
+ */
+void spending_take(struct spending *spending, const void *data, size_t len);
+/** Tell Redis once more, before the result is stored. NULL is fine. */
+void spending_charge(struct spending *spending);
+/**
+ * Give back what the job did not need of what it shares with others. `result`
+ * (schemas/result.schema.json) is run-job's; without one all counts as spent,
+ * as it does without this call.
  */
 void spending_end(struct spending *spending, const json_t *result);
 /** The end of a job that is `refused`. Owned by the caller. */

@@ -17,7 +17,7 @@ elseif call('HEXISTS', job, 'payload') == 0 then
 end
 call('HDEL', job, 'reason', 'result', 'cancel', 'exhausted', 'nonce',
      'infra_failures', 'job_failures', 'ended_at_ms', 'started_at_ms',
-     'not_before_ms', 'expires_at_ms')
+     'not_before_ms', 'expires_at_ms', 'model_spent')
 call('HSET', job, 'class', call('HGET', job, 'priority'))
 call('PERSIST', job)
 call('ZREM', P .. 'done', id)

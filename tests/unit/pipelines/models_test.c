@@ -58,7 +58,8 @@ static void test_everything(void **state)
              "  fork_budget: {requests: 30, usd: 0.5}\n"
              "  repository_budget: {usd: 20}\n"
              "  day_budget: {usd: 200}\n"
-             "- {name: other, url: 'http://127.0.0.1:1/v1', model: x}\n",
+             "- {name: other, url: 'http://127.0.0.1:1/v1', model: x, price: "
+             "{input: 2, output: 0, written: 3}}\n",
              &errors);
     const struct model_config *model = list->items;
 
@@ -67,6 +68,8 @@ static void test_everything(void **state)
     assert_string_equal(model->dialect, "openai");
     assert_int_equal(model->price.input, 250000);
     assert_int_equal(model->price.cached, 30000);
+    assert_int_equal(model->price.written, 312500); /* five fourths */
+    assert_int_equal(list->items[1].price.written, 3000000);
     assert_int_equal(model->budget.micro_usd, 2000000);
     assert_int_equal(model->budget.time_ms, 900000);
     assert_int_equal(model->fork_budget.micro_usd, 500000);
@@ -101,6 +104,12 @@ static void test_refused(void **state)
            "1:53: 'b' speaks another dialect\n");
     expect(MODEL ", budget: {usd: 1}, day_budget: {tokens: 5}}\n",
            "1:73: day_budget limits tokens, so budget has to\n");
+    expect(MODEL ", budget: {usd: 1}, fallback: b}\n"
+                 "- {name: b, url: 'http://h', model: m, fallback: c}\n"
+                 "- {name: c, url: 'http://h', model: m, fallback: a, "
+                 "repository_budget: {usd: 1, requests: 2}}\n",
+           "1:71: repository_budget of 'c' limits requests, so budget has "
+           "to\n");
     expect(MODEL ", budget: {requests: 0.5}}\n",
            "1:62: a whole number from 1 on\n");
 }

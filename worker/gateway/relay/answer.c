@@ -48,6 +48,7 @@ static bool has_any(const json_t *usage)
 static void take_usage(struct answer *answer, const json_t *usage)
 {
     struct token_count *tokens = &answer->tokens;
+    const json_t *creation = json_object_get(usage, "cache_creation");
     uint64_t input = 0, read = 0, written = 0;
 
     if (!has_any(usage))
@@ -63,7 +64,10 @@ static void take_usage(struct answer *answer, const json_t *usage)
     take_most(usage, "input_tokens", &input);
     take_most(usage, "cache_read_input_tokens", &read);
     take_most(usage, "cache_creation_input_tokens", &written);
+    take_most(creation, "ephemeral_1h_input_tokens", &tokens->hours);
     input += read + written;
+    if (written > tokens->written)
+        tokens->written = written;
     if (read > tokens->cached)
         tokens->cached = read;
     if (input > tokens->input)
@@ -265,16 +269,22 @@ void answer_finish(struct answer *answer)
     strbuf_cut(&answer->line, 0);
 }
 
+uint64_t answer_estimate(uint64_t bytes)
+{
+    return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+}
+
 struct token_count answer_tokens(const struct answer *answer,
                                  size_t request_bytes)
 {
-    const uint64_t round = BYTES_PER_TOKEN - 1;
-    const uint64_t seen = (answer->content_bytes + round) / BYTES_PER_TOKEN;
+    /* Of an object that is not whole nobody knows what is content. */
+    const uint64_t seen = answer_estimate(
+        answer->content_bytes + (answer->is_json ? answer->line.len : 0));
     struct token_count tokens = answer->tokens;
 
     if (!answer->has_tokens)
         return (struct token_count){
-            .input = (request_bytes + round) / BYTES_PER_TOKEN,
+            .input = answer_estimate(request_bytes),
             .output = seen,
             .estimated = true,
         };

@@ -35,9 +35,11 @@ UNUSED static inline void answer_freep(struct answer *answer)
     answer_clear(answer);
 }
 
+/** Tokens of so many bytes of text: four make one. */
+uint64_t answer_estimate(uint64_t bytes);
 /**
  * What it took, or, where the provider did not say, an estimate by the bytes of
- * the request and of the content: four make a token. Of a stream without its
+ * the request and of the content. Of a stream without its
  * end the output is no less than that.
  */
 struct token_count answer_tokens(const struct answer *answer,

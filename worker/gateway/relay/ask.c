@@ -12,23 +12,30 @@
 #define TOTAL_MS      ((int64_t)3600 * 1000)
 #define REFUSAL_MAX   ((size_t)64 << 10)
 #define COMPLAINT_MAX 300
+/* What a model writes at least; slower ones are estimated at more than they
+ * cost. */
+#define TOKENS_PER_SECOND 100
 
 struct ask {
     struct ask_spec spec;
-    json_t *request; /* owned */
+    char *text; /* owned; the request, as the first model gets it */
+    size_t text_len;
+    bool wants_stream;
     char version[32];
-    const struct relay_model *model; /* who is asked now */
-    size_t models;                   /* that were asked */
-    unsigned tries;                  /* of this one */
-    int64_t began_ms;                /* with this one */
-    size_t sent_bytes;
+    struct relay_model *model; /* who is asked now */
+    size_t models;             /* that were asked */
+    unsigned tries;            /* of this one */
+    int64_t began_ms;          /* with this one */
+    int64_t tried_ms;          /* the last try */
+    size_t sent_bytes;         /* of it; 0: nothing that anybody would count */
     struct http_call *call;
     struct loop_source *timer; /* silence, or the wait for the next try */
     struct answer answer;
     struct strbuf kept; /* what is not passed on before all is there */
     uint64_t received;
     bool streaming;  /* something was passed on */
-    char fatal[256]; /* why we ended it ourselves; "" */
+    bool crowded;    /* why we ended it ourselves */
+    char fatal[256]; /* the same; "" */
     char message[512];
 };
 
@@ -46,7 +53,6 @@ static void end(struct ask *ask, enum ask_outcome outcome, int status)
         .len = ask->kept.len,
         .message = ask->message,
         .answer = ask->answer.begun ? &ask->answer : NULL,
-        .model = ask->model,
     };
 
     loop_remove(ask->timer);
@@ -77,6 +83,28 @@ static void wait_for(struct ask *ask, int64_t ms)
         loop_add_timer(ask->spec.loop, clock_mono_ms() + ms, try_next, ask);
 }
 
+/* Counted already, or it came to nothing that is to be. */
+static void forget_cost(struct ask *ask)
+{
+    ask->sent_bytes = 0;
+}
+
+static void ask_next(struct ask *ask, struct relay_model *next, int64_t wait_ms)
+{
+    const struct token_count wasted = ask_tokens(ask, false);
+
+    forget_cost(ask);
+    if (!ask->spec.on_again(ask->spec.arg, &wasted, next))
+        return;
+    if (next != ask->model) {
+        ask->model = next;
+        ask->models++;
+        ask->tries = 0;
+        ask->began_ms = clock_mono_ms();
+    }
+    wait_for(ask, wait_ms);
+}
+
 /* Nothing was passed on: once more, or somebody else, or no more. */
 static void try_again(struct ask *ask, int64_t retry_after_ms)
 {
@@ -86,19 +114,12 @@ static void try_again(struct ask *ask, int64_t retry_after_ms)
                           : setup->backoff_ms << (ask->tries - 1);
     int64_t spent_ms = clock_mono_ms() - ask->began_ms;
 
-    if (ask->tries < TRIES_MAX && spent_ms + wait_ms < setup->retry_ms) {
-        wait_for(ask, wait_ms);
-        return;
-    }
-    if (ask->model->fallback && ask->models < setup->count) {
-        ask->model = ask->model->fallback;
-        ask->models++;
-        ask->tries = 0;
-        ask->began_ms = clock_mono_ms();
-        wait_for(ask, 0);
-        return;
-    }
-    fail(ask);
+    if (ask->tries < TRIES_MAX && spent_ms + wait_ms < setup->retry_ms)
+        ask_next(ask, ask->model, wait_ms);
+    else if (ask->model->fallback && ask->models < setup->count)
+        ask_next(ask, ask->model->fallback, 0);
+    else
+        fail(ask);
 }
 
 /* ---- the answer -----------------------------------------------------------
@@ -111,6 +132,8 @@ static void on_silence(void *arg)
                                      : ask->spec.setup->first_byte_ms;
 
     ask->timer = NULL;
+    if (!http_call_has_sent(ask->call))
+        forget_cost(ask);
     http_cancel(STEAL(ask->call));
     (void)snprintf(ask->message, sizeof(ask->message), "no byte for %g s",
                    (double)limit_ms / 1000);
@@ -162,6 +185,11 @@ static int on_data(void *arg, const void *data, size_t len)
 
     ask->received += len;
     watch(ask, ask->spec.setup->stall_ms);
+    /* As it came, and as it is read along; see ask_bytes(). */
+    if (!ask->spec.has_room(ask->spec.arg, 4 * len)) {
+        ask->crowded = true;
+        return -1;
+    }
     if (status < 200 || status >= 300) {
         if (ask->kept.len < REFUSAL_MAX)
             strbuf_add(&ask->kept, data, len);
@@ -170,8 +198,7 @@ static int on_data(void *arg, const void *data, size_t len)
     answer_feed(&ask->answer, data, len);
     if (check(ask) < 0)
         return -1;
-    if (!dialect_wants_stream(ask->request) || ask->answer.is_json ||
-        !ask->answer.begun) {
+    if (!ask->wants_stream || ask->answer.is_json || !ask->answer.begun) {
         strbuf_add(&ask->kept, data, len);
         return 0;
     }
@@ -242,6 +269,8 @@ static void judge(struct ask *ask, const struct http_response *response)
         end(ask, ASK_DONE, 0);
         return;
     }
+    /* Who refuses what he gets takes nothing for it. */
+    forget_cost(ask);
     complain(ask, status);
     hide_key(ask);
     if (status == 408 || status == 429 || status >= 500)
@@ -257,9 +286,15 @@ static void on_done(void *arg, const struct http_response *response,
 {
     struct ask *ask = arg;
 
+    if (!http_call_has_sent(ask->call))
+        forget_cost(ask);
     ask->call = NULL;
     loop_remove(ask->timer);
     ask->timer = NULL;
+    if (ask->crowded) {
+        end(ask, ASK_CROWDED, 0);
+        return;
+    }
     if (*ask->fatal) {
         (void)snprintf(ask->message, sizeof(ask->message), "%s", ask->fatal);
         end(ask, ASK_FAILED, 0);
@@ -297,13 +332,25 @@ static void wipe(struct strv *headers)
     strv_clear(headers);
 }
 
+/* The caller's. */
+static char *text_for(const struct ask *ask, const struct relay_model *model)
+{
+    json_t *request;
+    char *text;
+
+    if (model == ask->spec.model)
+        return xmemdup(ask->text, ask->text_len + 1);
+    request = json_loadb(ask->text, ask->text_len, JSON_ALLOW_NUL, NULL);
+    text = dialect_write(request, ask->spec.route, ask->spec.model, model);
+    json_decref(request);
+    return text;
+}
+
 static void try_next(void *arg)
 {
     struct ask *ask = arg;
     CLEANUP(mem) char *url = dialect_url(ask->spec.route, ask->model);
-    CLEANUP(mem)
-    char *body = dialect_write(ask->request, ask->spec.route, ask->spec.model,
-                               ask->model);
+    CLEANUP(mem) char *body = text_for(ask, ask->model);
     struct strv headers = {0};
     struct http_request request = {
         .method = "POST",
@@ -322,12 +369,14 @@ static void try_next(void *arg)
     ask->timer = NULL;
     forget_answer(ask);
     ask->tries++;
+    ask->tried_ms = clock_mono_ms();
     ask->sent_bytes = request.body_len;
     dialect_headers(ask->model, ask->version, &headers);
     request.headers = (const char *const *)headers.items;
     watch(ask, ask->spec.setup->first_byte_ms);
     if (http_send(ask->spec.http, &request, &ask->call, &err) < 0) {
         (void)snprintf(ask->message, sizeof(ask->message), "%.400s", err.msg);
+        forget_cost(ask);
         fail(ask);
     }
     wipe(&headers);
@@ -338,8 +387,13 @@ struct ask *ask_start(const struct ask_spec *spec)
     struct ask *ask = xcalloc(1, sizeof(*ask));
 
     ask->spec = *spec;
-    ask->request = json_incref((json_t *)(uintptr_t)spec->request);
+    ask->spec.request = NULL;
+    ask->text =
+        dialect_write(spec->request, spec->route, spec->model, spec->model);
+    ask->text_len = strlen(ask->text);
+    ask->wants_stream = dialect_wants_stream(spec->request);
     (void)snprintf(ask->version, sizeof(ask->version), "%s", spec->version);
+    ask->spec.version = NULL;
     ask->model = spec->model;
     ask->models = 1;
     ask->began_ms = clock_mono_ms();
@@ -349,19 +403,39 @@ struct ask *ask_start(const struct ask_spec *spec)
     return ask;
 }
 
-const struct answer *ask_answer(const struct ask *ask)
+struct token_count ask_tokens(const struct ask *ask, bool left)
 {
-    return ask->answer.begun ? &ask->answer : NULL;
+    struct token_count tokens = {0};
+    uint64_t least;
+
+    if (!ask->sent_bytes || (ask->call && !http_call_has_sent(ask->call)))
+        return tokens;
+    tokens = answer_tokens(&ask->answer, ask->sent_bytes);
+    if (!left || ask->answer.has_end)
+        return tokens;
+    least = ask->spec.most_output;
+    if (ask->wants_stream) {
+        uint64_t written = (uint64_t)(clock_mono_ms() - ask->tried_ms) *
+                           TOKENS_PER_SECOND / 1000;
+
+        least = written < least ? written : least;
+    }
+    if (tokens.output < least) {
+        tokens.output = least;
+        tokens.estimated = true;
+    }
+    return tokens;
 }
 
-const struct relay_model *ask_model(const struct ask *ask)
+struct relay_model *ask_model(const struct ask *ask)
 {
     return ask->model;
 }
 
-size_t ask_sent(const struct ask *ask)
+size_t ask_bytes(const struct ask *ask)
 {
-    return ask->sent_bytes;
+    /* libcurl has a copy of what is sent; a buffer grows to twice its size. */
+    return 2 * (ask->text_len + ask->kept.len + ask->answer.line.len);
 }
 
 void ask_free(struct ask *ask)
@@ -372,6 +446,6 @@ void ask_free(struct ask *ask)
     http_cancel(ask->call);
     answer_clear(&ask->answer);
     strbuf_clear(&ask->kept);
-    json_decref(ask->request);
+    free(ask->text);
     free(ask);
 }

@@ -45,7 +45,7 @@ static void over(struct relay *relay, const struct err *err)
         relay->spec.on_ready(relay->spec.arg, err);
 }
 
-static void tell_usage(struct relay *relay, const json_t *doc, bool is_end)
+static void tell_usage(struct relay *relay, const json_t *doc)
 {
     struct model_usage usage = {0};
     const struct {
@@ -63,10 +63,8 @@ static void tell_usage(struct relay *relay, const json_t *doc, bool is_end)
         *fields[i].value =
             (uint64_t)json_integer_value(json_object_get(doc, fields[i].name));
     usage.estimated = json_is_true(json_object_get(doc, "estimated"));
-    if (is_end)
-        relay->spec.on_ended(relay->spec.arg, &usage);
-    else
-        relay->spec.on_usage(relay->spec.arg, &usage);
+    relay->spec.on_usage(relay->spec.arg, &usage,
+                         json_object_get(doc, "models"));
 }
 
 static void tell_over(struct relay *relay, const json_t *doc)
@@ -88,8 +86,10 @@ static void tell(struct relay *relay, const struct frame *frame)
     if (frame->type == RELAY_FRAME_OVER)
         tell_over(relay, doc);
     else
-        tell_usage(relay, doc, frame->type == RELAY_FRAME_ENDED);
+        tell_usage(relay, doc);
     json_decref(doc);
+    if (frame->type == RELAY_FRAME_ENDED)
+        relay->spec.on_ended(relay->spec.arg);
 }
 
 static void on_frame(void *arg, const struct frame *frame)

@@ -13,7 +13,7 @@ struct relay;
 
 /** What was asked of a model, and what that cost. */
 struct model_usage {
-    uint64_t requests; /* that a client sent; not what was tried again */
+    uint64_t requests; /* to a provider, those that were tried again, too */
     uint64_t input_tokens, output_tokens;
     uint64_t cached_tokens; /* a part of input_tokens */
     uint64_t micro_usd;     /* millionths of a dollar, rounded up */
@@ -31,12 +31,16 @@ struct relay_spec {
     void (*on_ready)(void *arg, const struct err *err);
     /** The step that relay_begin() named may ask from now on. */
     void (*on_begun)(void *arg);
-    /** What the step has used so far. */
-    void (*on_usage)(void *arg, const struct model_usage *usage);
+    /**
+     * What the step has used so far; and of the job, borrowed, "models" of
+     * RELAY_FRAME_USAGE (protocol.h).
+     */
+    void (*on_usage)(void *arg, const struct model_usage *usage,
+                     const json_t *models);
     /** The step may not ask any more; `message` is for a person. */
     void (*on_over)(void *arg, enum reason reason, const char *message);
-    /** relay_end() is done: `usage` is all that the step has used. */
-    void (*on_ended)(void *arg, const struct model_usage *usage);
+    /** relay_end() is done; on_usage() told all that the step has used. */
+    void (*on_ended)(void *arg);
     /** Once, after on_ready without an error: it is dead. */
     void (*on_lost)(void *arg, const struct err *err);
     void *arg;

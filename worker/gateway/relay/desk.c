@@ -3,6 +3,7 @@
 #include "worker/gateway/relay/desk.h"
 
 #include "base/clock.h"
+#include "worker/gateway/relay/account.h"
 #include "worker/gateway/relay/ask.h"
 #include "worker/gateway/relay/guest.h"
 #include "worker/gateway/relay/protocol.h"
@@ -17,9 +18,11 @@
 
 struct visit {
     LIST_ENTRY(visit) link;
-    struct desk *desk;   /* borrowed */
-    struct guest *guest; /* owned */
-    struct ask *ask;     /* owned; NULL: none is under way */
+    struct desk *desk;       /* borrowed */
+    struct guest *guest;     /* owned */
+    struct ask *ask;         /* owned; NULL: none is under way */
+    struct token_count most; /* that it may take */
+    struct tally_hold hold;
 };
 
 struct desk {
@@ -33,7 +36,6 @@ struct desk {
     size_t visit_count, asking;
     bool busy; /* a step is under way */
     struct relay_step step;
-    int64_t begun_ms;
     struct loop_source *time_up;
     uint64_t empty;   /* answers in a row without content */
     uint64_t broken;  /* answers in a row that were not whole */
@@ -56,49 +58,55 @@ static void send_json(struct desk *desk, uint8_t type, json_t *doc)
 
 static void send_usage(struct desk *desk, uint8_t type)
 {
-    const struct tally *spent = &desk->step.spent;
-
-    send_json(desk, type,
-              json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "requests",
-                        (json_int_t)spent->requests, "input_tokens",
-                        (json_int_t)spent->input_tokens, "output_tokens",
-                        (json_int_t)spent->output_tokens, "cached_tokens",
-                        (json_int_t)spent->cached_tokens, "micro_usd",
-                        (json_int_t)tally_micro_usd(spent), "estimated",
-                        (int)spent->estimated));
+    send_json(desk, type, account_json(&desk->step, desk->setup));
 }
 
-/* ---- accounts -------------------------------------------------------------
+/* ---- what is under way ----------------------------------------------------
  */
 
-static void count(struct desk *desk, const struct token_count *tokens,
-                  const struct model_price *price)
+static void hold(struct visit *visit, const struct relay_model *payer)
 {
-    tally_add(&desk->step.spent, tokens, price);
-    tally_add(&desk->step.model->spent, tokens, price);
-    send_usage(desk, RELAY_FRAME_USAGE);
+    visit->hold = tally_hold(&visit->most, &payer->price);
+    account_hold(&visit->desk->step, &visit->hold);
+}
+
+static void release(struct visit *visit)
+{
+    account_release(&visit->desk->step, &visit->hold);
+    visit->hold = (struct tally_hold){0};
 }
 
 /* A provider has read what it was sent, whether or not we waited. */
-static void count_answer(struct desk *desk, const struct ask *ask,
-                         const struct answer *answer)
+static void count(struct desk *desk, const struct ask *ask,
+                  struct token_count tokens)
 {
-    struct answer none;
-    struct token_count tokens;
-
-    answer_init(&none, 0);
-    tokens = answer_tokens(answer ? answer : &none, ask_sent(ask));
-    count(desk, &tokens, &ask_model(ask)->price);
+    account_tokens(&desk->step, ask_model(ask), &tokens);
+    send_usage(desk, RELAY_FRAME_USAGE);
 }
 
+/* Nobody waits for it any more. */
 static void stop_asking(struct visit *visit)
 {
     if (!visit->ask)
         return;
-    if (ask_sent(visit->ask))
-        count_answer(visit->desk, visit->ask, ask_answer(visit->ask));
+    release(visit);
+    count(visit->desk, visit->ask, ask_tokens(visit->ask, true));
     ask_free(STEAL(visit->ask));
     visit->desk->asking--;
+}
+
+static bool has_room(void *arg, size_t len)
+{
+    const struct desk *desk = ((struct visit *)arg)->desk;
+    const struct visit *visit;
+    uint64_t bytes = len;
+
+    LIST_FOREACH(visit, &desk->visits, link)
+    {
+        bytes += guest_bytes(visit->guest);
+        bytes += visit->ask ? ask_bytes(visit->ask) : 0;
+    }
+    return bytes <= desk->setup->max_buffered;
 }
 
 static void visit_free(struct visit *visit)
@@ -184,15 +192,6 @@ static void give_up_model(struct desk *desk, const char *what)
 /* ---- budgets --------------------------------------------------------------
  */
 
-static void take_time(struct desk *desk)
-{
-    int64_t now_ms = clock_mono_ms();
-
-    desk->step.spent.time_ms += now_ms - desk->begun_ms;
-    desk->step.model->spent.time_ms += now_ms - desk->begun_ms;
-    desk->begun_ms = now_ms;
-}
-
 /* Whether one request more is allowed; else it is over. */
 static bool may_ask(struct desk *desk)
 {
@@ -206,7 +205,7 @@ static bool may_ask(struct desk *desk)
         be_over(desk, model->over, model->why);
         return false;
     }
-    take_time(desk);
+    account_time(&desk->step);
     if (tally_allows(&model->spent, &model->budget, what, sizeof(what))) {
         whose = "step";
         if (tally_allows(&desk->step.spent, &desk->step.budget, what,
@@ -289,6 +288,22 @@ static void judge_broken(struct visit *visit, const struct ask_end *end)
     give_up_model(desk, message);
 }
 
+/* It goes on, unless that is more than is left. */
+static bool on_again(void *arg, const struct token_count *wasted,
+                     struct relay_model *next)
+{
+    struct visit *visit = arg;
+    struct desk *desk = visit->desk;
+
+    count(desk, visit->ask, *wasted);
+    if (!may_ask(desk))
+        return false;
+    release(visit);
+    hold(visit, next);
+    account_request(&desk->step, next);
+    return true;
+}
+
 static void on_end(void *arg, const struct ask_end *end)
 {
     struct visit *visit = arg;
@@ -296,11 +311,8 @@ static void on_end(void *arg, const struct ask_end *end)
     struct ask *ask = STEAL(visit->ask); /* what it ends may end all others */
 
     desk->asking--;
-    /* A provider that refuses what it gets takes nothing for it. */
-    if (end->outcome == ASK_DONE || end->outcome == ASK_BROKEN || end->answer)
-        count_answer(desk, ask, end->answer);
-    else
-        send_usage(desk, RELAY_FRAME_USAGE);
+    release(visit);
+    count(desk, ask, ask_tokens(ask, false));
     switch (end->outcome) {
     case ASK_DONE:
         judge_whole(visit, end);
@@ -315,6 +327,9 @@ static void on_end(void *arg, const struct ask_end *end)
         give_up_model(desk, end->message);
         refuse_over(visit);
         break;
+    case ASK_CROWDED:
+        refuse(visit, 503, "too_much_buffered", GUEST_CROWDED);
+        break;
     }
     ask_free(ask);
 }
@@ -322,60 +337,78 @@ static void on_end(void *arg, const struct ask_end *end)
 /* ---- requests -------------------------------------------------------------
  */
 
-static void begin_ask(struct visit *visit, enum route route,
+static void begin_ask(struct visit *visit, enum route route, size_t len,
                       const char *version, const json_t *request)
 {
     struct desk *desk = visit->desk;
+    struct relay_model *model = desk->step.model;
+    const uint64_t most = dialect_most_output(request, model);
     const struct ask_spec spec = {
         .loop = desk->loop,
         .http = desk->http,
         .setup = desk->setup,
-        .model = desk->step.model,
+        .model = model,
         .route = route,
         .request = request,
         .version = version,
+        .most_output = most,
+        .has_room = has_room,
         .on_data = on_data,
+        .on_again = on_again,
         .on_end = on_end,
         .arg = visit,
     };
+
+    desk->asking++;
+    visit->most =
+        (struct token_count){.input = answer_estimate(len), .output = most};
+    hold(visit, model);
+    account_request(&desk->step, model);
+    visit->ask = ask_start(&spec);
+}
+
+/* Whether it may be sent; else it is answered. */
+static bool check_ask(struct visit *visit, size_t len, const json_t *request)
+{
+    struct desk *desk = visit->desk;
     const char *id = json_string_value(json_object_get(request, "model"));
+    CLEANUP(mem) char *message = NULL;
 
     if (!relay_step_allows(&desk->step, id)) {
-        CLEANUP(mem)
-        char *message =
+        message =
             xasprintf("the model '%.100s' is not allowed here; the usual one "
                       "is '%.100s'",
                       id, desk->step.model->id);
-
         refuse(visit, 403, "model_not_allowed", message);
-        return;
-    }
-    if (!may_ask(desk)) {
+    } else if (!may_ask(desk)) {
         refuse_over(visit);
-        return;
-    }
-    if (desk->asking == DESK_MAX_REQUESTS) {
+    } else if (desk->asking == DESK_MAX_REQUESTS) {
         refuse(visit, 429, "too_many_requests",
                "too many requests at the same time");
-        return;
+    } else if (!account_has_room(&desk->step)) {
+        refuse(visit, 429, "too_many_requests",
+               "the requests under way may use up what is left of the budget: "
+               "ask again when one has ended");
+    } else if (!has_room(visit, 2 * len)) {
+        refuse(visit, 503, "too_much_buffered", GUEST_CROWDED);
+    } else {
+        return true;
     }
-    desk->asking++;
-    desk->step.spent.requests++;
-    desk->step.model->spent.requests++;
-    visit->ask = ask_start(&spec);
+    return false;
 }
 
 static void take_request(struct visit *visit, enum route route,
                          struct wire *wire)
 {
+    size_t len = wire->body.len;
     struct err err = {0};
-    json_t *request = dialect_parse(wire->body.data, wire->body.len, &err);
+    json_t *request = dialect_parse(wire->body.data, len, &err);
 
     strbuf_clear(&wire->body); /* it may be large */
-    if (request)
-        begin_ask(visit, route, wire->version, request);
-    else
+    if (!request)
         refuse(visit, 400, "bad_request", err.msg);
+    else if (check_ask(visit, len, request))
+        begin_ask(visit, route, len, wire->version, request);
     json_decref(request);
 }
 
@@ -413,7 +446,8 @@ static void on_request(void *arg, struct guest *guest, struct wire *wire)
 static void on_refused(void *arg, struct guest *guest UNUSED, int status,
                        const char *message)
 {
-    refuse(arg, status, "bad_request", message);
+    refuse(arg, status, status == 503 ? "too_much_buffered" : "bad_request",
+           message);
 }
 
 static void on_gone(void *arg, struct guest *guest UNUSED)
@@ -426,6 +460,7 @@ static void on_listener(void *arg, uint32_t events UNUSED)
     struct desk *desk = arg;
     struct visit *visit;
     struct guest_spec spec = {.loop = desk->loop,
+                              .has_room = has_room,
                               .on_request = on_request,
                               .on_refused = on_refused,
                               .on_gone = on_gone};
@@ -474,7 +509,7 @@ int desk_begin(struct desk *desk, const void *data, size_t len, struct err *err)
     if (relay_step_parse(desk->setup, data, len, &desk->step, err) < 0)
         return -1;
     desk->busy = true;
-    desk->begun_ms = clock_mono_ms();
+    desk->step.counted_ms = clock_mono_ms();
     desk->over = REASON_NONE;
     desk->empty = desk->broken = 0;
     arm_time(desk);
@@ -487,7 +522,7 @@ void desk_end(struct desk *desk)
     if (!desk->busy)
         return;
     stop_all(desk);
-    take_time(desk);
+    account_time(&desk->step);
     loop_remove(desk->time_up);
     desk->time_up = NULL;
     send_usage(desk, RELAY_FRAME_ENDED);

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define ANTHROPIC_VERSION "2023-06-01"
+#define USUAL_OUTPUT      16384  /* of an answer that nobody limits, at most */
+#define MOST_OUTPUT       131072 /* of any, where the worker does not say */
+#define MOST_ANSWERS      128    /* to one request */
 
 static const struct {
     enum route route;
@@ -128,6 +131,32 @@ json_t *dialect_parse(const char *data, size_t len, struct err *err)
 bool dialect_wants_stream(const json_t *request)
 {
     return json_is_true(json_object_get(request, "stream"));
+}
+
+static uint64_t bounded(const json_t *request, const char *field, uint64_t most)
+{
+    double number = json_number_value(json_object_get(request, field));
+
+    return !(number > 0) ? 0 : number < (double)most ? (uint64_t)number : most;
+}
+
+uint64_t dialect_most_output(const json_t *request,
+                             const struct relay_model *model)
+{
+    static const char *const fields[] = {"max_tokens", "max_completion_tokens",
+                                         "max_output_tokens"};
+    uint64_t most = model->output ? model->output : MOST_OUTPUT;
+    uint64_t answers = bounded(request, "n", MOST_ANSWERS);
+    uint64_t tokens = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        uint64_t asked = bounded(request, fields[i], most);
+
+        tokens = asked > tokens ? asked : tokens;
+    }
+    if (!tokens)
+        tokens = model->output ? model->output : USUAL_OUTPUT;
+    return tokens * (answers ? answers : 1);
 }
 
 static bool knows(const struct relay_model *model, const char *id)

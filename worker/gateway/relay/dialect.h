@@ -27,6 +27,12 @@ MUST_USE json_t *dialect_parse(const char *data, size_t len, struct err *err);
 /** Whether the answer is to come as a stream of events. */
 bool dialect_wants_stream(const json_t *request);
 /**
+ * How many tokens the answer has at most: what the request says, up to what
+ * `model` can write, where that is known; else a guess.
+ */
+uint64_t dialect_most_output(const json_t *request,
+                             const struct relay_model *model);
+/**
  * What the provider gets: the same, with the id of `model` in place of one that
  * only `first`, which was asked, knows; and of chat completions as a stream
  * with the word that tokens are to be told. The caller's (free).

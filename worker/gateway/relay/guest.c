@@ -104,8 +104,14 @@ static void feed(struct guest *guest, const char *data, size_t len)
 {
     struct err err = {0};
     int status = 400;
-    int rc = wire_feed(&guest->wire, data, len, &status, &err);
+    int rc;
 
+    if (guest->spec.has_room(guest->spec.arg, 2 * len)) {
+        rc = wire_feed(&guest->wire, data, len, &status, &err);
+    } else {
+        status = 503;
+        rc = err_set(&err, ERR_USER, "%s", GUEST_CROWDED);
+    }
     if (rc == 0 && guest->wire.wants_leave && !guest->told_leave) {
         guest->told_leave = true;
         strbuf_adds(&guest->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -116,10 +122,12 @@ static void feed(struct guest *guest, const char *data, size_t len)
     loop_remove(guest->timer);
     guest->timer = NULL;
     guest->stage = ANSWERING;
-    if (rc < 0)
+    if (rc < 0) {
+        wire_clear(&guest->wire);
         guest->spec.on_refused(guest->spec.arg, guest, status, err.msg);
-    else
+    } else {
         guest->spec.on_request(guest->spec.arg, guest, &guest->wire);
+    }
 }
 
 /* Behind its request a client sends nothing; that it ends says it is gone,
@@ -198,6 +206,7 @@ static const char *words_of(int status)
         {429, "Too Many Requests"},
         {431, "Head Too Large"},
         {501, "Not Implemented"},
+        {503, "Service Unavailable"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -220,9 +229,11 @@ void guest_answer(struct guest *guest, int status, const char *type,
         return;
     guest->begun = true;
     strbuf_addf(&guest->out,
-                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n%s"
                 "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-                status, words_of(status), type, len);
+                status, words_of(status), type,
+                status == 429 || status == 503 ? "Retry-After: 1\r\n" : "",
+                len);
     strbuf_add(&guest->out, body, len);
     end(guest);
 }
@@ -271,4 +282,10 @@ void guest_cut(struct guest *guest)
 bool guest_has_begun(const struct guest *guest)
 {
     return guest->begun;
+}
+
+size_t guest_bytes(const struct guest *guest)
+{
+    /* A buffer grows to twice its size. */
+    return 2 * (guest->wire.head.len + guest->wire.body.len + guest->out.len);
 }

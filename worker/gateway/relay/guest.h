@@ -11,6 +11,8 @@ struct guest;
 
 struct guest_spec {
     struct loop *loop; /* borrowed */
+    /** Whether so many bytes more may be kept; else it is refused with 503. */
+    bool (*has_room)(void *arg, size_t len);
     /** A whole request is there; `wire` is the guest's. */
     void (*on_request)(void *arg, struct guest *guest, struct wire *wire);
     /** What came is no request; answer it. */
@@ -20,6 +22,10 @@ struct guest_spec {
     void (*on_gone)(void *arg, struct guest *guest);
     void *arg;
 };
+
+#define GUEST_CROWDED                                                          \
+    "what this job's requests and answers keep is too much: ask again when "   \
+    "others have ended"
 
 /** `client` is a non-blocking socket, the guest's, also on failure. */
 MUST_USE int guest_new(const struct guest_spec *spec, int client,
@@ -40,5 +46,7 @@ void guest_end(struct guest *guest);
 /** Stop in the middle, so that the client sees that it is not all. */
 void guest_cut(struct guest *guest);
 bool guest_has_begun(const struct guest *guest);
+/** That are kept of its request and its answer. */
+size_t guest_bytes(const struct guest *guest);
 
 #endif

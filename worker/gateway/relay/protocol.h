@@ -19,14 +19,15 @@ enum relay_frame {
      *              "key": "" for none, "model": "its usual id",
      *              "allow": ["ids, besides that"],
      *              "context", "output": tokens,
-     *              "price": {"input", "output", "cached": millionths of a
-     *                        dollar for a million tokens},
+     *              "price": {"input", "output", "cached", "written":
+     *                        millionths of a dollar for a million tokens},
      *              "fallback": "name" of another, "ca": "path",
-     *              "budget": of the whole job}],
+     *              "budget": of the whole job,
+     *              "spent": of that, by earlier attempts}],
      *  "first_byte_ms", "stall_ms", "retry_ms", "backoff_ms",
-     *  "max_answer", "max_empty", "max_hollow": N, see setup.h}
-     * A budget: {"requests", "tokens", "micro_usd", "time_ms": N}. What is left
-     * out is not limited, or as setup.h has it.
+     *  "max_answer", "max_empty", "max_hollow", "max_buffered": N, see setup.h}
+     * A budget, and what is spent of one: {"requests", "tokens", "micro_usd",
+     * "time_ms": N}. What is left out is not limited, or as setup.h has it.
      */
     RELAY_FRAME_SETUP = 1,
     /* Down, none being under way: {"model": "name", "budget": of the step} */
@@ -38,7 +39,11 @@ enum relay_frame {
     RELAY_FRAME_BEGUN,      /* up, one for each BEGIN; {} */
     /*
      * Up, after each request, of the step so far: {"requests", "input_tokens",
-     * "output_tokens", "cached_tokens", "micro_usd", "estimated"}
+     * "output_tokens", "cached_tokens", "micro_usd", "estimated"}; and of the
+     * job: {"models": {"name": {"requests", "tokens", "micro_usd", "time_ms":
+     * by steps that asked it, in all attempts; "paid": {"requests", "tokens",
+     * "micro_usd"}: to its provider, also for another it stood in for, in this
+     * attempt}}}
      */
     RELAY_FRAME_USAGE,
     /* Up, once a step, before the request that met it is answered: {"reason":

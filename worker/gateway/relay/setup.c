@@ -63,6 +63,20 @@ static int take_budget(const json_t *object, struct model_budget *out,
     return take_time(budget, "time_ms", 0, &out->time_ms, err);
 }
 
+/* What earlier attempts of the job had of it. */
+static int take_spent(const json_t *object, struct tally *out, struct err *err)
+{
+    const json_t *spent = json_object_get(object, "spent");
+    uint64_t micro_usd;
+
+    if (take_number(spent, "requests", 0, &out->requests, err) < 0 ||
+        take_number(spent, "tokens", 0, &out->input_tokens, err) < 0 ||
+        take_number(spent, "micro_usd", 0, &micro_usd, err) < 0)
+        return -1;
+    tally_add_usd(out, micro_usd);
+    return take_time(spent, "time_ms", 0, &out->time_ms, err);
+}
+
 static int take_allow(const json_t *object, struct strv *out, struct err *err)
 {
     const json_t *list = json_object_get(object, "allow");
@@ -88,7 +102,9 @@ static int take_price(const json_t *object, struct model_price *out,
     if (take_number(price, "input", 0, &out->input, err) < 0 ||
         take_number(price, "output", 0, &out->output, err) < 0)
         return -1;
-    return take_number(price, "cached", out->input, &out->cached, err);
+    if (take_number(price, "cached", out->input, &out->cached, err) < 0)
+        return -1;
+    return take_number(price, "written", out->input, &out->written, err);
 }
 
 static int take_model(const json_t *object, struct relay_model *model,
@@ -109,7 +125,9 @@ static int take_model(const json_t *object, struct relay_model *model,
     if (ca)
         model->ca = xstrdup(ca);
     if (take_allow(object, &model->allow, err) < 0 ||
-        take_price(object, &model->price, err) < 0)
+        take_price(object, &model->price, err) < 0 ||
+        take_number(object, "output", 0, &model->output, err) < 0 ||
+        take_spent(object, &model->spent, err) < 0)
         return -1;
     return take_budget(object, &model->budget, err);
 }
@@ -141,7 +159,7 @@ static int take_models(const json_t *list, struct relay_setup *setup,
     json_array_foreach(list, i, item)
     {
         const char *name = json_string_value(json_object_get(item, "fallback"));
-        const struct relay_model *other = find(setup, name);
+        struct relay_model *other = find(setup, name);
 
         if (name && (!other || other->dialect != setup->models[i].dialect))
             return bad(err, "fallback");
@@ -160,7 +178,9 @@ static int take_limits(const json_t *doc, struct relay_setup *setup,
         take_time(doc, "backoff_ms", 1000, &setup->backoff_ms, err) < 0 ||
         take_number(doc, "max_answer", (uint64_t)8 << 20, &setup->max_answer,
                     err) < 0 ||
-        take_number(doc, "max_empty", 3, &setup->max_empty, err) < 0)
+        take_number(doc, "max_empty", 3, &setup->max_empty, err) < 0 ||
+        take_number(doc, "max_buffered", (uint64_t)64 << 20,
+                    &setup->max_buffered, err) < 0)
         return -1;
     return take_number(doc, "max_hollow", 1000, &setup->max_hollow, err);
 }

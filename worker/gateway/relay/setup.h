@@ -18,11 +18,13 @@ struct relay_model {
     char *id;
     struct strv allow; /* ids; `id` is not among them */
     struct model_price price;
-    const struct relay_model *fallback; /* borrowed, of the same setup; NULL */
-    char *ca;                           /* or NULL */
-    struct model_budget budget;         /* of the job */
-    struct tally spent;                 /* by it, so far */
-    enum reason over; /* why it is asked no more; REASON_NONE */
+    uint64_t output;              /* tokens of an answer at most; 0: unknown */
+    struct relay_model *fallback; /* borrowed, of the same setup; NULL */
+    char *ca;                     /* or NULL */
+    struct model_budget budget;   /* of the job */
+    struct tally spent; /* by steps that asked it, in all attempts so far */
+    struct tally paid;  /* to its provider, whichever was asked; in this one */
+    enum reason over;   /* why it is asked no more; REASON_NONE */
     char why[512];
 };
 
@@ -38,6 +40,7 @@ struct relay_setup {
     uint64_t max_answer;   /* bytes; 8 MiB */
     uint64_t max_empty;    /* answers in a row without content; 3 */
     uint64_t max_hollow;   /* events in a row without content; 1000 */
+    uint64_t max_buffered; /* bytes of all requests and answers; 64 MiB */
 };
 
 /** ERR_BUG, naming the field: our client made it. Owned by the caller. */
@@ -51,6 +54,8 @@ struct relay_step {
     struct relay_model *model; /* borrowed from the setup */
     struct model_budget budget;
     struct tally spent;
+    struct tally_hold held; /* by its requests under way */
+    int64_t counted_ms;     /* clock_mono_ms(): its time is, up to then */
 };
 
 /** ERR_BUG. */

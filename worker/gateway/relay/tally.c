@@ -8,20 +8,59 @@
 
 #define PICO_PER_MICRO ((uint64_t)1000000)
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is too much to count is too much to pay. */
+static uint64_t plus(uint64_t sum, uint64_t tokens, uint64_t price)
+{
+    uint64_t cost, all;
+
+    if (__builtin_mul_overflow(tokens, price, &cost) ||
+        __builtin_add_overflow(sum, cost, &all))
+        return UINT64_MAX;
+    return all;
+}
+
 /* A price of a million tokens in millionths of a dollar is one of a token in
  * millionths of these: nothing has to be divided. */
+static uint64_t cost_of(const struct token_count *tokens,
+                        const struct model_price *price)
+{
+    uint64_t cached = least(tokens->cached, tokens->input);
+    uint64_t written = least(tokens->written, tokens->input - cached);
+    uint64_t hours = least(tokens->hours, written);
+    uint64_t sum;
+
+    sum = plus(0, tokens->input - cached - written, price->input);
+    sum = plus(sum, cached, price->cached);
+    sum = plus(sum, written - hours, price->written);
+    sum = plus(sum, hours, price->written / 5 * 8);
+    return plus(sum, tokens->output, price->output);
+}
+
 void tally_add(struct tally *tally, const struct token_count *tokens,
                const struct model_price *price)
 {
-    uint64_t cached =
-        tokens->cached < tokens->input ? tokens->cached : tokens->input;
-
     tally->input_tokens += tokens->input;
     tally->output_tokens += tokens->output;
-    tally->cached_tokens += cached;
-    tally->pico_usd += (tokens->input - cached) * price->input +
-                       cached * price->cached + tokens->output * price->output;
+    tally->cached_tokens += least(tokens->cached, tokens->input);
+    tally->pico_usd = plus(tally->pico_usd, 1, cost_of(tokens, price));
     tally->estimated = tally->estimated || tokens->estimated;
+}
+
+void tally_add_usd(struct tally *tally, uint64_t micro_usd)
+{
+    tally->pico_usd = plus(tally->pico_usd, micro_usd, PICO_PER_MICRO);
+}
+
+struct tally_hold tally_hold(const struct token_count *tokens,
+                             const struct model_price *price)
+{
+    return (struct tally_hold){.tokens = tokens->input + tokens->output,
+                               .pico_usd = cost_of(tokens, price)};
 }
 
 uint64_t tally_micro_usd(const struct tally *tally)
@@ -62,4 +101,15 @@ bool tally_allows(const struct tally *tally, const struct model_budget *budget,
         return false;
     }
     return true;
+}
+
+bool tally_has_room(const struct tally *tally, const struct tally_hold *held,
+                    const struct model_budget *budget)
+{
+    const struct tally all = {.pico_usd =
+                                  plus(tally->pico_usd, 1, held->pico_usd)};
+    uint64_t tokens = tally->input_tokens + tally->output_tokens;
+
+    return (!budget->tokens || tokens + held->tokens < budget->tokens) &&
+           (!budget->micro_usd || tally_micro_usd(&all) < budget->micro_usd);
 }

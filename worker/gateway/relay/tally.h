@@ -12,7 +12,8 @@
 /** Millionths of a dollar for a million tokens. */
 struct model_price {
     uint64_t input, output;
-    uint64_t cached; /* of what is in the provider's cache */
+    uint64_t cached;  /* of what is read from the provider's cache */
+    uint64_t written; /* of what is put there, for minutes */
 };
 
 /** Start zeroed. */
@@ -27,8 +28,16 @@ struct tally {
 
 /** What one answer took of tokens. */
 struct token_count {
-    uint64_t input, output, cached;
+    uint64_t input, output;
+    uint64_t cached;  /* of `input`: read from the provider's cache */
+    uint64_t written; /* of `input`: put there */
+    uint64_t hours;   /* of `written`: for an hour, at eight fifths */
     bool estimated;
+};
+
+/** What requests under way may take yet. */
+struct tally_hold {
+    uint64_t tokens, pico_usd;
 };
 
 /** Nobody's answer has more of either. */
@@ -36,8 +45,13 @@ struct token_count {
 
 void tally_add(struct tally *tally, const struct token_count *tokens,
                const struct model_price *price);
+/** Add what was spent otherwise. */
+void tally_add_usd(struct tally *tally, uint64_t micro_usd);
 /** Rounded up. */
 uint64_t tally_micro_usd(const struct tally *tally);
+/** What so many tokens take of a budget. */
+struct tally_hold tally_hold(const struct token_count *tokens,
+                             const struct model_price *price);
 
 /**
  * Whether one more request may be sent. False: `out` says what is used up, as
@@ -45,5 +59,8 @@ uint64_t tally_micro_usd(const struct tally *tally);
  */
 bool tally_allows(const struct tally *tally, const struct model_budget *budget,
                   char *out, size_t size);
+/** Whether there would be something left if all that is held were used. */
+bool tally_has_room(const struct tally *tally, const struct tally_hold *held,
+                    const struct model_budget *budget);
 
 #endif

@@ -498,6 +498,7 @@ static void do_parked(struct pool *p)
     a = take(p);
     b = take(p);
     assert_string_equal(take(p).id, "");
+    (void)word_of(p, SCRIPT_CHARGE, a.id, a.epoch, a.nonce, "{}");
     look(p);
     (void)redis_num(p, "HSET", "%job:p1", "infra_retries", "0");
     (void)end(p, &a, "failed", "model_failed", "1"); /* the last time */

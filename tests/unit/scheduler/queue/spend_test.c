@@ -106,11 +106,41 @@ static void test_date(void **state)
     assert_string_equal(answer.date, today);
 }
 
+/* What attempts spent goes on to the next one, and no further. */
+static void test_charge(void **state)
+{
+    struct pool *p = *state;
+    struct given old, given;
+
+    (void)submit(p, "a", NULL);
+    old = take(p);
+    assert_string_equal(
+        word_of(p, SCRIPT_CHARGE, "a", old.epoch, old.nonce, ""), "");
+    assert_string_equal(
+        word_of(p, SCRIPT_CHARGE, "a", old.epoch, old.nonce, "{1}"), "{1}");
+    assert_string_equal(
+        word_of(p, SCRIPT_CHARGE, "a", old.epoch, "another", "{9}"), "");
+    (void)end(p, &old, "failed", "model_failed", "1");
+    assert_int_equal(redis_num(p, "ZADD", "%delayed", "XX", "CH", "1", "a"), 1);
+    promote(p, "0");
+    given = take(p);
+    assert_string_equal(
+        word_of(p, SCRIPT_CHARGE, "a", old.epoch, old.nonce, "{9}"), "");
+    assert_string_equal(
+        word_of(p, SCRIPT_CHARGE, "a", given.epoch, given.nonce, ""), "{1}");
+    (void)redis_num(p, "HSET", "%job:a", "infra_retries", "0");
+    (void)end(p, &given, "failed", "model_failed", "1");
+    /* Somebody wants it anew. */
+    assert_string_equal(word_of(p, SCRIPT_RETRY, "a"), "queued");
+    expect(p, "a", "model_spent", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_repository),
         POOL_TEST(test_date),
+        POOL_TEST(test_charge),
     };
 
     return cmocka_run_group_tests_name("scheduler/queue/spend", tests,

@@ -7,36 +7,81 @@
 
 static void test_cost(void **state)
 {
-    const struct model_price price = {250000, 2000000, 30000};
-    const struct token_count tokens = {1000, 100, 400, false};
+    const struct model_price price = {250000, 2000000, 30000, 312500};
+    const struct token_count tokens = {
+        .input = 1000, .output = 100, .cached = 400};
     struct tally tally = {0};
 
     (void)state;
     tally_add(&tally, &tokens, &price);
     /* 600 * 0.25 + 400 * 0.03 + 100 * 2 */
     assert_int_equal(tally_micro_usd(&tally), 362);
-    tally_add(&tally, &(const struct token_count){1, 0, 0, true}, &price);
+    tally_add(&tally,
+              &(const struct token_count){.input = 1, .estimated = true},
+              &price);
     assert_int_equal(tally_micro_usd(&tally), 363); /* 362.25, rounded up */
     assert_int_equal(tally.input_tokens, 1001);
     assert_true(tally.estimated);
     /* More from the cache than there is. */
     tally = (struct tally){0};
-    tally_add(&tally, &(const struct token_count){10, 0, 99, false}, &price);
+    tally_add(&tally, &(const struct token_count){.input = 10, .cached = 99},
+              &price);
     assert_int_equal(tally.cached_tokens, 10);
     assert_int_equal(tally_micro_usd(&tally), 1);
 }
 
-/* The most that anybody can ask for does not wrap round. */
+/* Of what is put into a cache, for an hour some of it. */
+static void test_written(void **state)
+{
+    const struct model_price price = {1000000, 0, 100000, 1250000};
+    struct token_count tokens = {
+        .input = 100, .cached = 10, .written = 50, .hours = 20};
+    struct tally tally = {0};
+
+    (void)state;
+    tally_add(&tally, &tokens, &price);
+    /* 40 * 1 + 10 * 0.1 + 30 * 1.25 + 20 * 2 */
+    assert_int_equal(tally.pico_usd, 118500000);
+    /* More than there is. */
+    tally = (struct tally){0};
+    tokens.written = tokens.hours = 999;
+    tally_add(&tally, &tokens, &price);
+    assert_int_equal(tally.pico_usd, 181000000); /* 10 * 0.1 + 90 * 2 */
+}
+
+/* What nobody can pay does not wrap round. */
 static void test_large(void **state)
 {
-    const struct model_price price = {10000000000, 10000000000, 10000000000};
-    const struct token_count tokens = {TOKENS_MAX / 2, TOKENS_MAX / 2, 0,
-                                       false};
+    const struct model_price price = {10000000000, 10000000000, 10000000000,
+                                      10000000000};
+    const struct token_count tokens = {.input = TOKENS_MAX / 2,
+                                       .output = TOKENS_MAX / 2};
     struct tally tally = {0};
 
     (void)state;
     tally_add(&tally, &tokens, &price);
     assert_int_equal(tally_micro_usd(&tally), UINT64_C(10000000000000));
+    tally_add(&tally, &tokens, &price);
+    assert_true(tally.pico_usd == UINT64_MAX);
+    tally_add_usd(&tally, UINT64_MAX);
+    assert_true(tally.pico_usd == UINT64_MAX);
+    assert_int_equal(tally_hold(&tokens, &price).tokens, TOKENS_MAX);
+}
+
+static void test_room(void **state)
+{
+    const struct model_budget budget = {.tokens = 100, .micro_usd = 50};
+    const struct tally tally = {.input_tokens = 60, .pico_usd = 10000000};
+    struct tally_hold held = {.tokens = 39, .pico_usd = 39000000};
+
+    (void)state;
+    assert_true(tally_has_room(&tally, &held, &budget));
+    held.tokens++;
+    assert_false(tally_has_room(&tally, &held, &budget));
+    held.tokens--;
+    held.pico_usd++;
+    assert_false(tally_has_room(&tally, &held, &budget));
+    assert_true(tally_has_room(&tally, &held, &(const struct model_budget){0}));
 }
 
 static void expect(const struct tally *tally, const struct model_budget *budget,
@@ -102,6 +147,8 @@ static void test_setup(void **state)
     expect_setup("{\"models\":[{\"name\":\"a\",\"url\":\"u\",\"key\":\"k\\nX: "
                  "1\"}]}",
                  "the relay's setup has no good 'key'");
+    expect_setup("{\"models\":[" MODEL("a", ",\"spent\":{\"tokens\":1.5}") "]}",
+                 "the relay's setup has no good 'tokens'");
     expect_setup("{\"stall_ms\":\"1\",\"models\":[" MODEL("a", "") "]}",
                  "the relay's setup has no good 'stall_ms'");
 }
@@ -129,7 +176,8 @@ static void test_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),   cmocka_unit_test(test_large),
+        cmocka_unit_test(test_cost),   cmocka_unit_test(test_written),
+        cmocka_unit_test(test_room),   cmocka_unit_test(test_large),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_setup),
         cmocka_unit_test(test_step),
     };
