@@ -39,8 +39,8 @@ struct event_intake {
     struct event_work_options work;
     TAILQ_HEAD(, held) held; /* owned */
     size_t held_count;
-    size_t *held_of; /* owned; of each host */
-    size_t turn;     /* the host that is asked for first */
+    size_t *held_of;             /* owned; of each host */
+    size_t turn;                 /* the host that is asked for first */
     char claim[QUEUE_CLAIM + 1]; /* of what is being taken */
     struct strbuf forges;        /* whose deliveries there is room for */
     bool taking, take_again, stopping;
