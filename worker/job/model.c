@@ -83,8 +83,10 @@ static void on_usage(void *arg, const struct model_usage *usage,
     free(text);
 }
 
-static void on_ended(void *arg)
+static void on_ended(void *arg, const struct model_usage *usage,
+                     const json_t *all)
 {
+    on_usage(arg, usage, all);
     tell_end(arg);
 }
 

@@ -39,8 +39,9 @@ struct relay_spec {
                      const json_t *models);
     /** The step may not ask any more; `message` is for a person. */
     void (*on_over)(void *arg, enum reason reason, const char *message);
-    /** relay_end() is done; on_usage() told all that the step has used. */
-    void (*on_ended)(void *arg);
+    /** relay_end() is done: the same, of all that the step has used. */
+    void (*on_ended)(void *arg, const struct model_usage *usage,
+                     const json_t *models);
     /** Once, after on_ready without an error: it is dead. */
     void (*on_lost)(void *arg, const struct err *err);
     void *arg;

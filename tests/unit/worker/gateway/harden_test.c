@@ -1,8 +1,9 @@
-/* tests/unit/worker/gateway/harden_test.c - what a gateway cannot do. */
+/* tests/unit/worker/gateway/harden_test.c - what gateways and relays cannot. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/confine.h"
 #include "tests/lib/unit.h"
 #include "worker/gateway/harden.h"
+#include "worker/gateway/relay/confined.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,11 +126,13 @@ static const struct {
 };
 
 /* The number of the try that ended otherwise, counted from 1; 100: other. */
-static int shut_in(uid_t uid)
+static int shut_in(uid_t uid, bool relay)
 {
+    const struct relay_setup none = {.count = 0};
     struct err err;
 
-    if (harden(uid, &err) < 0 || harden_rest(&err) < 0) {
+    if (relay ? confined(uid, &err) < 0 || confined_rest(&none, &err) < 0
+              : harden(uid, &err) < 0 || harden_rest(&err) < 0) {
         (void)fprintf(stderr, "%s\n", err.msg);
         return 100;
     }
@@ -146,13 +149,13 @@ static int shut_in(uid_t uid)
     return 0;
 }
 
-static void assert_shut_in(uid_t uid)
+static void assert_shut_in(uid_t uid, bool relay)
 {
     pid_t pid = fork();
     int status = 0;
 
     if (pid == 0)
-        _exit(shut_in(uid));
+        _exit(shut_in(uid, relay));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 100)
@@ -164,9 +167,11 @@ static void assert_shut_in(uid_t uid)
 /* The filter alone, where the user may do all; and the user, too. */
 static void test_tries(void **state UNUSED)
 {
-    assert_shut_in(0);
-    if (geteuid() == 0)
-        assert_shut_in(NOBODY);
+    for (int relay = 0; relay < 2; relay++) {
+        assert_shut_in(0, relay);
+        if (geteuid() == 0)
+            assert_shut_in(NOBODY, relay);
+    }
 }
 
 /* Else these tries would tell nothing. */
