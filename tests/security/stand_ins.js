@@ -62,7 +62,8 @@ function makePlants() {
     fs.copyFileSync('/usr/bin/id', setuid);
     fs.chownSync(setuid, rig.SANDBOX_ROOT, rig.SANDBOX_ROOT);
     fs.chmodSync(setuid, 0o4755);
-    // By a mount of our own: crun does not apply the flag to what it binds.
+    // Of this mount and of the one inside: some crun do not apply the flag to
+    // what they bind, others take it away where it is not asked for.
     fs.mkdirSync(`${plant}-nodev`);
     say('mount', '--bind', plant, `${plant}-nodev`);
     say('mount', '-o', 'remount,bind,nodev', `${plant}-nodev`);

@@ -104,7 +104,7 @@ function leaveCgroup(controller) {
 
 const weaken = {
     plant() {
-        bind(settings.plant, '/.attack');
+        bind(settings.plant, '/.attack', ['nodev']);
     },
     seccomp() {
         delete config.linux.seccomp;

@@ -34,7 +34,7 @@ struct cgroup_limits {
 /** All borrowed, for the duration of the call. */
 struct cgroup_spec {
     const struct cgroup_host *host; /* NULL: this one */
-    const char *id;
+    const char *id; /* what they are called; nobody else's on this host */
     struct cgroup_limits limits;
     bool subgroup; /* for a runtime that makes <id>/c */
     /* A file that gets each directory, one a line, before it is made:

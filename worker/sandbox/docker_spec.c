@@ -4,12 +4,12 @@
 #include "worker/sandbox/bundle.h"
 #include "worker/sandbox/docker.h"
 #include "worker/sandbox/etc.h"
+#include "worker/sandbox/place.h"
 #include "worker/sandbox/seccomp.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 json_t *docker_mount(const char *source, const char *target)
 {
@@ -146,20 +146,11 @@ static json_t *create_body(const struct docker_spec *spec)
         host_config(spec));
 }
 
-/* Names are the engine's, which several workers may share. */
-static char *make_name(const char *id)
-{
-    uint32_t number = 0;
-
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        number = 0;
-    return xasprintf("berth-%s-%08x", id, number);
-}
-
 int docker_write(const struct docker_spec *spec, const char *path,
                  struct err *err)
 {
-    CLEANUP(mem) char *name = make_name(spec->id);
+    CLEANUP(mem) char *unique = place_name(spec->id);
+    CLEANUP(mem) char *name = xasprintf("berth-%s", unique);
     CLEANUP(mem) char *empty = xasprintf("%s/none", spec->dir);
     json_t *doc =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "socket", spec->socket,

@@ -135,9 +135,10 @@ static int make_cgroups(struct sandbox *sb, const struct sandbox_spec *spec,
                         struct err *err)
 {
     CLEANUP(mem) char *record = xasprintf("%s/cgroups", sb->dir);
+    CLEANUP(mem) char *name = place_name(sb->id);
     CLEANUP(mem) char *disk = sb->unenforced;
     struct cgroup_spec limits = {
-        .id = sb->id,
+        .id = name,
         .limits = {.memory_bytes = spec->memory_bytes, .pids = spec->pids},
         .subgroup = !runtime_leaves_cgroups(sb->program),
         .record_path = record,

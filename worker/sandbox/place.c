@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,15 @@ bool place_is_id(const char *id)
 
     return len >= 1 && len <= 96 && id[0] != '-' &&
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+char *place_name(const char *id)
+{
+    uint32_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        number = 0;
+    return xasprintf("%s-%08x", id, number);
 }
 
 /* Lock what `dir` names now, or nothing: it may be removed meanwhile. */

@@ -4,6 +4,7 @@
 #define WORKER_SANDBOX_PLACE_H
 
 #include "base/err.h"
+#include "base/mem.h"
 
 #include <stdbool.h>
 
@@ -34,5 +35,11 @@ MUST_USE int place_sweep(const char *state_dir, unsigned *out_swept,
 
 /** [a-z0-9-], 1 to 96 bytes, the first no '-'. */
 bool place_is_id(const char *id);
+
+/**
+ * `id` and something random, for what has a name on all of the host: another
+ * worker may have a job of the same id. Owned by the caller.
+ */
+MUST_USE char *place_name(const char *id);
 
 #endif

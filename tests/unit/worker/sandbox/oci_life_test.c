@@ -45,7 +45,7 @@ static void assert_no_cgroup(const char *id)
 {
     CLEANUP(mem)
     char *script =
-        xasprintf("! find /sys/fs/cgroup -type d -name %s | grep .", id);
+        xasprintf("! find /sys/fs/cgroup -type d -name '%s-*' | grep .", id);
     const char *argv[] = {"sh", "-c", script, NULL};
     struct err err = {0};
 
@@ -351,6 +351,25 @@ static void test_closed_state_directory(void **state UNUSED)
     assert_int_equal(tree_remove(closed, &err), 0);
 }
 
+/* Two workers of one host may each have a job of this name. */
+static void test_same_id(void **state UNUSED)
+{
+    CLEANUP(mem) char *other = xasprintf("%s/other", box_state);
+    struct sandbox_spec spec = box_spec("same");
+    struct box a, b;
+
+    NEED_ROOT();
+    assert_int_equal(mkdir(other, 0711), 0);
+    box_open(&a, &spec);
+    spec.state_dir = other;
+    box_open(&b, &spec);
+    box_close(&a);
+    assert_int_equal(box_run(&b, "echo still there"), 0);
+    assert_string_equal(b.out.data, "still there\n");
+    box_close(&b);
+    assert_int_equal(rmdir(other), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_rootless),
         cmocka_unit_test(test_without_loop_devices),
         cmocka_unit_test(test_rootfs),
+        cmocka_unit_test(test_same_id),
         /* Last: from here on this process has its own mounts. */
         cmocka_unit_test(test_closed_state_directory),
     };

@@ -73,8 +73,6 @@ static void test_one_on_trial(void **state UNUSED)
 static void test_black_hole(void **state)
 {
     struct fixture *f = *state;
-    CLEANUP(mem) char *refuses = NULL;
-    CLEANUP(mem) char *after = NULL;
     int64_t began;
 
     submit(f, "a", "no_sandbox");
@@ -89,16 +87,15 @@ static void test_black_hole(void **state)
     began = clock_mono_ms();
     run_for(f, 1000);
     assert_int_equal(f->seen.started, FAULTS_IN_A_ROW);
-    refuses = fact(f, "refuses");
-    assert_string_equal(refuses, "sandboxes fail here: no runtime");
-    assert_string_equal(supervisor_refuses(f->supervisor), refuses);
+    await_fact(f, "refuses", "sandboxes fail here: no runtime");
+    assert_string_equal(supervisor_refuses(f->supervisor),
+                        "sandboxes fail here: no runtime");
     run_to(f, &f->seen.started, FAULTS_IN_A_ROW + 1);
     assert_in_range(clock_mono_ms() - began, FAULTS_PAUSE_MS - 1000, 25000);
     /* It passes, and two that fail are not enough. */
     run_until(f, &f->seen.ended, 7);
     expect(f, "g", "passed", "");
-    after = fact(f, "refuses");
-    assert_string_equal(after, "");
+    await_fact(f, "refuses", "");
 }
 
 /* A sandbox that fails in the middle of a job is another matter. */

@@ -14,6 +14,7 @@
 #include "worker/job/events.h"
 #include "worker/supervisor/supervisor.h"
 
+#include <fnmatch.h>
 #include <jansson.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -270,6 +271,23 @@ UNUSED static char *fact(struct fixture *f, const char *name)
 
     freeReplyObject(reply);
     return value;
+}
+
+/* Until it says so; `wanted` is a glob. */
+UNUSED static void await_fact(struct fixture *f, const char *name,
+                              const char *wanted)
+{
+    int64_t until = clock_mono_ms() + 30000;
+
+    for (;;) {
+        CLEANUP(mem) char *value = fact(f, name);
+
+        if (!fnmatch(wanted, value, 0))
+            return;
+        if (clock_mono_ms() >= until)
+            fail_msg("%s is '%s', not '%s'", name, value, wanted);
+        run_for(f, 50);
+    }
 }
 
 /* The clock's part, which a scheduler does: what is due begins. */
