@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAG_MS      5000 /* a host's API may be behind its own deliveries */
 #define MAX_MESSAGE 2000 /* bytes: a result's has room for 2048 characters */
 
 /* ---- whether it is the change's commit still -------------------------------
@@ -17,6 +18,12 @@ static const char *text_at(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
 
     return text ? text : "";
+}
+
+enum event_next event_work_overtaken(struct event_work *w, const char *why)
+{
+    return w->is_repeat ? event_work_end(w, EVENT_NOTHING, "%s", why)
+                        : event_work_away(w, LAG_MS, why);
 }
 
 /*
@@ -40,12 +47,10 @@ enum event_next event_stage_head(struct event_work *w)
     body = w->asked.body;
     if (w->asked.error == FORGE_OK &&
         strcmp(text_at(body, "state"), "open") != 0)
-        return event_work_end(w, EVENT_NOTHING,
-                              "the change is not open any more");
+        return event_work_overtaken(w, "the change is not open by now");
     if (w->asked.error == FORGE_OK &&
         strcmp(text_at(json_object_get(body, "head"), "sha"), e->head.sha) != 0)
-        return event_work_end(w, EVENT_NOTHING,
-                              "the change has other commits by now");
+        return event_work_overtaken(w, "the change has other commits by now");
     event_asked_clear(&w->asked);
     return EVENT_GO_ON;
 }

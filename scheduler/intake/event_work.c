@@ -337,8 +337,7 @@ static enum event_next take_change(struct event_work *w)
                               "was approved");
     if (event_runs(w->event->kind) && sha &&
         strcmp(sha, w->event->head.sha) != 0)
-        return event_work_end(w, EVENT_NOTHING,
-                              "the change has other commits by now");
+        return event_work_overtaken(w, "the change has other commits by now");
     if (event_take_change(w->event, w->asked.body, w->host->base_url, &err) < 0)
         return event_work_end(w, EVENT_FAILED, "%s", err.msg);
     event_asked_clear(&w->asked);

@@ -93,6 +93,9 @@ enum event_next event_work_end(struct event_work *work,
 /** Something is away: again later, or if that was long enough, failed. */
 enum event_next event_work_away(struct event_work *work, int64_t after_ms,
                                 const char *why);
+/** The host tells of another state of the change than the delivery: for good,
+ * if it still does when that is tried again. */
+enum event_next event_work_overtaken(struct event_work *work, const char *why);
 /** The stage is called again, from the loop. */
 void event_work_step(struct event_work *work);
 /** What went wrong with one of several things. */

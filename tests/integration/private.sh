@@ -72,7 +72,9 @@ pids+=("$scheduler")
 "$BERTH_BIN" worker >worker.log 2>&1 &
 worker=$!
 pids+=("$worker")
-ok "the scheduler is up" wait_for grep -q 'keeps the pool' scheduler.log
+# What it says first is said before Redis knows of it.
+is_known() { [ "$(cli ZCARD 'berth:{default}:schedulers')" = 1 ]; }
+ok "the scheduler is up" wait_for is_known
 
 job_of() { # job_of ADDRESS COMMAND
     printf 'repo: "%s"\ncommit: %s\npipeline: {name: p, sandbox: {instance_type: lite}, steps: [{checkout: }, {run: "%s"}]}\n' \

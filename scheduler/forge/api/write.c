@@ -334,14 +334,18 @@ static int sticky_send(struct api *api, const char *method, const char *one,
     return write_send(api, method, path, body, NULL, err);
 }
 
-/* There is one: it is `found`, and gets the body. */
-static int sticky_set(struct api *api, const struct sticky_paths *paths,
-                      const json_t *list, const json_t *found,
-                      const struct sticky_mark *mark, struct err *err)
+static int sticky_write(struct api *api, const struct sticky_paths *paths,
+                        const json_t *list, const struct sticky_mark *mark,
+                        bool create, struct err *err)
 {
-    const json_t *item;
+    const json_t *found = sticky_find(list, mark), *item;
     size_t i;
 
+    if (!found)
+        return create ? write_send(api, "POST", paths->all,
+                                   json_pack("{s:s}", "body", mark->body), NULL,
+                                   err)
+                      : 0;
     json_array_foreach(list, i, item)
     {
         if (item != found && is_sticky(item, mark) &&
@@ -359,23 +363,17 @@ int sticky_put(struct api *api, const struct forge_target *target,
 {
     struct sticky_mark mark = {.key = key, .body = body};
     struct sticky_paths paths = sticky_paths(api, target);
-    CLEANUP(mem) char *all = paths.all;
-    CLEANUP(mem) char *one = paths.one;
-    CLEANUP(mem) char *pages = xasprintf("%s?per_page=100", all);
-    const json_t *found;
+    CLEANUP(mem) char *pages = xasprintf("%s?per_page=100", paths.all);
     json_t *list = NULL;
-    int rc = 0;
+    int rc = api_self(api, &mark.login, err);
 
-    if (api_self(api, &mark.login, err) < 0 ||
-        api_list(api, pages, &list, NULL, err) < 0)
-        return -1;
-    found = sticky_find(list, &mark);
-    if (found)
-        rc = sticky_set(api, &paths, list, found, &mark, err);
-    else if (create)
-        rc = write_send(api, "POST", all, json_pack("{s:s}", "body", body),
-                        NULL, err);
+    if (rc == 0)
+        rc = api_list(api, pages, &list, NULL, err);
+    if (rc == 0)
+        rc = sticky_write(api, &paths, list, &mark, create, err);
     json_decref(list);
+    free(paths.all);
+    free(paths.one);
     return rc;
 }
 
