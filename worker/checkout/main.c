@@ -12,6 +12,7 @@
 #include "worker/checkout/report.h"
 #include "worker/checkout/request.h"
 #include "worker/checkout/show.h"
+#include "worker/checkout/stream.h"
 #include "worker/checkout/target.h"
 #include "worker/checkout/tree.h"
 #include "worker/checkout/url.h"
@@ -72,7 +73,9 @@ static int set_up_libgit2(const struct request *request, struct err *err)
         git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, WINDOW_BYTES) < 0 ||
         git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, MAPPED_BYTES) < 0)
         return giterr_set(err, ERR_BUG, "cannot set up libgit2");
-    return request->stdio_transport ? 0 : set_trust(err);
+    if (request->stdio_transport)
+        return 0;
+    return stream_register(err) < 0 ? -1 : set_trust(err);
 }
 
 static int read_modules(git_repository *repo, const struct tree_facts *facts,
