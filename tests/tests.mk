@@ -67,7 +67,7 @@ test-docker: ## one suite over every driver of sandboxes, Docker's too
 test-opencode: programs ## steps of opencode, with what takes minutes
 	@deploy/deps.sh build run test
 	@OPENCODE_SLOW=1 $(TEST_ENV) TESTS= tests/run \
-	    $(filter %/opencode.test.js %/opencode_hostile.test.js %/review.test.js %/eval.test.js,$(SCRIPT_TESTS))
+	    $(filter %/opencode.test.js %/opencode_hostile.test.js %/review.test.js %/review_hosts.test.js %/eval.test.js,$(SCRIPT_TESTS))
 
 fresh: ## try it in a bare Debian; DIST=bookworm|trixie
 	@tests/fresh/run.sh $(or $(DIST),bookworm)

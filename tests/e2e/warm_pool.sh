@@ -302,13 +302,12 @@ kill -HUP "$worker_pid"
 ok "then they come back, those of a new kind, too" until_ok 60 waiting 2
 
 # ---- for jobs with a list of hosts -----------------------------------------------------
+first=$(run_jobs)
 config '{ lite/hosts: 1 }'
 kill -HUP "$worker_pid"
-hosts_wait() {
-    waiting 1 && grep -q "the configuration was read again" worker.log &&
-        [ "$(run_jobs)" != "$first" ]
+hosts_wait() { # none of those that waited before
+    waiting 1 && ! run_jobs | grep -qFx "$first"
 }
-first=$(run_jobs)
 ok "one waits for jobs with a list" until_ok 60 hosts_wait
 first=$(run_jobs)
 run strict fetches
