@@ -6,7 +6,8 @@
 'use strict';
 
 // All is real but the host and the model: Redis, a scheduler, an enrolled worker
-// with sandboxes, opencode. OPENCODE_SLOW=1 (make test-opencode) adds Gitea. With --render it prints what docs/reviews.md shows.
+// with sandboxes, opencode. OPENCODE_SLOW=1 (make test-opencode) adds Gitea. With
+// --render it prints what docs/reviews.md shows.
 
 const fs = require('fs');
 const path = require('path');

@@ -183,10 +183,12 @@ taken('modes', tree(['100755', 'run', blob], ['100644', 'text', blob]), (dir) =>
     (fs.statSync(`${dir}/run`).mode & 0o777) === 0o755 &&
     (fs.statSync(`${dir}/text`).mode & 0o777) === 0o644 ? '' : 'wrong modes');
 taken('end-of-line attributes', tree(
+    ['100644', '+before.txt', blob],
     ['100644', '.gitattributes', object('blob', '*.txt text eol=crlf\n')],
     ['100644', 'a.txt', blob]), (dir) =>
-    fs.readFileSync(`${dir}/a.txt`, 'utf8') === 'content\r\n' ? '' :
-        'no carriage return');
+    ['+before.txt', 'a.txt'].filter((name) =>
+        fs.readFileSync(`${dir}/${name}`, 'utf8') !== 'content\r\n')
+        .map((name) => `${name}: no carriage return`).join());
 const pointer = 'version https://git-lfs.github.com/spec/v1\n' +
     `oid sha256:${'a'.repeat(64)}\nsize 5\n`;
 taken('LFS pointers left alone', tree(

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define SHOWN 200 /* bytes of a path in a message */
@@ -138,6 +139,8 @@ static int check_kind(struct walker *w, const git_tree_entry *entry,
         return modules ? refuse(w, "must be a regular file") : 0;
     if (!S_ISREG(mode))
         return refuse(w, "is of no kind that git has");
+    if (strcasecmp(name, ".gitattributes") == 0)
+        w->facts->has_attributes = true;
     if (modules && strcmp(name, ".gitmodules") == 0) {
         w->facts->has_modules = true;
         w->facts->modules = *git_tree_entry_id(entry);
@@ -320,6 +323,31 @@ static void set_owner(git_index *index, unsigned uid)
     }
 }
 
+/*
+ * libgit2 takes attributes from the index, or from a file that is there: of
+ * those that come before .gitattributes ("+y.txt") it would know nothing.
+ */
+static int write_attributes(git_repository *repo, const git_object *commit,
+                            const struct tree_facts *facts)
+{
+    git_index *index = NULL;
+    git_tree *tree = NULL;
+    int rc;
+
+    if (!facts->has_attributes)
+        return 0;
+    rc = git_commit_tree(&tree, (const git_commit *)commit);
+    if (rc == 0)
+        rc = git_repository_index(&index, repo);
+    if (rc == 0)
+        rc = git_index_read_tree(index, tree);
+    if (rc == 0)
+        rc = git_index_write(index);
+    git_index_free(index);
+    git_tree_free(tree);
+    return rc;
+}
+
 int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
                struct tree_facts *facts, struct err *err)
 {
@@ -333,6 +361,8 @@ int tree_write(git_repository *repo, const git_oid *commit, unsigned inside_uid,
     opts.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DONT_WRITE_INDEX;
     opts.progress_cb = on_written;
     rc = git_object_lookup(&object, repo, commit, GIT_OBJECT_COMMIT);
+    if (rc == 0)
+        rc = write_attributes(repo, object, facts);
     if (rc == 0)
         rc = git_checkout_tree(repo, object, &opts);
     if (rc == 0)

@@ -24,7 +24,8 @@ struct tree_facts {
     size_t link_count;
     bool has_modules; /* a regular file .gitmodules at the top */
     git_oid modules;
-    bool damaged; /* an object is missing: the mirror's fault */
+    bool has_attributes; /* a file .gitattributes anywhere */
+    bool damaged;        /* an object is missing: the mirror's fault */
 };
 
 /**
