@@ -57,7 +57,7 @@ async function byReview(spec) {
     '--repo', spec.repo, '--base', 'main', '--format', 'json',
     '--fail-on', 'never', ...(spec.model ? ['--model', spec.model] : [])]);
   const document = ended.status === 0 ? parse(ended.out) : null;
-  const facts = /; (\d+) requests, (\d+) tokens, (?:about )?([\d.]+) USD/
+  const facts = /; (\d+) requests?, (\d+) tokens, (?:about )?([\d.]+) USD/
     .exec(ended.err) || [];
   const parts = /^not reviewed: .*$/m.exec(ended.err);
   return { findings: document ? document.findings : [],
