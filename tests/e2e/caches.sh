@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib/job.sh"
 # shellcheck source=tests/lib/up.sh
 . "$(dirname "$0")/../lib/up.sh"
+first_dir=root/0 # of an entry of the cache: what it keeps first
 
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 unset BERTH_REDIS BERTH_CONFIG
@@ -69,8 +70,8 @@ ok "a worker's job keeps something" submitted one
 ok "the next one's" submitted two
 like "$(cat submit.out)" "one two" "job has it"
 kept=$(find "$BERTH_STATE_DIR/cache/caches" -type d -name '*-worker' | head -n 1)
-ok "it is in the state directory" test -f "$kept/root/0/jobs"
-[ ! -f "$kept/root/0/jobs" ] || echo other >"$kept/root/0/jobs"
+ok "it is in the state directory" test -f "$kept/$first_dir/jobs"
+[ ! -f "$kept/$first_dir/jobs" ] || echo other >"$kept/$first_dir/jobs"
 for _ in $(seq 300); do
     grep -q "cache: removed 1 of" up.log && break
     sleep 0.1

@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=tests/lib/job.sh
 . "$(dirname "$0")/../lib/job.sh"
+first_dir=root/0 # of an entry of the cache: what it keeps first
 
 here=$(cd "$(dirname "$0")" && pwd)
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
@@ -238,7 +239,7 @@ sealed() {
     shift 3
     told "$name-w" "$cache" "mkdir -p out; : >out/own"
     at=$(entry "*-$name")
-    [ -d "$at/root/0" ] || return 1
+    [ -d "$at/$first_dir" ] || return 1
     "$@" "$at/root"
     digest=$("$BERTH_LIBEXEC/cache" verify 99999999 3<"$at/root" |
         sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p')
@@ -341,7 +342,7 @@ job_of() {
     done
 }
 staged() {
-    find "$BERTH_STATE_DIR/cache/staging" -path '*/root/0' 2>/dev/null | wc -l
+    find "$BERTH_STATE_DIR/cache/staging" -path "*/$first_dir" 2>/dev/null | wc -l
 }
 for i in 1 2 3 4; do
     told "killed$i" '{"key": "kill", "paths": "out"}' "$many" &
@@ -400,7 +401,7 @@ is "$(read_since) $(find "$a" -name verified -newermt '1 hour ago' | wc -l)" "1 
 check 86400000 1 60000
 is "$(read_since)" 2 "the next one goes on"
 is "$(stat -c %Y "$a")" "$used" "being read is no use"
-printf x | dd of="$a/root/0/f" bs=1 seek=5000 conv=notrunc status=none
+printf x | dd of="$a/$first_dir/f" bs=1 seek=5000 conv=notrunc status=none
 is "$(check 86400000 99999999 60000) $(entries)" " 2" "what was read is left alone for a while"
 is "$(check 0 99999999 60000)" "removed 1 of 2 that were read: damaged" \
     "a byte that changed is found"

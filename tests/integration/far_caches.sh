@@ -13,6 +13,7 @@ set -u
 . "$tap_root/tests/lib/s3.sh"
 # shellcheck source=../lib/job.sh
 . "$tap_root/tests/lib/job.sh"
+first_dir=root/0 # of an entry of the cache: what it keeps first
 cd "$TEST_TMP" || exit 1
 chmod 711 "$TEST_TMP"
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
@@ -104,8 +105,8 @@ tree=$TEST_TMP/s3-data/bucket/alone
 # entry DIR SCOPE KEY: an entry of a cache in DIR, with KEY in its file
 entry() {
     local path=$1/caches/$2/$3 line
-    mkdir -p "$path/root/0" && chmod 711 "$1"
-    echo "content of $3" >"$path/root/0/file"
+    mkdir -p "$path/$first_dir" && chmod 711 "$1"
+    echo "content of $3" >"$path/$first_dir/file"
     line=$("$BERTH_LIBEXEC/cache" verify 1000000 3<"$path/root")
     printf '{"format":1,"key":"%s",%s' "$3" "${line#?}" >"$path/meta"
     chmod 700 "$path"
@@ -146,10 +147,10 @@ is "$(s3_objects alone | tr '\n' ' ')" \
 before=$(asked alone)
 is "$(push one) $(($(asked alone) - before))" "0  0" "what is there is not put again"
 is "$(get two branch-1/k1)" "$yes" "another host's cache gets it"
-is "$(cat two/caches/branch-1/k1/root/0/file)" "content of k1" "with its content"
+is "$(cat two/caches/branch-1/k1/"$first_dir"/file)" "content of k1" "with its content"
 is "$(stat -c '%a %u' two/caches/branch-1/k1)" "700 $(id -u)" "sealed, as ours"
-is "$(cmp one/caches/branch-1/k1/root/0/file two/caches/branch-1/k1/root/0/file;
-    stat -c %y {one,two}/caches/branch-1/k1/root/0/file | sort -u | wc -l)" 1 \
+is "$(cmp one/caches/branch-1/k1/"$first_dir"/file two/caches/branch-1/k1/"$first_dir"/file;
+    stat -c %y {one,two}/caches/branch-1/k1/"$first_dir"/file | sort -u | wc -l)" 1 \
     "and its times"
 is "$(ls two/staging)" "" "nothing is left of the way"
 before=$(asked 'PUT.*alone')
@@ -196,7 +197,7 @@ like "$(get eight branch-1/k1)" "^0 .*'k1' is not used: the worker's own log say
 like "$(cat err)" "damaged" "of which the worker's log has more"
 s3_fault none 0
 entry nine branch-1 k9
-echo other >nine/caches/branch-1/k9/root/0/file
+echo other >nine/caches/branch-1/"k9/$first_dir/file"
 is "$(push nine)" "0 " "what is damaged here is not put"
 chmod 644 other-key
 like "$(push nine other-key)" "^1 .*is open to others" "a key is nobody else's"
