@@ -163,6 +163,12 @@ async function rage(left) {
 
 /* ---- the work ---------------------------------------------------------------- */
 
+async function submitOne(redis, ledger, id, n) {
+    const job = world.job(id, n);
+    ledger.expect(job.id, job.state, job.reason);
+    await redis.call('LPUSH', `berth:{${POOL}}:inbox`, job.text);
+}
+
 // Some wait at any time, and the repository grows meanwhile.
 async function submit(redis, ledger, watch) {
     for (let i = 0; i < JOBS; i++) {
@@ -170,11 +176,15 @@ async function submit(redis, ledger, watch) {
             await sleep(50);
         if (world.commits.length < Math.min(40, 3 + i / 5))
             world.grow();
-        const job = world.job(`${prefix}${i}`, i);
-        ledger.expect(job.id, job.state, job.reason);
-        await redis.call('LPUSH', `berth:{${POOL}}:inbox`, job.text);
+        await submitOne(redis, ledger, `${prefix}${i}`, i);
     }
 }
+
+const ended = async (watch, jobs) => {
+    for (const until = Date.now() + 60000;
+        watch.ended < jobs && Date.now() < until;)
+        await sleep(200);
+};
 
 async function answers() {
     for (let i = 0; i < 600; i++) {
@@ -250,9 +260,10 @@ async function main() {
     const submitted = submit(redis, ledger, watch);
     await rage(() => watch.ended < JOBS);
     await submitted;
-    for (const until = Date.now() + 60000;
-        watch.ended < JOBS && Date.now() < until;)
-        await sleep(200);
+    await ended(watch, JOBS);
+    // Each that was to be stored may have been killed: once in peace.
+    await submitOne(redis, ledger, `${prefix}${JOBS}`, World.INSTALL);
+    await ended(watch, JOBS + 1);
     await killWorker(); // the last time: what waits in the pool is there
     watch.on = false;
     await watched;

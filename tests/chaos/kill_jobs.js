@@ -15,6 +15,8 @@ const sandbox = (more) => ({
 });
 
 class World {
+    static INSTALL = 1; // the number of a job that leaves all kinds of caches
+
     // Everything lies below `dir`.
     constructor(dir, dice) {
         this.dir = dir;
