@@ -55,31 +55,53 @@ static void on_jobs(void *arg, const struct queue_change_job *jobs,
 /* ---- the jobs of checks that are to be run again ---------------------------
  */
 
+/* All of a suite are of what the youngest was for. */
+static bool is_of_target(const struct event *e, int64_t change, const char *ref)
+{
+    return change ? change == e->change
+                  : !e->change && !strcmp(ref, e->head.ref);
+}
+
+/*
+ * What the job was for, a change or a push to a ref. A host may know of another
+ * change with that commit, or of none. -1: it cannot be told.
+ */
+static int take_target(struct event_work *w, const json_t *report)
+{
+    static const struct event_end no_end = {.ref = "", .sha = "", .repo = ""};
+    struct event *e = w->event;
+    json_int_t change = json_integer_value(json_object_get(report, "change"));
+    const char *branch = text_at(report, "branch");
+    const char *ref = *branch ? branch : text_at(report, "ref");
+
+    if (w->jobs.did)
+        return is_of_target(e, change, ref) ? 0 : -1;
+    if (!change && !json_is_false(json_object_get(report, "fork")))
+        return -1;
+    if (change != e->change) {
+        e->base = no_end;
+        e->fork = EVENT_FORK_UNKNOWN;
+    }
+    e->change = change;
+    if (change)
+        return 0;
+    if (*ref && git_is_ref(ref))
+        e->head.ref = keep(w, ref);
+    e->fork = EVENT_FORK_NO;
+    return 0;
+}
+
 /* What is ours, of this very commit: its pipeline, and what it was for. */
 static bool take_report(struct event_work *w, const json_t *report)
 {
-    struct event *e = w->event;
+    const struct event *e = w->event;
     const char *name = text_at(report, "name");
-    const char *ref = text_at(report, "branch");
-    json_int_t change = json_integer_value(json_object_get(report, "change"));
 
     if (strcmp(text_at(report, "forge"), w->forge) != 0 ||
         strcmp(text_at(report, "repo"), e->repo.full_name) != 0 ||
-        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name)
+        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name ||
+        take_target(w, report) < 0)
         return false;
-    if (!e->change && !change) {
-        if (!json_is_false(json_object_get(report, "fork")))
-            return false;
-        ref = *ref ? ref : text_at(report, "ref");
-        /* All of a suite are of what the youngest was pushed to. */
-        if (w->explicit.count && strcmp(ref, e->head.ref) != 0)
-            return false;
-        if (*ref && git_is_ref(ref))
-            e->head.ref = keep(w, ref);
-        e->fork = EVENT_FORK_NO;
-    }
-    if (!e->change)
-        e->change = change;
     /* A commit is approved for all that is to run for it. */
     if (!w->approved) {
         for (size_t i = 0; i < w->explicit.count; i++)
@@ -104,7 +126,8 @@ static void on_report(void *arg, const char *const *words, size_t count,
     event_work_step(w);
 }
 
-/* Which they are: that of the check, or of a whole suite those of a push. */
+/* Which they are: that of the check, or of a whole suite of which no change is
+ * told, as of a push's and a fork's, those of its commit. */
 static enum event_next list_checked(struct event_work *w)
 {
     const struct queue_change commit = {w->forge, w->event->repo.full_name,
@@ -158,7 +181,6 @@ enum event_next event_stage_find_job(struct event_work *w)
         event_asked_clear(asked);
         w->jobs.next++;
     }
-    /* A fork's commits are told without their change, too. */
     if (!w->jobs.did && w->event->change <= 0)
         return event_work_end(w, EVENT_NOTHING,
                               "neither a change nor a job of ours is known "

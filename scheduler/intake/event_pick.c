@@ -105,7 +105,7 @@ enum event_next event_stage_read_files(struct event_work *w)
 {
     struct event_asked *asked = &w->asked;
 
-    if (!w->wants_triggers || w->files_read)
+    if ((!w->wants_triggers && !w->explicit.count) || w->files_read)
         return EVENT_GO_ON;
     if (!asked->waiting) {
         event_asked_clear(asked);

@@ -22,8 +22,9 @@ static const char *text_at(const json_t *object, const char *key)
 
 enum event_next event_work_overtaken(struct event_work *w, const char *why)
 {
-    return w->is_repeat ? event_work_end(w, EVENT_NOTHING, "%s", why)
-                        : event_work_away(w, LAG_MS, why);
+    return w->is_repeat && w->event->kind != EVENT_COMMAND
+               ? event_work_end(w, EVENT_NOTHING, "%s", why)
+               : event_work_away(w, LAG_MS, why);
 }
 
 /*
@@ -37,8 +38,7 @@ enum event_next event_stage_head(struct event_work *w)
     const json_t *body;
     enum event_next next;
 
-    if (!event_runs(e->kind) || e->change <= 0 || !w->host->forge ||
-        !w->pipelines.count)
+    if (e->change <= 0 || !w->host->forge || !w->pipelines.count)
         return EVENT_GO_ON;
     next = event_work_ask(w, FORGE_OP_CHANGE,
                           json_pack("{s:I}", "number", (json_int_t)e->change));

@@ -94,7 +94,7 @@ enum event_next event_work_end(struct event_work *work,
 enum event_next event_work_away(struct event_work *work, int64_t after_ms,
                                 const char *why);
 /** The host tells of another state of the change than the delivery: for good,
- * if it still does when that is tried again. */
+ * if it still does when that is tried again. A command is tried on. */
 enum event_next event_work_overtaken(struct event_work *work, const char *why);
 /** The stage is called again, from the loop. */
 void event_work_step(struct event_work *work);

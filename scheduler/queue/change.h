@@ -9,16 +9,16 @@
 #include <stdint.h>
 
 /*
- * A job whose `report` names forge, repo and change is one of that change
- * (submit.lua keeps the list, youngest first).
+ * A job whose `report` names forge, repo and change is one of that change, and
+ * one of its commit (lua/lib/reports.lua keeps the lists).
  */
 
 /** All borrowed during the call. */
 struct queue_change {
     const char *forge;  /* "github" … */
     const char *repo;   /* owner/name */
-    const char *change; /* its number; or a commit: jobs of it that are of no
-                           change, as of a push */
+    const char *change; /* its number; or a commit: all jobs of it, also of
+                           pushes and of several changes */
 };
 
 /** All borrowed, for the duration of the callback. */

@@ -8,8 +8,8 @@
 const crypto = require('crypto');
 const { APP, SECRET, children, command, redis, startRedis, startScheduler, until,
   world } = require('../lib/event_rig');
-const { count, deal, event, field, job, keyOf, pull, pullEvent, send,
-  settled } = require('../lib/event_hooks');
+const { comment, count, deal, event, field, job, keyOf, pull, pullEvent, send,
+  settled, user } = require('../lib/event_hooks');
 const { ok, end } = require('../lib/tap');
 
 const step = (text) => `steps: [{checkout: }, {run: echo ${text}}]\n`;
@@ -96,13 +96,65 @@ async function suites(s) {
   ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'tag' &&
     r.jobs[0].parsed.ref === 'refs/tags/v1',
   'of what was pushed last: the tag', r);
+}
+
+// Of a fork's commits the host tells no change.
+async function forkSuites(s) {
   const stranger = world.commit(APP, commits.main, 'refs/pull/9/head',
     { '.berth/ci.yml': `on: [change, push]\n${step('evil')}` });
-  await deal(s, pullEvent('opened', pull(9, stranger, { fork: true })));
+  const theirs = pull(9, stranger, { fork: true });
   const before = count(s);
-  r = await deal(s, suite(stranger, 'main'));
+  let r = await deal(s, suite(stranger, 'main'));
   ok(r.state === 'ignored' && /neither a change nor a job/.test(r.reason) &&
     count(s) === before, 'a suite of a stranger\'s commit: nothing', r);
+  const first = (await deal(s, pullEvent('opened', theirs))).jobs[0];
+  r = await deal(s, suite(stranger, null));
+  const again = r.jobs[0];
+  ok(r.jobs.length === 1 && again.id !== first.id && again.pipeline === 'ci' &&
+    again.parsed.change === '9' && again.parsed.trust === 'fork' &&
+    again.parsed.commit === stranger && again.report.change === 9 &&
+    again.payload.includes('echo ci') && !again.payload.includes('evil'),
+  'a fork\'s suite again: a fork\'s still, by the base\'s pipelines', r);
+  // The same commit of another change, and then of a branch.
+  await deal(s, pullEvent('opened', pull(10, stranger, { fork: true })));
+  r = await deal(s, suite(stranger, null));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.change === '10' &&
+    r.jobs[0].parsed.trust === 'fork', 'of two changes the one that came last', r);
+  const checkOf = (id, sha, pulls = []) => event('check_run', {
+    action: 'rerequested', check_run: { id: 5, head_sha: sha, name: 'ci',
+      app: { id: 77 }, external_id: id, check_suite: { id: 4 },
+      pull_requests: pulls } });
+  r = await deal(s, checkOf(first.id, stranger, [world.pulls.get(`${APP}#10`)]));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.change === '9',
+    'a check again: for the change that its job was for', r);
+  const pushed = (await deal(s, push('refs/heads/main', stranger))).jobs[0];
+  r = await deal(s, suite(stranger, 'main'));
+  ok(r.jobs.length === 1 && !r.jobs[0].parsed.change &&
+    r.jobs[0].parsed.trust === 'member' && r.jobs[0].parsed.branch === 'main',
+  'merged: the push\'s', r);
+  r = await deal(s, checkOf(pushed.id, stranger, [theirs]));
+  ok(r.jobs.length === 1 && !r.jobs[0].parsed.change && !r.jobs[0].parsed.base &&
+    r.jobs[0].parsed.branch === 'main',
+  'a push\'s check again: no change\'s, though one has that commit', r);
+  // What a younger commit made old would end its jobs.
+  const younger = world.commit(APP, stranger, 'refs/pull/9/head', { a: '9' });
+  const current = (await deal(s, pullEvent('synchronize',
+    pull(9, younger, { fork: true })))).jobs[0];
+  r = await deal(s, checkOf(first.id, stranger));
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason) &&
+    job(s, current.id).state === 'ready', 'a check of an older commit: nothing', r);
+  // Somebody's command is read while the change moves on.
+  world.writers.add('mia');
+  const said = comment(9, '/berth test', user('mia'));
+  const youngest = world.commit(APP, younger, 'refs/pull/9/head', { a: '10' });
+  world.held = [];
+  await send(s, said);
+  await until('it to be read', () => world.held.length);
+  pull(9, youngest, { fork: true });
+  world.release();
+  r = await settled(s, said);
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.commit === youngest,
+    'a command: for the youngest', r);
 }
 
 // ---- pipelines that are wrong --------------------------------------------------------
@@ -198,6 +250,7 @@ async function main() {
   const s = await startScheduler('o');
   await order(s);
   await suites(s);
+  await forkSuites(s);
   await wrong(s);
   for (const one of [s, await fair()]) {
     one.kill('SIGTERM');

@@ -53,24 +53,31 @@ local function change_of(report)
     return host .. ':' .. report.repo .. ':' .. change
 end
 
--- Whose jobs it is listed with: those of its change, or, if it is of none,
--- <forge>:<repo>:<commit>.
-local function list_of(report)
+-- <forge>:<repo>:<commit>, or nil.
+local function commit_of(report)
     local host, commit = host_of(report), report.commit
-    local change = change_of(report)
-    if change then
-        return change
-    elseif host and not report.change and type(report.repo) == 'string' and
+    if host and type(report.repo) == 'string' and
         type(commit) == 'string' and #commit >= 40 and
         string.match(commit, '^%x+$') then
         return host .. ':' .. report.repo .. ':' .. commit
     end
 end
 
+-- The keys of the lists that a job is in: of its change, and of its commit,
+-- since a host may tell of a commit without the change that it is of.
+local function lists_of(report)
+    local keys = {}
+    for _, of in ipairs({change_of, commit_of}) do
+        local list = of(report)
+        keys[#keys + 1] = list and P .. 'change:' .. list
+    end
+    return keys
+end
+
 -- The job is another than its host knows.
 local function report_due(id, json)
     local report = read_report(json)
-    local host, list = host_of(report), list_of(report)
+    local host = host_of(report)
     if not host then
         return
     end
@@ -78,16 +85,14 @@ local function report_due(id, json)
     call('ZREM', P .. 'unreported', id)
     -- Never later than it was due already.
     call('ZADD', P .. 'outbox:' .. host, 'LT', stamp, id)
-    if list then
-        call('PEXPIRE', P .. 'change:' .. list, longest_ms)
+    for _, key in ipairs(lists_of(report)) do
+        call('PEXPIRE', key, longest_ms)
     end
 end
 
 -- A job came: it is the youngest of its change.
 local function report_new(id, json, seq)
-    local list = list_of(read_report(json))
-    if list then
-        local key = P .. 'change:' .. list
+    for _, key in ipairs(lists_of(read_report(json))) do
         call('ZADD', key, seq, id)
         call('ZREMRANGEBYRANK', key, 0, -MAX_OF_CHANGE - 1)
     end
@@ -103,13 +108,13 @@ end
 -- The job is forgotten.
 local function report_forget(id, json)
     local report = read_report(json)
-    local host, list = host_of(report), list_of(report)
+    local host = host_of(report)
     if host then
         call('ZREM', P .. 'outbox:' .. host, id)
         call('ZREM', P .. 'unreported', id)
     end
-    if list then
-        call('ZREM', P .. 'change:' .. list, id)
+    for _, key in ipairs(lists_of(report)) do
+        call('ZREM', key, id)
     end
 end
 
