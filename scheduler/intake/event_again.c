@@ -55,7 +55,7 @@ static void on_jobs(void *arg, const struct queue_change_job *jobs,
 /* ---- the jobs of checks that are to be run again ---------------------------
  */
 
-/* All of a suite are of what the youngest was for. */
+/* All of a suite are of one. */
 static bool is_of_target(const struct event *e, int64_t change, const char *ref)
 {
     return change ? change == e->change
@@ -74,7 +74,7 @@ static int take_target(struct event_work *w, const json_t *report)
     const char *branch = text_at(report, "branch");
     const char *ref = *branch ? branch : text_at(report, "ref");
 
-    if (w->jobs.did)
+    if (w->jobs.did || !w->jobs.of_any)
         return is_of_target(e, change, ref) ? 0 : -1;
     if (!change && !json_is_false(json_object_get(report, "fork")))
         return -1;
@@ -126,18 +126,17 @@ static void on_report(void *arg, const char *const *words, size_t count,
     event_work_step(w);
 }
 
-/* Which they are: that of the check, or of a whole suite of which no change is
- * told, as of a push's and a fork's, those of its commit. */
+/* Which they are: that of the check, or those of a suite's commit. */
 static enum event_next list_checked(struct event_work *w)
 {
     const struct queue_change commit = {w->forge, w->event->repo.full_name,
                                         w->event->head.sha};
     struct event_asked *asked = &w->asked;
 
-    if (w->job || w->event->kind != EVENT_RERUN || w->event->change > 0) {
+    if (w->job || w->event->kind != EVENT_RERUN) {
         if (w->job && queue_check_id(w->job, NULL) == 0)
             strv_add(&w->jobs.ids, w->job);
-        w->jobs.read = true;
+        w->jobs.of_any = w->jobs.read = true;
         return EVENT_GO_ON;
     }
     if (!asked->waiting) {
@@ -150,22 +149,15 @@ static enum event_next list_checked(struct event_work *w)
     if (asked->err.kind)
         return event_work_away(w, 0, asked->err.msg);
     event_asked_clear(asked);
+    w->jobs.of_any = w->event->change <= 0;
     w->jobs.read = true;
     return EVENT_GO_ON;
 }
 
-enum event_next event_stage_find_job(struct event_work *w)
+static enum event_next read_reports(struct event_work *w)
 {
     struct event_asked *asked = &w->asked;
 
-    if (w->event->kind != EVENT_RERUN && w->event->kind != EVENT_ACTION)
-        return EVENT_GO_ON;
-    if (!w->jobs.read) {
-        enum event_next next = list_checked(w);
-
-        if (next != EVENT_GO_ON)
-            return next;
-    }
     while (w->jobs.next < w->jobs.ids.count) {
         if (!asked->waiting) {
             event_asked_clear(asked);
@@ -181,6 +173,32 @@ enum event_next event_stage_find_job(struct event_work *w)
         event_asked_clear(asked);
         w->jobs.next++;
     }
+    return EVENT_GO_ON;
+}
+
+/*
+ * A suite is run again for the change that the host tells of, if jobs were
+ * made for that, else for what the youngest job of its commit was for: of a
+ * push and of a fork's commit it tells no change. Without jobs, for the change,
+ * as if it had come now.
+ */
+enum event_next event_stage_find_job(struct event_work *w)
+{
+    enum event_next next = EVENT_GO_ON;
+
+    if (w->event->kind != EVENT_RERUN && w->event->kind != EVENT_ACTION)
+        return EVENT_GO_ON;
+    if (!w->jobs.read)
+        next = list_checked(w);
+    if (next == EVENT_GO_ON)
+        next = read_reports(w);
+    if (next == EVENT_GO_ON && !w->jobs.did && !w->jobs.of_any) {
+        w->jobs.of_any = true;
+        w->jobs.next = 0;
+        next = read_reports(w);
+    }
+    if (next != EVENT_GO_ON)
+        return next;
     if (!w->jobs.did && w->event->change <= 0)
         return event_work_end(w, EVENT_NOTHING,
                               "neither a change nor a job of ours is known "

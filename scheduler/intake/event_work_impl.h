@@ -65,8 +65,9 @@ struct event_work {
         struct strv ids;
         size_t next, did;
         bool read;
-        bool known; /* one is of the event's commit */
-    } jobs;         /* to be ended, or run again */
+        bool of_any; /* also of others than the event's change */
+        bool known;  /* one is of the event's commit */
+    } jobs;          /* to be ended, or run again */
 
     struct repo_reading *reader; /* owned */
     bool files_read;

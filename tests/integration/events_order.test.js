@@ -96,6 +96,15 @@ async function suites(s) {
   ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'tag' &&
     r.jobs[0].parsed.ref === 'refs/tags/v1',
   'of what was pushed last: the tag', r);
+  const both = { pull_requests: [pull(8, commits.main)] };
+  r = await deal(s, suite(commits.main, 'main', both));
+  ok(r.jobs.length === 1 && r.jobs[0].pipeline === 'tag' &&
+    !r.jobs[0].parsed.change, 'of a change that nothing ran for: the tag still', r);
+  const fresh = world.commit(APP, commits.main, 'refs/heads/topic-8', { a: '8' });
+  both.pull_requests = [pull(8, fresh)];
+  r = await deal(s, suite(fresh, 'topic-8', both));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.change === '8' &&
+    r.jobs[0].pipeline === 'ci', 'nothing ran at all: as if the change came', r);
 }
 
 // Of a fork's commits the host tells no change.
@@ -132,6 +141,9 @@ async function forkSuites(s) {
   ok(r.jobs.length === 1 && !r.jobs[0].parsed.change &&
     r.jobs[0].parsed.trust === 'member' && r.jobs[0].parsed.branch === 'main',
   'merged: the push\'s', r);
+  r = await deal(s, suite(stranger, 'main', { pull_requests: [theirs] }));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.change === '9' &&
+    r.jobs[0].parsed.trust === 'fork', 'the host tells a change: that one\'s', r);
   r = await deal(s, checkOf(pushed.id, stranger, [theirs]));
   ok(r.jobs.length === 1 && !r.jobs[0].parsed.change && !r.jobs[0].parsed.base &&
     r.jobs[0].parsed.branch === 'main',
