@@ -6,11 +6,11 @@
 'use strict';
 const assert = require('assert');
 const fs = require('fs');
-const net = require('net');
 const os = require('os');
 const path = require('path');
 const { execFileSync } = require('child_process');
 const { setTimeout: sleep } = require('timers/promises');
+const { freePort } = require('../lib/free_port.js');
 const { Redis } = require('../lib/redis.js');
 const { Service } = require('./cluster.js');
 
@@ -26,18 +26,6 @@ function ok(good, name) {
     tests++;
     failed += good ? 0 : 1;
     console.log(`${good ? '' : 'not '}ok ${tests} - ${name}`);
-}
-
-// A port that nobody has, and whose cluster bus port nobody has.
-async function freePort() {
-    for (;;) {
-        const server = net.createServer();
-        await new Promise((resolve) => { server.listen(0, host, resolve); });
-        const { port } = server.address();
-        await new Promise((resolve) => { server.close(resolve); });
-        if (port < 50000)
-            return port;
-    }
 }
 
 async function answers(port, limitMs) {

@@ -72,10 +72,7 @@ like "$(cat submit.out)" "one two" "job has it"
 kept=$(find "$BERTH_STATE_DIR/cache/caches" -type d -name '*-worker' | head -n 1)
 ok "it is in the state directory" test -f "$kept/$first_dir/jobs"
 [ ! -f "$kept/$first_dir/jobs" ] || echo other >"$kept/$first_dir/jobs"
-for _ in $(seq 300); do
-    grep -q "cache: removed 1 of" up.log && break
-    sleep 0.1
-done
+wait_for grep -q "cache: removed 1 of" up.log
 like "$(cat up.log)" "cache: removed 1 of [0-9]+ that were read: damaged" \
     "what is damaged is found unasked, and told"
 not_ok "and removed" test -e "$kept"

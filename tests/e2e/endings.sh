@@ -17,12 +17,24 @@ pipeline=$TEST_TMP/pipeline.yml
 # step printed "up"; sets $pid
 start() {
     cat >"$pipeline"
+    : >"$TEST_TMP/job.err"
     "$BERTH_BIN" run --json --repo "$repo" "$@" "$pipeline" \
         >"$TEST_TMP/result.json" 2>"$TEST_TMP/job.err" &
     pid=$!
-    for _ in $(seq 200); do
-        grep -q '│ up' "$TEST_TMP/job.err" && break
-        sleep 0.05
+    wait_for grep -q '│ up' "$TEST_TMP/job.err"
+}
+
+# naps: the pid of a step's command that sleeps until it is killed
+naps() {
+    pgrep -x -f 'sleep 3174'
+}
+gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+dead() { # dead PID…: none is more than a zombie
+    local pid
+    for pid in "$@"; do
+        gone "$pid" || grep -q '^State:.Z' "/proc/$pid/status" || return 1
     done
 }
 
@@ -37,16 +49,18 @@ finish() {
 start <<'Y'
 sandbox: { instance_type: standard-2 }
 steps:
-  - { name: one, run: "echo up; sleep 1" }
+  - { name: one, run: "echo up; sleep 3174 || true" }
   - { name: the tests, run: exit 1 }
 Y
 run_job=$(pgrep -P "$pid" -f run-job)
+wait_for naps
+step=$(ps -o ppid= -p "$(naps)" | tr -d ' ')
 kill -STOP "$run_job"
-sleep 1.5
-for child in $(pgrep -P "$run_job"); do
-    kill -KILL "$child"
-done
-sleep 0.2
+kill "$(naps)"
+wait_for gone "$step"
+mapfile -t children < <(pgrep -P "$run_job")
+kill -KILL "${children[@]}"
+wait_for dead "${children[@]}"
 kill -CONT "$run_job"
 finish
 is "$job_status" 3 "the sandbox dies behind a step: it is no success"
@@ -60,13 +74,15 @@ sandbox: { instance_type: standard-2 }
 steps:
   - name: shouts
     run: |
-      echo up; sleep 0.5
+      echo up; sleep 3174 || true
       i=0; while [ $i -lt 2300 ]; do i=$((i + 1)); echo "line $i ---------------------------------------------------------------------------------"; done
       echo LAST-LINE
       exit 1
 Y
 run_job=$(pgrep -P "$pid" -f run-job)
+wait_for naps
 kill -STOP "$run_job"
+kill "$(naps)"
 sleep 3
 kill -CONT "$run_job"
 finish
@@ -77,7 +93,7 @@ ok "a reader that was held up: the last line is there" \
 # The time-out came first, so it stays the reason.
 start <<'Y'
 sandbox: { instance_type: standard-2 }
-timeout: 1s
+timeout: 3s
 steps:
   - { name: slow, run: sleep 60 }
   - { name: after, if: always(), run: "echo up; sleep 60" }
@@ -93,7 +109,9 @@ steps:
   - { name: stubborn, run: "trap '' TERM; echo up; while :; do sleep 1; done" }
 Y
 kill -INT "$pid"
-sleep 0.7
+# What comes within half a second is the same Ctrl-C.
+wait_for grep -q cancelling "$TEST_TMP/job.err"
+sleep 0.6
 kill -INT "$pid"
 finish
 is "$job_status" 130 "a killed job with --keep: exit 130"

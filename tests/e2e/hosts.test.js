@@ -11,6 +11,7 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { children, process_ } = require('../chaos/remains');
 const { Hosts, until } = require('../lib/hosts_world');
 const { FILES, QUICK, CHANGE, SECOND, pipeline } = require('../lib/hosts_project');
 const { ok, end } = require('../lib/tap');
@@ -70,6 +71,21 @@ const bodies = (world, number = 1, repo = REPO) => world.threads(repo, number)
 const lineOf = (world, what) => world.threads(REPO, 1)
   .filter((t) => what.test(t.notes[0].body)).map((t) => t.line);
 
+// A job that is over at once would not be told of while it runs: hold it until
+// that is said.
+async function toldThatItRuns(world, sha) {
+  await until('it to run', async () => (await world.jobs(REPO, 1))[0]?.state ===
+    'running');
+  const pids = children(world.the('w1').child.pid).filter((pid) =>
+    process_(pid)?.name === 'run-job');
+  const signal = (name) => pids.forEach((pid) => {
+    try { process.kill(pid, name); } catch { /* it has ended */ }
+  });
+  signal('SIGSTOP');
+  await until('its host to know', () => states(world, sha).length > 1);
+  signal('SIGCONT');
+}
+
 // ---- a member's change --------------------------------------------------------------
 
 async function opened(world) {
@@ -78,6 +94,7 @@ async function opened(world) {
   const { head_sha: sha } = world.change(REPO, 1);
   await until('a check', () => world.checks(REPO, sha).length);
   await world.start('w');
+  await toldThatItRuns(world, sha);
   const job = await ended(world, 1, 1);
   const log = world.logOf(job.id);
   ok(job.state === 'failed' && job.about.fork === false &&

@@ -127,8 +127,7 @@ if ! command -v docker-registry >/dev/null || [ ! -d "$conf" ]; then
     done_testing
     exit
 fi
-port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1",
-    () => { console.log(s.address().port); s.close(); })')
+port=$(node "$tap_root/tests/lib/free_port.js")
 mkdir "$work/registry"
 cat >registry.yml <<END
 version: 0.1
@@ -147,13 +146,8 @@ docker-registry serve registry.yml >registry.log 2>&1 &
 registry=$!
 export BERTH_WORKER_REGISTRIES=docker.io,127.0.0.1:$port
 push() {
-    local _
-    for _ in $(seq 50); do
-        skopeo --insecure-policy copy --dest-tls-verify=false \
-            "oci:$work/layout:$1" "docker://127.0.0.1:$port/team/x:$2" && return
-        sleep 0.1
-    done
-    return 1
+    wait_for skopeo --insecure-policy copy --dest-tls-verify=false \
+        "oci:$work/layout:$1" "docker://127.0.0.1:$port/team/x:$2"
 }
 name=docker://127.0.0.1:$port/team/x
 ok "an image is pushed" push a 1

@@ -264,7 +264,7 @@ steps:
   - name: ask
     model: spare
     run: |
-      curl -sS --max-time 4 -d '{"model":"sonnet","max_tokens":9,"messages":[]}' \
+      curl -sS --max-time 316 -d '{"model":"sonnet","max_tokens":9,"messages":[]}' \
           $BERTH_MODEL_URL/messages || echo "nobody answers"
       cat /proc/*/environ /proc/*/cmdline | grep -ac -e 'Zebra[C]rossing' -e 'Quill[F]eather'
 Y
@@ -283,7 +283,7 @@ scan() {
     return 0
 }
 is "$(scan)" "" "no process of ours has a key in its environment or arguments"
-for pid in $(pgrep -x relay); do
+for pid in $(pgrep -x relay -P "$(pgrep -d, -P "$worker_pid" -x run-job)"); do
     core=$(grep "core file" "/proc/$pid/limits")
     seccomp=$(grep Seccomp: "/proc/$pid/status")
     uid=$(awk '/^Uid:/ {print $2}' "/proc/$pid/status")
@@ -296,6 +296,7 @@ else
     skip "it is a user that nobody is" "not root"
 fi
 script spare '[{}]'
+kill "$(pgrep -x -f 'curl -sS --max-time 316 .*')"
 wait_for ended looked
 like "$(field looked result)" '"requests":[123]' "the job ended"
 is "$(spent day:spare:requests)" \

@@ -30,10 +30,7 @@ server = http.server.ThreadingHTTPServer(
 open(sys.argv[1], "w").write(str(server.server_address[1]))
 server.serve_forever()' "$port_file" 2>/dev/null) &
 server=$!
-for _ in $(seq 100); do
-    [ -s "$port_file" ] && break
-    sleep 0.1
-done
+wait_for test -s "$port_file"
 port=$(cat "$port_file")
 
 # net LIST [OPTION…]: the steps on stdin, with that network
@@ -102,10 +99,7 @@ Y
 "$BERTH_BIN" run --json --repo "$repo" "$pipeline" \
     >"$TEST_TMP/result.json" 2>"$TEST_TMP/job.err" &
 run=$!
-for _ in $(seq 300); do
-    grep -q "it sleeps" "$TEST_TMP/job.err" && break
-    sleep 0.1
-done
+wait_for grep -q "it sleeps" "$TEST_TMP/job.err"
 gateway=$(pgrep -P "$(pgrep -P "$run" -f run-job)" -f libexec/berth/gateway)
 like "$(cat "/proc/$gateway/status")" "Uid:	1900065536	1900065536" \
     "the gateway is nobody on the host"

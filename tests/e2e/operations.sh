@@ -92,12 +92,12 @@ is "$(find "$BERTH_STATE_DIR/artifacts" -perm /4000)" "" "artifacts: no setuid"
 # ---- background ------------------------------------------------------------
 cat >"$TEST_TMP/server.js" <<'J'
 const late = Number(process.argv[2]);
+let asked = 0;
 setTimeout(() => require('http').createServer((q, s) => {
   console.log(q.method, q.url);
-  s.statusCode = q.url === '/health' && Date.now() < start + late + 600 ? 503 : 200;
+  s.statusCode = q.url === '/health' && ++asked < 3 ? 503 : 200;
   s.end('hello');
 }).listen(3000, 'localhost', () => console.log('listening')), late);
-const start = Date.now();
 process.on('SIGTERM', () => { console.log('bye'); process.exit(7); });
 J
 {
@@ -121,7 +121,7 @@ Y
 case_of background <"$TEST_TMP/background.yml"
 is "$job_status" 0 "background: exit 0"
 ok "background: waited for a good answer" \
-    sh -c 'test "$(grep -c "GET /health" "$1")" -ge 2' sh "$TEST_TMP/job.err"
+    sh -c 'test "$(grep -c "GET /health" "$1")" -ge 3' sh "$TEST_TMP/job.err"
 ok "background: later steps reach it" grep -q 'got hello' "$TEST_TMP/job.err"
 ok "background: it can tidy up" grep -q 'server: bye' "$TEST_TMP/job.err"
 is "$(result .steps[1].outcome)" passed "background: its end at the end is none of its faults"
@@ -158,8 +158,8 @@ like "$(result .message)" 'within 1s nothing listened on port 9' "background, ne
 case_of 'background, dies early' <<'Y'
 sandbox: { instance_type: standard-2 }
 steps:
-  - { name: server, background: true, run: "sleep 0.5; touch dying; echo dying; exit 3" }
-  - { name: work, run: "until [ -e dying ]; do sleep 0.1; done; sleep 1" }
+  - { name: server, background: true, run: "echo $$ >pid; sleep 0.5; echo dying; exit 3" }
+  - { name: work, run: "until [ -s pid ]; do sleep 0.1; done; while kill -0 $(cat pid); do sleep 0.1; done; sleep 1" }
   - run: echo never
   - { name: cleanup, run: echo cleanup, if: always() }
 Y
@@ -182,15 +182,12 @@ sandbox: { instance_type: standard-2 }
 steps:
   - { background: true, wait_for: { port: 8000 }, run: "echo inside >f; exec python3 -m http.server --bind 127.0.0.1 8000" }
   - expose_port: 8000
-  - run: for i in $(seq 200); do test -e /workspace/done && exit; sleep 0.1; done; exit 1
+  - run: for i in $(seq 900); do test -e /workspace/done && exit; sleep 0.1; done; exit 1
 Y
 "$BERTH_BIN" run --json --repo "$repo" "$pipeline" >"$TEST_TMP/result.json" 2>"$TEST_TMP/job.err" &
 pid=$!
-url=
-for _ in $(seq 100); do
-    url=$(grep -o 'http://[0-9a-f]*\.localhost:[0-9]*/' "$TEST_TMP/job.err") && break
-    sleep 0.1
-done
+wait_for grep -q 'http://[0-9a-f]*\.localhost:[0-9]*/' "$TEST_TMP/job.err"
+url=$(grep -o 'http://[0-9a-f]*\.localhost:[0-9]*/' "$TEST_TMP/job.err")
 is "$(curl -sS --noproxy '*' "${url}f")" inside "port: reached by its address"
 port=${url##*:}
 is "$(curl -s --noproxy '*' -o /dev/null -w '%{http_code}' "http://localhost:${port}f")" 403 \

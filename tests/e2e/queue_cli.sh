@@ -102,8 +102,11 @@ like "$status $err" "^1 .*job id 'A B' is not" "an id that can be none"
 # ---- jobs that wait -----------------------------------------------------------
 script configure max_instances 2 infra_retries 4 tcap:acme/busy 1 capped 1 \
     >/dev/null
-renew w1 labels ,linux, running 1 capacity 4 state alive >/dev/null
-renew w2 labels ,linux, running 0 capacity 1 refuses 'disk is full' >/dev/null
+workers_are_seen() {
+    renew w1 labels ,linux, running 1 capacity 4 state alive >/dev/null
+    renew w2 labels ,linux, running 0 capacity 1 refuses 'disk is full' >/dev/null
+}
+workers_are_seen
 about='{"repo":"acme/app","branch":"fix/\u001b[31mred\u202e","change":42}'
 job first tenant=acme/busy about='{"repo":"acme/busy"}'
 is "$(lease w1)" "first
@@ -120,8 +123,8 @@ job held2 group=deploy-main
 run ps
 is "$status|$err" "0|" "ps: exit 0"
 like "$out" "^id +state +pipeline +repository +branch +age +worker
-first +running +test +acme/busy +[0-9]+ s +w1
-plain +ready +test +acme/app +fix/red #42 +[0-9]+ s
+first +running +test +acme/busy +[0-9]+ (s|min) +w1
+plain +ready +test +acme/app +fix/red #42 +[0-9]+ (s|min)
 " "ps: first what runs, then what waits; a stranger's escapes are gone"
 is "$(awk '{ print $1 }' <<<"$out" | tail -n +4 | sort | tr '\n' ' ')" \
     "capped gpu held held2 holder later plain2 " "ps: all that waits"
@@ -169,19 +172,20 @@ repo +acme/app
 branch +fix/red
 change +42
 priority +urgent
-submitted +[0-9:]{8} \([0-9]+ s ago\)
-started +[0-9:]{8} \([0-9]+ s ago\)
+submitted +[0-9:]{8} \([0-9]+ (s|min) ago\)
+started +[0-9:]{8} \([0-9]+ (s|min) ago\)
 worker +w1
 attempts +1$" "status: all of a job that runs"
 redis ZADD "${pool}schedulers" "$(date +%s%3N)" s1 >zadd
+workers_are_seen
 run queue
 is "$(grep -c 'no scheduler' <<<"$out")" 0 "queue: a scheduler is there"
 like "$out" "^pool default  running 2 of 2  urgent 1  normal 2  low 1  delayed 1  blocked 2
 " "queue: the numbers"
 like "$out" "
-w1 +alive +1/4 +linux +[0-9]+ s" "queue: a worker"
+w1 +alive +1/4 +linux +[0-9]+ (s|min)" "queue: a worker"
 like "$out" "
-w2 +refuses +0/1 +linux +[0-9]+ s +disk is full
+w2 +refuses +0/1 +linux +[0-9]+ (s|min) +disk is full
 " "queue: one that refuses"
 like "$out" "
 held2 [^
@@ -395,13 +399,13 @@ like "$out" "^job told: being told
 " "report: it is being told"
 is "$(report_done github n1 'done' '' 0 'one line is gone')" 'done' "it was told"
 run report told
-like "$out" "^job told: told [0-9]+ s ago
+like "$out" "^job told: told [0-9]+ (s|min) ago
 .*
 comments    2 new, 1 resolved
 notes       one line is gone" "report: what was told"
 run status told
 like "$out" "
-report      github acme/app #42: told [0-9]+ s ago" "status has a line of it"
+report      github acme/app #42: told [0-9]+ (s|min) ago" "status has a line of it"
 run status told --json
 is "$(json '[d.report.state, d.report.revision, d.report.report.change]')" \
     '["told",1,"42"]' "status --json has it"
@@ -427,7 +431,7 @@ report_take n4 github >/dev/null
 is "$(report_done github n4 refused $'403: no \033[31mright\nmore')" refused \
     "a host that refuses"
 run report push
-like "$out" "^job push: refused [0-9]+ s ago: 403: no" "report: refused"
+like "$out" "^job push: refused [0-9]+ (s|min) ago: 403: no" "report: refused"
 is "$(tr -d '\n -~' <<<"$out")" "" "what it said steers no terminal"
 run report
 like "$out" "^id +refused +state +host +why
@@ -493,11 +497,8 @@ mkdir -p "$BERTH_STATE_DIR/redis"
 ) &
 embedded=$!
 trap 'redis_stop; kill "$embedded" 2>/dev/null' EXIT
-for _ in $(seq 400); do
-    run ps
-    [ "$status" -eq 0 ] && break
-    sleep 0.05
-done
+wait_for "$BERTH_BIN" ps
+run ps
 is "$status|$out" "0|there are no such jobs" "it is found without being named"
 redis-cli -s "$BERTH_STATE_DIR/redis/redis.sock" HSET "${pool}job:mine" \
     state running kind job epoch 1 >/dev/null

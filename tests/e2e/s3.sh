@@ -77,9 +77,9 @@ holds() {
     tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^AWS_'
 }
 submit_slow() {
-    submit two "sleep 3172" &
+    submit two "sleep 3175" &
     pids+=($!)
-    wait_for pgrep -x -f "sleep 3172"
+    wait_for pgrep -x -f "sleep 3175"
 }
 submit_slow
 ok "the worker has them" holds "$worker_pid"
@@ -114,6 +114,7 @@ is "$?-$(cd state/unsent && echo *)" "0-four-1.log three-1.log" \
 ok "and does not wait for the server" \
     test $((($(date +%s%N) - began) / 1000000)) -lt 5000
 kill -9 "$worker_pid"
+wait "$worker_pid" 2>>killed
 start_worker
 s3_start
 wait_for stored three

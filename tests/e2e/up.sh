@@ -51,12 +51,10 @@ done | paste -sd ' ')" "passed passed failed passed skipped" \
 like "$(berth logs fleet)" "cleaned" "the log of a run is that of its jobs"
 up_redis -x LPUSH 'berth:{default}:inbox' >"$TEST_TMP/put" \
     <<<'{id: inboxed, pipeline: {steps: [{run: "true"}]}}'
-for _ in $(seq 300); do
-    state=$(up_redis HGET 'berth:{default}:job:inboxed' state)
-    [ "$state" = passed ] && break
-    sleep 0.1
-done
-is "$state" passed "what is put into the inbox is run, too"
+has_passed() {
+    [ "$(up_redis HGET 'berth:{default}:job:inboxed' state)" = passed ]
+}
+ok "what is put into the inbox is run, too" wait_for has_passed
 
 up_end TERM
 is $? 0 "TERM ends it"
@@ -71,16 +69,13 @@ is $? 0 "INT ends it, too"
 up
 pgrep -P "$up_pid" >"$TEST_TMP/children"
 up_end KILL
-alive=2
-for _ in $(seq 200); do
-    alive=0
+children_ended() {
+    local child
     while read -r child; do
-        [ ! -d "/proc/$child" ] || alive=$((alive + 1))
+        [ ! -d "/proc/$child" ] || return 1
     done <"$TEST_TMP/children"
-    [ "$alive" = 0 ] && break
-    sleep 0.1
-done
-is "$alive" 0 "its children end with it, even if it is killed"
+}
+ok "its children end with it, even if it is killed" wait_for children_ended
 
 up
 kill -9 "$(pgrep -P "$up_pid" | head -n 1)"

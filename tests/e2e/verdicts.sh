@@ -72,7 +72,7 @@ like "$(result .duration_ms)" '^[12][0-9]{4}$' \
 
 case_of job-timeout <<'Y'
 sandbox: { instance_type: lite }
-timeout: 2s
+timeout: 5s
 steps:
   - { name: slow, run: sleep 60 }
   - { name: next, run: "true" }
@@ -125,11 +125,7 @@ Y
 "$BERTH_BIN" run --json --repo "$repo" "$pipeline" \
     >"$TEST_TMP/result.json" 2>"$TEST_TMP/job.err" &
 pid=$!
-for _ in $(seq 100); do
-    grep -q waiting "$TEST_TMP/job.err" && break
-    sleep 0.1
-done
-ok "cancel: the step was running" grep -q waiting "$TEST_TMP/job.err"
+ok "cancel: the step was running" wait_for grep -q waiting "$TEST_TMP/job.err"
 kill -INT "$pid"
 job_status=0
 wait "$pid" || job_status=$?
@@ -143,16 +139,10 @@ is "$(traces)" "" "cancel: nothing is left behind"
 
 "$BERTH_BIN" run --repo "$repo" "$pipeline" >"$TEST_TMP/job.out" 2>&1 &
 pid=$!
-for _ in $(seq 100); do
-    grep -q waiting "$TEST_TMP/job.out" && break
-    sleep 0.1
-done
+wait_for grep -q waiting "$TEST_TMP/job.out"
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
-for _ in $(seq 300); do
-    pgrep -af "$BERTH_STATE_DIR" | grep -qv redis-server || break
-    sleep 0.1
-done
+wait_for all_ended
 is "$(pgrep -af "$BERTH_STATE_DIR" | grep -v redis-server)" "" \
     "killed: every process of the job dies with berth"
 printf 'steps: [{run: "true"}]\n' >"$pipeline"

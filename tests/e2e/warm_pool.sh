@@ -17,10 +17,7 @@ redis_pid=$!
 worker_pid=
 server_pid=
 trap 'kill -9 "$redis_pid" $server_pid $worker_pid 2>/dev/null' EXIT
-for _ in $(seq 100); do
-    redis-cli -s "$socket" ping >/dev/null 2>&1 && break
-    sleep 0.05
-done
+wait_for redis-cli -s "$socket" ping
 mkdir -p "$repo/dir"
 echo one >"$repo/file.txt"
 ln -s ../file.txt "$repo/dir/link"
@@ -35,22 +32,8 @@ server = http.server.ThreadingHTTPServer(
 open(sys.argv[1], "w").write(str(server.server_address[1]))
 server.serve_forever()' "$TEST_TMP/port" 2>/dev/null) &
 server_pid=$!
-for _ in $(seq 100); do
-    [ -s port ] && break
-    sleep 0.1
-done
+wait_for test -s port
 port=$(cat port)
-
-# until SECONDS COMMAND…
-until_ok() {
-    local end=$((SECONDS + $1))
-    shift
-    while [ "$SECONDS" -lt "$end" ]; do
-        "$@" >/dev/null 2>&1 && return
-        sleep 0.05
-    done
-    "$@"
-}
 
 # ---- jobs: what `berth run` queued, queued again for the worker -----------------
 lua=$tap_root/scheduler/queue/lua
@@ -154,7 +137,7 @@ has_ended() {
 # run ID NAME: and wait for its end
 run() {
     submit "$1" "$2"
-    until_ok 60 has_ended "$1"
+    wait_for has_ended "$1"
 }
 log_of() {
     "$BERTH_BIN" logs --config berth.yml "$1" 2>/dev/null
@@ -195,8 +178,22 @@ agents() {
         pgrep -P "$(pgrep -d, -P "$pid")" -x agent 2>/dev/null
     done
 }
-waiting() { # waiting N
-    [ "$(agents | wc -l)" = "$1" ]
+# What those and the processes below them have done so far, and do.
+doings() {
+    local pid
+    for pid in $(run_jobs) $(pgrep -P "$(run_jobs | paste -sd,)") $(agents); do
+        grep -h -e '^State' -e ctxt_switches "/proc/$pid/status"
+    done
+}
+# waiting N: there are so many, and all of them have come to rest: the worker
+# was told that it may give them a job
+waiting() {
+    local before
+    [ "$(agents | wc -l)" = "$1" ] || return
+    before=$(doings)
+    sleep 0.2
+    [ "$(doings)" = "$before" ] && ! grep -q '^State:.[^S]' <<<"$before" &&
+        [ "$(agents | wc -l)" = "$1" ]
 }
 another() { # another PID: it waits
     waiting 1 && [ "$(run_jobs)" != "$1" ]
@@ -220,12 +217,12 @@ ended
 
 config '{ lite: 1 }'
 start_worker
-ok "one sandbox waits" until_ok 60 waiting 1
+ok "one sandbox waits" wait_for waiting 1
 for job in looks tree grows slow full; do
-    until_ok 60 waiting 1
+    wait_for waiting 1
     first=$(run_jobs)
     run "warm-$job" "$job"
-    ok "after job $job another one waits" until_ok 60 another "$first"
+    ok "after job $job another one waits" wait_for another "$first"
     is "$(field "warm-$job" reason)" "$(field "cold-$job" reason)" \
         "which ended as without the pool"
 done
@@ -243,34 +240,34 @@ sleeps() {
 no_traces() {
     [ -z "$(traces)" ]
 }
-until_ok 60 waiting 1
+wait_for waiting 1
 first=$(run_jobs)
 submit two waits
-ok "a job that waits runs" until_ok 60 sleeps
+ok "a job that waits runs" wait_for sleeps
 is "$(job_pid two)" "$first" "it has the run-job that waited"
-ok "another one waits by now" until_ok 60 pgrep -P "$worker_pid" -n -x run-job
-until_ok 60 waiting 2
+ok "another one waits by now" wait_for pgrep -P "$worker_pid" -n -x run-job
+wait_for waiting 2
 second=$(run_jobs | grep -vx "$first")
 submit three waits
-until_ok 60 test -s "$BERTH_STATE_DIR/leases/three-1"
+wait_for test -s "$BERTH_STATE_DIR/leases/three-1"
 is "$(job_pid three)" "$second" "which the next job has"
 
 # ---- the worker is killed --------------------------------------------------------------
-until_ok 60 waiting 3
+wait_for waiting 3
 kill -9 "$worker_pid"
 ended 2>/dev/null
-ok "with a killed worker all goes, what waited too" until_ok 60 no_traces
+ok "with a killed worker all goes, what waited too" wait_for no_traces
 redis-cli -s "$socket" flushall >/dev/null
 
 start_worker
-until_ok 60 waiting 1
+wait_for waiting 1
 first=$(run_jobs)
 kill -9 "$worker_pid" "$first"
 ended 2>/dev/null
 config '{}'
 start_worker
 ok "what a killed run-job leaves is swept by the next worker" \
-    until_ok 60 waits_no_more
+    wait_for waits_no_more
 kill -TERM "$worker_pid"
 ended
 is "$(traces)" "" "and nothing is left"
@@ -278,28 +275,28 @@ is "$(traces)" "" "and nothing is left"
 # ---- those who wait are killed ---------------------------------------------------------
 config '{ lite: 1 }'
 start_worker
-until_ok 60 waiting 1
+wait_for waiting 1
 first=$(run_jobs)
 kill -9 "$first"
-ok "a killed run-job is replaced" until_ok 60 another "$first"
+ok "a killed run-job is replaced" wait_for another "$first"
 one_sandbox() {
     [ "$(find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
 }
-ok "and swept" until_ok 60 one_sandbox
+ok "and swept" wait_for one_sandbox
 first=$(run_jobs)
 kill -9 "$(agents)"
-ok "so is one whose sandbox died" until_ok 60 another "$first"
+ok "so is one whose sandbox died" wait_for another "$first"
 run after looks
 is "$(field after reason)" step_failed "jobs do not notice"
 
 # ---- it gives way ----------------------------------------------------------------------
-until_ok 60 waiting 1
+wait_for waiting 1
 config '{ lite: 1 }' 1000TiB
 kill -HUP "$worker_pid"
-ok "none waits when memory is short" until_ok 60 waits_no_more
+ok "none waits when memory is short" wait_for waits_no_more
 config '{ lite: 1, standard-2: 1 }'
 kill -HUP "$worker_pid"
-ok "then they come back, those of a new kind, too" until_ok 60 waiting 2
+ok "then they come back, those of a new kind, too" wait_for waiting 2
 
 # ---- for jobs with a list of hosts -----------------------------------------------------
 first=$(run_jobs)
@@ -308,24 +305,24 @@ kill -HUP "$worker_pid"
 hosts_wait() { # none of those that waited before
     waiting 1 && ! run_jobs | grep -qFx "$first"
 }
-ok "one waits for jobs with a list" until_ok 60 hosts_wait
+ok "one waits for jobs with a list" wait_for hosts_wait
 first=$(run_jobs)
 run strict fetches
 is "$(field strict reason)" step_failed "its list and limits come with the job"
 like "$(cat worker.log)" \
     "job strict: connection to localhost:$port: address, 0 bytes sent, 0 received" \
     "the worker's log tells what was refused"
-ok "another one waits" until_ok 60 another "$first"
+ok "another one waits" wait_for another "$first"
 config '{ lite/hosts: 1 }' 1KiB 127.0.0.1
 kill -HUP "$worker_pid"
 reloaded() { [ "$(grep -c "was read again" worker.log)" = 4 ]; }
-until_ok 60 reloaded
+wait_for reloaded
 submit open fetches
 first=$(run_jobs)
-until_ok 60 test -s "$BERTH_STATE_DIR/leases/open-1"
+wait_for test -s "$BERTH_STATE_DIR/leases/open-1"
 is "$(job_pid open)" "$first" "a job with a list has the run-job that waited"
 touch www/go
-until_ok 60 has_ended open
+wait_for has_ended open
 is "$(field open state)" passed "and the settings of the gateway as they were read again"
 like "$(log_of open)" "from outside" "it comes to a host of its list"
 like "$(cat worker.log)" \
@@ -339,7 +336,7 @@ config '{ lite/full: 1 }'
 sed -i 's/^gateway: {/gateway: { fork_hosts: [npm],/' berth.yml
 first=$(run_jobs)
 kill -HUP "$worker_pid"
-ok "one with all of the network waits" until_ok 60 another "$first"
+ok "one with all of the network waits" wait_for another "$first"
 run strange strange
 is "$(field strange reason)" pipeline_invalid "a fork's job does not get it"
 kill -TERM "$worker_pid"

@@ -52,23 +52,14 @@ submit() { # submit ID NAME
 field() { # field ID NAME
     redis-cli -s "$socket" hget "berth:{default}:job:$1" "$2"
 }
+has_field() {
+    field "$1" "$2" | grep -x "$3"
+}
 wait_field() { # wait_field ID NAME VALUE
-    for _ in $(seq 200); do
-        [ "$(field "$1" "$2")" = "$3" ] && return
-        sleep 0.1
-    done
-    field "$1" "$2"
-    return 1
+    wait_for has_field "$@"
 }
 sleeps() {
     pgrep -x -f "sleep 3171" >/dev/null
-}
-wait_sleeps() {
-    for _ in $(seq 200); do
-        sleeps && return
-        sleep 0.1
-    done
-    return 1
 }
 
 cat >berth.yml <<Y
@@ -101,7 +92,7 @@ ok "where it was said to be" test -s "$BERTH_STATE_DIR/logs/${stored#dir:}"
 
 # ---- the worker is killed -------------------------------------------------------------
 submit two waits
-ok "another one runs" wait_sleeps
+ok "another one runs" wait_for sleeps
 kill -9 "$worker_pid"
 ended 2>/dev/null
 start_worker
@@ -113,20 +104,15 @@ is "$(find "$BERTH_STATE_DIR/leases" -type f)" "" "nor its lease"
 
 # ---- the worker stands still -----------------------------------------------------------
 submit three waits
-ok "one more runs" wait_sleeps
+ok "one more runs" wait_for sleeps
 kill -STOP "$worker_pid"
-for _ in $(seq 80); do
-    sleeps || break
-    sleep 0.1
-done
-not_ok "it is gone by the lease's deadline" sleeps
+began=$SECONDS
+gone() { ! sleeps; }
+ok "it is gone" wait_for gone
+ok "long before the lease ends, at its deadline" test $((SECONDS - began)) -lt 30
 kill -CONT "$worker_pid"
-for _ in $(seq 100); do
-    grep -q "job three: given up" worker.log && break
-    sleep 0.1
-done
 ok "the worker gives it up: its lease will expire" \
-    grep -q "job three: given up" worker.log
+    wait_for grep -q "job three: given up" worker.log
 submit four fails
 ok "and takes the next" wait_field four state failed
 kill -TERM "$worker_pid"

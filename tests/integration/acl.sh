@@ -15,11 +15,8 @@ cd "$TEST_TMP" || exit 1
 unset BERTH_REDIS BERTH_REDIS_URL
 acl=$tap_root/deploy/redis-acl.conf
 export BERTH_STATE_DIR=$TEST_TMP/state BERTH_CONFIG=$TEST_TMP/berth.yml
-# Two ports that nobody has.
-read -r port sentinel_port < <(node -e '
-    const [a, b] = [0, 0].map(() => require("net").createServer().listen(0,
-        "127.0.0.1", () => b.address() && a.address() && (console.log(
-            a.address().port, b.address().port), a.close(), b.close())));')
+port=$(node "$tap_root/tests/lib/free_port.js")
+sentinel_port=$(node "$tap_root/tests/lib/free_port.js")
 pool='berth:{default}:'
 # as USER PASSWORD WORD…: redis-cli; the password not in its arguments
 as() {
@@ -151,7 +148,11 @@ ok "what no host is configured for is left to others" wait_for left never
 berth submit --id once once.yml >>ids
 berth submit once.yml >>ids 2>&1
 like "$(tail -n 2 ids)" "same dedupe key" "a duplicate"
-timeout 3 "$BERTH_BIN" logs -f lasting >follow.log 2>&1
+"$BERTH_BIN" logs -f lasting >follow.log 2>&1 &
+follower=$!
+ok "logs -f" wait_for grep -q 9 follow.log
+kill "$follower"
+wait "$follower"
 ok "cancel" berth cancel lasting alone alone2
 ok "it ends" wait_for runs lasting cancelled
 ok "retry" berth retry lasting
@@ -182,7 +183,6 @@ is_dead() {
 ok "what a killed worker had is dead" wait_for is_dead
 ok "dead --retry-all" berth dead --retry-all
 ok "cancel of it" berth cancel doomed
-sleep 2
 
 # ---- nothing was for nothing ---------------------------------------------------------
 # The commands that were sent, those apart that need no right or are admin's.
@@ -194,7 +194,12 @@ count() {
 grep -q ASKING "$tap_root/base/redis_lane.c" && as berth pw asking >asked 2>&1
 like "$(berth ps --redis "redis://berth:pw@127.0.0.1:$port/1")" "no such jobs" \
     "another database"
-count >called
+sed -n 's/^user berth .* -@all //p' "$acl" | tr ' ' '\n' | sed 's/^+//' >granted
+all_called() {
+    count >called
+    [ -z "$(comm -23 <(grep -vx role granted | sort) <(sort called))" ]
+}
+wait_for all_called >still # what is done again and again is done by then
 cat >sentinel/sentinel.conf <<END_OF_FILE
 port $sentinel_port
 bind 127.0.0.1
@@ -209,7 +214,6 @@ ok "there is a sentinel" wait_for redis-cli -p "$sentinel_port" ping
 ok "through a sentinel" berth ps --redis \
     "redis+sentinel://berth:pw@127.0.0.1:$sentinel_port/ours"
 count | grep -x role >>called # the others are the sentinel's own
-sed -n 's/^user berth .* -@all //p' "$acl" | tr ' ' '\n' | sed 's/^+//' >granted
 ok "the file grants something" test "$(wc -l <granted)" -gt 40
 is "$(comm -23 <(sort granted) <(sort called))" "" "what is granted was called"
 is "$(comm -13 <(sort granted) <(sort called))" "" "what was called is granted"

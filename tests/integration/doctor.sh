@@ -23,15 +23,6 @@ stop_all() {
 }
 trap stop_all EXIT
 
-wait_for() {
-    local _
-    for _ in $(seq 200); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.05
-    done
-    return 1
-}
-
 # cli NAME WORD…: a command to the server of that name
 cli() {
     local name=$1

@@ -63,7 +63,7 @@ const jwtOf = (claims, key, head = { alg: 'RS256', typ: 'JWT' }) => {
 const now = () => Math.floor(Date.now() / 1000);
 
 async function startGithub(options = {}) {
-  const fake = await forge.start({ kind: 'github', tmp, gap_ms: 200, ...options });
+  const fake = await forge.start({ kind: 'github', tmp, gap_ms: 2000, ...options });
   const w = await world(fake);
   const app = await fake.call('setApp', { id: 77, slug: 'berth' });
   const { id } = await fake.call('install', { repos: ['o/r'] });
@@ -422,10 +422,10 @@ async function testCounting(g) {
   const { fake } = g;
   const post = (body) => g.ask('POST', '/repos/o/r/issues/1/comments', { body });
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  await pause(210);
+  await pause(2010);
   await fake.call('reset');
   await post('a');
-  await pause(210);
+  await pause(2010);
   await post('b');
   let s = await fake.call('stats');
   ok(s.writes === 2 && s.close_writes === 0, 'writes with a pause are fine', s);
@@ -433,7 +433,7 @@ async function testCounting(g) {
   s = await fake.call('stats');
   ok(s.close_writes === 1, 'without one they are counted', s);
   fake.host.handle = ((handle) => async function slow(ctx) {
-    await pause(50);
+    await pause(1000);
     return handle.call(this, ctx);
   })(fake.host.handle);
   await Promise.all([post('d'), post('e')]);
@@ -519,7 +519,7 @@ async function testHooks(g, listener) {
     'one that was lost is in the list', failed);
   const tried = await g.asApp('POST',
     `/app/hook/deliveries/${failed[0].id}/attempts`);
-  for (let i = 0; i < 200 && !fake.hooks.deliveries.at(-1).status_code; i++)
+  for (let i = 0; i < 3000 && !fake.hooks.deliveries.at(-1).status_code; i++)
     await new Promise((resolve) => setTimeout(resolve, 10));
   const again = fake.hooks.deliveries.at(-1);
   ok(tried.status === 202 && again.redelivery && again.guid === failed[0].guid &&

@@ -51,7 +51,7 @@ class Gateway {
 
     // The next line that `pick` likes, taken out.
     async line(pick = () => true) {
-        const until = Date.now() + 15000;
+        const until = Date.now() + 40000;
         for (;;) {
             const at = this.lines.findIndex(pick);
             if (at >= 0)
@@ -151,7 +151,7 @@ function assert(good, what) {
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function until(check, what) {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 1600; i++) {
         if (check())
             return;
         await pause(25);

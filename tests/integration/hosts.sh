@@ -24,16 +24,17 @@ openssl genrsa -out "$key" 2048 2>"$TEST_TMP/openssl"
 echo not a key >"$TEST_TMP/bad.pem"
 printf 'ghp_0123456789\n' >"$TEST_TMP/token"
 
+up_or_gone() {
+    grep -q 'keeps the pool' "$log" || ! kill -0 "$pid"
+}
+
 # begins: with what is on stdin as its configuration, it begins and ends
 begins() {
     cat >"$conf"
+    : >"$log" # what it said is not taken for what the next one says
     "$BERTH_BIN" scheduler --config "$conf" >"$log" 2>&1 &
     pid=$!
-    for _ in $(seq 200); do
-        grep -q 'keeps the pool' "$log" && break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.05
-    done
+    wait_for up_or_gone
     kill -TERM "$pid" 2>/dev/null
     wait "$pid"
     status=$?
@@ -44,7 +45,7 @@ begins() {
 # refuses WORD…: it does not begin, and says these words; exit status 2
 refuses() {
     cat >"$conf"
-    timeout 20 "$BERTH_BIN" scheduler --config "$conf" >"$log" 2>&1
+    timeout 60 "$BERTH_BIN" scheduler --config "$conf" >"$log" 2>&1
     [ $? -eq 2 ] || { cat "$log"; return 1; }
     for word in "$@"; do
         grep -qF -- "$word" "$log" || { echo "no '$word'"; cat "$log"; return 1; }

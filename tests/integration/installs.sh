@@ -230,10 +230,7 @@ for i in $(seq 4); do
     pkill -9 -P "$pid" run-job
     wait "$pid" 2>/dev/null
 done
-for _ in $(seq 50); do
-    pgrep -f "$BERTH_STATE_DIR" >/dev/null || break
-    sleep 0.1
-done
+wait_for all_ended
 job app.yml --commit "$first"
 job app.yml --commit "$first"
 is "$(how)" "0 1 0" "after kill -9 all is as it was"

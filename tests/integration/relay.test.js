@@ -41,7 +41,7 @@ tests['a chat completion goes through, with the real key and no other'] =
   });
 
 tests['a stream comes as it is made, and tokens are counted'] = () =>
-  withRelay({ fake: { script: [{ pieces: ['a', 'b', 'c'], delay_ms: 150,
+  withRelay({ fake: { script: [{ pieces: ['a', 'b', 'c'], delay_ms: 800,
     usage: { input: 50, output: 10, cached: 40 } }] } },
   async (relay, fake) => {
     const answer = await relay.ask(stream({ stream_options: { x: 1 } }));
@@ -253,7 +253,7 @@ tests['no byte: after first_byte_ms, then not again'] = () =>
 
 tests['no byte, and it is well the second time: both are counted'] = () =>
   withRelay({ fake: { script: [{ mode: 'hang' }, {}] },
-    setup: { first_byte_ms: 300 } }, async (relay) => {
+    setup: { first_byte_ms: 2000 } }, async (relay) => {
     assert((await relay.ask(chat())).status === 200);
     const usage = await relay.end();
     assert(usage.requests === 2 && usage.estimated && usage.input_tokens > 110 &&
@@ -269,13 +269,13 @@ tests['half of a head is no byte of an answer'] = () =>
 
 tests['silence in the middle of a stream'] = () =>
   withRelay({ fake: { script: [{ mode: 'stall' }] },
-    setup: { stall_ms: 300 } }, async (relay) => {
+    setup: { stall_ms: 1500 } }, async (relay) => {
     const answer = await relay.ask(stream());
     const over = await relay.over();
     assert(answer.status === 200 && answer.cut && answer.text.includes('Hello'),
       answer);
     assert(over.reason === 'model_failed' &&
-      over.message.includes('no byte for 0.3 s'), over);
+      over.message.includes('no byte for 1.5 s'), over);
     const usage = await relay.end();
     assert(usage.estimated && usage.output_tokens > 0, usage);
   });
@@ -488,7 +488,7 @@ tests['many that say nothing keep nobody out for long'] = () =>
   });
 
 tests['more than eight at a time are told so'] = () =>
-  withRelay({ fake: { script: [{ delay_ms: 500 }] } }, async (relay) => {
+  withRelay({ fake: { script: [{ delay_ms: 3000 }] } }, async (relay) => {
     const answers = await Promise.all(Array.from({ length: 10 }, () =>
       relay.ask(chat())));
     const count = (status) => answers.filter((a) => a.status === status).length;

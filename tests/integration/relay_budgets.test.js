@@ -63,7 +63,7 @@ tests['requests under way at the same time do not pass a budget together'] =
     // Of each may come 400 tokens, and some of its input; 120 do.
     const cases = [[{ tokens: 1000 }, 3], [{ micro_usd: 1000 }, 2]];
     for (const [budget, passed] of cases)
-      await withRelay({ step: { budget }, fake: { script: [{ delay_ms: 400 }] } },
+      await withRelay({ step: { budget }, fake: { script: [{ delay_ms: 2000 }] } },
         async (relay, fake) => {
           const answers = await Promise.all(Array.from({ length: 8 }, () =>
             relay.ask(chat({ max_tokens: 400 }))));
@@ -135,8 +135,8 @@ tests['what goes into a cache has its price'] = () =>
   });
 
 tests['time, also in the middle of an answer'] = () =>
-  withRelay({ step: { budget: { time_ms: 400 } }, fake: { script: [
-    { pieces: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], delay_ms: 200 }] } },
+  withRelay({ step: { budget: { time_ms: 3000 } }, fake: { script: [
+    { pieces: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], delay_ms: 1000 }] } },
   async (relay, fake) => {
     const answer = await relay.ask(stream());
     const over = await relay.over();
@@ -222,16 +222,25 @@ tests['requests that are too much together are refused'] = () =>
     fake: { script: [{ delay_ms: 500 }] } }, async (relay, fake) => {
     // Halves of requests: 120 MiB, of which the relay may have 64.
     const half = Buffer.alloc(8 << 20, 'x');
+    // None ends before all were sent, or refused.
+    let sent = 0;
+    let all;
+    const sentAll = new Promise((done) => { all = done; });
     const seen = await Promise.all(Array.from({ length: 15 }, () =>
       new Promise((done) => {
+        let over = false;
+        const one = () => {
+          if (!over && ++sent === 15) all();
+          over = true;
+        };
         const socket = net.connect(relay.port, '127.0.0.1');
         let got = '';
         socket.on('data', (data) => { got += data; });
-        socket.on('close', () => done(got));
+        socket.on('close', () => { one(); done(got); });
         socket.on('error', () => {});
         socket.write('POST /v1/chat/completions HTTP/1.1\r\n' +
           `Content-Length: ${16 << 20}\r\n\r\n`);
-        socket.write(half, () => setTimeout(() => socket.end(), 200));
+        socket.write(half, () => { one(); sentAll.then(() => socket.end()); });
       })));
     const refused = seen.filter((text) => text.startsWith('HTTP/1.1 503 '));
     assert(refused.length > 8 && refused.every((text) =>
@@ -246,7 +255,7 @@ tests['requests that are too much together are refused'] = () =>
   });
 
 tests['requests under way are among it'] = () => withRelay({ setup: {
-  max_buffered: 6 << 20 }, fake: { script: [{ delay_ms: 500 }] } },
+  max_buffered: 6 << 20 }, fake: { script: [{ delay_ms: 2000 }] } },
 async (relay) => {
   const body = chat({ pad: 'x'.repeat(1 << 20) });
   const answers = await Promise.all(Array.from({ length: 6 }, () =>

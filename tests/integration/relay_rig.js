@@ -65,7 +65,7 @@ class Relay {
 
   // The next frame of this type, taken out.
   async frame(type) {
-    const until = Date.now() + 20000;
+    const until = Date.now() + 40000;
     for (;;) {
       const at = this.frames.findIndex((one) => one.type === type);
       if (at >= 0) return this.frames.splice(at, 1)[0].doc;

@@ -241,10 +241,7 @@ worker() {
 }
 for _ in 1 2 3 4; do worker & done
 wait
-for _ in $(seq 50); do
-    pgrep -f "$BERTH_STATE_DIR" >/dev/null || break
-    sleep 0.1
-done
+wait_for all_ended
 ok "after kill -9 of four at a time, all is as it was" good
 "$BERTH_LIBEXEC/run-job" --sweep "$BERTH_STATE_DIR/sandboxes" >/dev/null
 is "$(find "$BERTH_STATE_DIR/cache/staging" "$BERTH_STATE_DIR/cache/trash" \

@@ -44,10 +44,7 @@ is "$(outcome flood)" "0 passed null" "one that floods its log"
 
 fake_exec hang --json >"$TEST_TMP/result.json" 2>"$TEST_TMP/err" &
 pid=$!
-for _ in $(seq 200); do
-    pgrep -f "$fake_libexec/run-job" >/dev/null && break
-    sleep 0.05
-done
+wait_for pgrep -f "$fake_libexec/run-job"
 sleep 0.5
 kill -INT "$pid"
 wait "$pid"

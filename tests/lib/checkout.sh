@@ -48,10 +48,7 @@ serve() {
     node "$tap_root/tests/integration/checkout_server.js" "$T" ports log \
         key.pem cert.pem >server.out 2>&1 &
     pids+=($!)
-    for _ in $(seq 100); do
-        [ -s ports ] && break
-        sleep 0.1
-    done
+    wait_for test -s ports
     read -r port tls_port <ports
     base=http://127.0.0.1:$port
 }

@@ -11,6 +11,7 @@
 #   result PATH                a value of the result: .state, .steps[0].reason
 #   traces                     what the state directory's jobs left running,
 #                              mounted or lying about; nothing is good
+#   all_ended                  none of its processes are left, but Redis'
 #   is_valid_result NAME       a test: the result obeys its schema
 
 BERTH_STATE_DIR=$TEST_TMP/state
@@ -64,6 +65,10 @@ traces() {
         find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1
     fi
     return 0
+}
+
+all_ended() {
+    ! pgrep -af "$BERTH_STATE_DIR" | grep -v redis-server
 }
 
 # Remember the job's id, so that traces knows its cgroups.

@@ -23,10 +23,7 @@ redis_start() {
         --save '' --appendonly yes --daemonize no --loglevel warning \
         >>"$TEST_TMP/redis.log" 2>&1 &
     redis_pid=$!
-    for _ in $(seq 400); do
-        redis ping >"$TEST_TMP/ping" 2>&1 && return
-        sleep 0.05
-    done
+    wait_for redis ping
 }
 
 redis_stop() {

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,19 +32,29 @@ struct redis_server {
     pid_t pid;         /* -1: not running */
 };
 
-/** A port of 127.0.0.1 that nobody has now. */
+/**
+ * A port of 127.0.0.1 that nobody has now. It is below those that the kernel
+ * gives to whoever connects, which would take it before it is used.
+ */
 UNUSED static int redis_free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < 1000; i++) {
+        struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        uint16_t port;
+        int rc;
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        abort();
-    (void)close(fd);
-    return ntohs(address.sin_port);
+        if (getrandom(&port, sizeof(port), 0) != sizeof(port))
+            abort();
+        port = (uint16_t)(10000 + port % 20000);
+        address.sin_port = htons(port);
+        rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
+        (void)close(fd);
+        if (rc == 0)
+            return port;
+    }
+    abort();
 }
 
 UNUSED static void redis_server_args(const struct redis_server *server,

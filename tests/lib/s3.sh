@@ -4,7 +4,7 @@
 #
 # Source it behind tap.sh and daemons.sh; then:
 #   s3_world              installs s3rver, sets the credentials, starts it
-#   s3_start              on $s3_port, or any; sets s3_port and s3_pid; with TLS
+#   s3_start              on $s3_port, always the same; sets s3_pid; with TLS
 #                         where s3_tls=(KEY CERT)
 #   s3_stop               until s3_start
 #   s3_url PREFIX [PARAMETERS]   the address of a prefix of the bucket
@@ -14,7 +14,7 @@
 #   s3_objects [PREFIX]   the keys of the bucket, as the server keeps them
 
 # shellcheck disable=SC2154 # of tap.sh and daemons.sh
-s3_port=0
+s3_port=
 s3_pid=
 s3_tls=()
 
@@ -30,6 +30,7 @@ s3_world() {
     export AWS_SESSION_TOKEN=$TOKEN
     unset BERTH_S3_CREDENTIALS BERTH_S3_CA CURL_CA_BUNDLE
     export no_proxy=127.0.0.1,localhost
+    s3_port=$(node "$tap_root/tests/lib/free_port.js")
     s3_start
 }
 
@@ -39,8 +40,7 @@ s3_start() {
         ${s3_tls[@]+"${s3_tls[@]}"} >"$TEST_TMP/s3-port" 2>>"$TEST_TMP/s3-err" &
     s3_pid=$!
     pids+=("$s3_pid")
-    wait_for test -s "$TEST_TMP/s3-port" || return 1
-    s3_port=$(cat "$TEST_TMP/s3-port")
+    wait_for test -s "$TEST_TMP/s3-port"
 }
 
 s3_stop() {

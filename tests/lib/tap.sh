@@ -11,6 +11,7 @@
 #   like GOT REGEX NAME     passes when the extended regex matches
 #   skip NAME WHY           counts a test that cannot run here, and says why
 #   diag TEXT…              a comment
+#   wait_for COMMAND…       until it succeeds; fails after 60 s, with its output
 #   done_testing            prints the plan; its status is that of the script
 #
 # The runner gives TEST_TMP, BERTH_BIN and BERTH_LIBEXEC; run alone, a script
@@ -102,6 +103,17 @@ like() {
         diag "       got: $1"
         diag "to match: $2"
     fi
+}
+
+wait_for() {
+    local end=$((SECONDS + 60))
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            "$@"
+            return
+        fi
+        sleep 0.05
+    done
 }
 
 skip() {

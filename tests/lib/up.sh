@@ -19,17 +19,16 @@ up_children() {
     pgrep -c -P "$up_pid"
 }
 
+up_is_whole() {
+    [ "$(up_redis ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] &&
+        [ "$(up_redis ZCARD 'berth:{default}:schedulers')" -ge 1 ] &&
+        [ "$(up_children)" = 2 ]
+}
+
 up() {
-    local _
     "$BERTH_BIN" up >>"$TEST_TMP/up.log" 2>&1 &
     up_pid=$!
-    for _ in $(seq 300); do
-        [ "$(up_redis ZCARD 'berth:{default}:workers' 2>/dev/null)" = 1 ] &&
-            [ "$(up_redis ZCARD 'berth:{default}:schedulers')" -ge 1 ] &&
-            [ "$(up_children)" = 2 ] && return
-        sleep 0.1
-    done
-    diag "$(cat "$TEST_TMP/up.log")"
+    wait_for up_is_whole || diag "$(cat "$TEST_TMP/up.log")"
 }
 
 up_end() {

@@ -44,10 +44,7 @@ start_redis() {
     redis-server --port 0 --unixsocket "$sock" --dir "$TEST_TMP" --save '' \
         --daemonize no --loglevel warning >"$TEST_TMP/redis.log" 2>&1 &
     pid_of[redis]=$!
-    for _ in $(seq 200); do
-        redis ping >/dev/null 2>&1 && return
-        sleep 0.05
-    done
+    wait_for redis ping
 }
 
 # The repository, the configuration, and our programs, of which checkout is
@@ -165,9 +162,9 @@ put_in() {
         <<<"{id: $1, repo: $TEST_TMP/repo, pipeline: $2}"
 }
 
-# await COMMAND…: until it succeeds, and in 30 s at most
+# await COMMAND…: until it succeeds, and in 60 s at most
 await() {
-    local until=$((SECONDS + 30))
+    local until=$((SECONDS + 60))
     while ! "$@"; do
         [ $SECONDS -lt $until ] || return 1
         start_again

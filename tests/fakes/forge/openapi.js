@@ -9,8 +9,8 @@ const { execFileSync, spawn } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const http = require('http');
-const net = require('net');
 const path = require('path');
+const { freePort } = require('../../lib/free_port');
 const npm = require('../../lib/npm');
 
 const PACKAGES = path.join(__dirname, 'packages');
@@ -91,15 +91,6 @@ function install(tmp) {
 }
 
 // ---- prism ----------------------------------------------------------------------
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 class Prism {
   constructor(dir, port, child) {

@@ -165,7 +165,7 @@ static void test_traffic(void **state UNUSED)
     redis_eval(redis, 0, "k", &arg, seen_reply, &seen);
     run_for(loop, 50);
     redis_server_start(&server);
-    run_until_good(loop, redis, 0, "k", &arg, &seen, 8000);
+    run_until_good(loop, redis, 0, "k", &arg, &seen, 60000);
 }
 
 /* Many bytes from us at once do not fit into a socket's buffer. */
@@ -246,19 +246,20 @@ static void test_mute(void **state UNUSED)
     CLEANUP(redis_sync) struct redis_sync *sync = NULL;
     char url[64];
     const struct redis_options options = {.url = url,
-                                          .connect_timeout_ms = 300};
+                                          .connect_timeout_ms = 3000};
     int64_t begin = clock_mono_ms();
     struct err err;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int mute = redis_free_port();
+    socklen_t size = sizeof(address);
 
-    address.sin_port = htons((uint16_t)mute);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(fd, 4), 0);
-    (void)snprintf(url, sizeof(url), "rediss://127.0.0.1:%d", mute);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    (void)snprintf(url, sizeof(url), "rediss://127.0.0.1:%d",
+                   ntohs(address.sin_port));
     assert_int_equal(loop_new(&loop, NULL), 0);
     assert_int_equal(redis_open(loop, &options, &redis, NULL), 0);
-    assert_in_range(clock_mono_ms() - begin, 0, 200);
+    assert_in_range(clock_mono_ms() - begin, 0, 2500);
     assert_int_equal(redis_sync_open(&options, &sync, &err), -1);
     assert_int_equal(err.kind, ERR_TRANSIENT);
     assert_non_null(strstr(err.msg, "in time"));

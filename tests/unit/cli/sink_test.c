@@ -78,11 +78,11 @@ static void test_slow_reader(void **state)
         text[i] = (char)('a' + i % 23);
     sink_write(f->sink, text, sizeof(text) - 5);
     assert_in_range(clock_mono_ms() - before, SINK_STALL_MS - 100,
-                    SINK_STALL_MS + 1000);
+                    SINK_STALL_MS + 20000);
     assert_false(sink_is_clear(f->sink));
     before = clock_mono_ms();
     sink_write(f->sink, text + sizeof(text) - 5, 5);
-    assert_true(clock_mono_ms() - before < 500);
+    assert_true(clock_mono_ms() - before < SINK_STALL_MS - 100);
     while (done < sizeof(text)) {
         ssize_t n = read(f->pipe[0], got + done, sizeof(got) - done);
 

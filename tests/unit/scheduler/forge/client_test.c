@@ -174,7 +174,7 @@ static void ask(struct rig *rig, const char *op, const char *what,
 
 static void wait_for(struct rig *rig, const struct seen *seen)
 {
-    int64_t end = clock_mono_ms() + 20000;
+    int64_t end = clock_mono_ms() + 30000;
 
     while (!seen->calls && clock_mono_ms() < end)
         assert_int_equal(loop_step(rig->loop, 100, NULL), 0);
@@ -354,7 +354,7 @@ static void never_begins(void **state UNUSED)
         wait_for(&rig, &seen[i]);
         assert_int_equal(seen[i].error, FORGE_AWAY);
     }
-    assert_in_range(clock_mono_ms() - began, 0, 10000);
+    assert_in_range(clock_mono_ms() - began, 0, 20000);
     stop(&rig);
     assert_int_equal(setenv("BERTH_LIBEXEC", "/nonexistent", 1), 0);
     start(&rig, "https://host");

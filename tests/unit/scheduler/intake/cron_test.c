@@ -97,7 +97,7 @@ static void keep_clear(void)
 {
     int64_t left = MINUTE - clock_wall_ms() % MINUTE;
 
-    if (left < 8000)
+    if (left < 15000)
         pause_ms((int)left + 100);
 }
 

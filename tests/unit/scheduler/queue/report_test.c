@@ -145,10 +145,10 @@ static void test_hold(void **state)
 static void test_takes_back(void **state)
 {
     struct pool *p = *state;
-    int64_t end = now_ms(p) + 5000;
+    int64_t end = now_ms(p) + 30000;
 
     submit_one(p, "a", REPORT(""));
-    assert_string_equal(take_for(p, "n1", "100", "github").id, "a");
+    assert_string_equal(take_for(p, "n1", "60000", "github").id, "a");
     expect_nothing(p);
     assert_string_equal(word_of(p, SCRIPT_REPORT_RENEW, "github", "n1", "200"),
                         "1");
@@ -236,7 +236,7 @@ static void test_unserved(void **state)
 static void test_pause(void **state)
 {
     struct pool *p = *state;
-    int64_t end = now_ms(p) + 5000;
+    int64_t end = now_ms(p) + 30000;
     json_t *look = NULL, *depths = NULL;
 
     submit_one(p, "a", REPORT(""));

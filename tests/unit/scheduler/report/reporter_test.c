@@ -402,9 +402,9 @@ static void test_killed(void **state)
     struct side first = {.forge = {.after_ms = -1}}, second = {0};
 
     submit_one(p, "a", CHANGE);
-    side_start(p, &first, 300, 1);
+    side_start(p, &first, 3000, 1);
     WAIT_FOR(p, first.forge.asked == 1);
-    side_start(p, &second, 300, 1);
+    side_start(p, &second, 3000, 1);
     turn(p, 50);
     assert_int_equal(second.forge.asked, 0);
     side_end(&first);

@@ -83,10 +83,10 @@ static void test_rate(void **state UNUSED)
     /* What was on its way comes all the same, and counts. */
     throttle_count(throttle, (size_t)THROTTLE_BYTES_A_SECOND / 4);
     assert_int_equal(changes, 1);
-    wait_while_held(5000);
+    wait_while_held(30000);
     assert_false(held);
     assert_int_equal(changes, 2);
-    assert_in_range(clock_mono_ms() - before, 700, 4000);
+    assert_in_range(clock_mono_ms() - before, 700, 20000);
 }
 
 static void test_lets_go(void **state UNUSED)

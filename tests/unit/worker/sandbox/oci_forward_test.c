@@ -167,7 +167,7 @@ static void test_gone(void **state UNUSED)
 {
     NEED_ROOT();
     box_driver->kill(shared.sandbox, command, SIGKILL);
-    assert_true(box_wait(&shared, &service.over, 5000));
+    assert_true(box_wait(&shared, &service.over, BOX_LIMIT_MS));
     assert_non_null(
         strstr(client_says("curl -sS --noproxy '*' \"$1\""), "refused"));
 }

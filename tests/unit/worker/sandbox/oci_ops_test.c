@@ -38,19 +38,19 @@ static void test_input(void **state UNUSED)
     exec.input = data;
     exec.input_len = 3 * MIB;
     box_begin(b, &exec);
-    assert_true(box_wait(b, &b->over, 20000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
     assert_string_equal(b->out.data, "3145728\n");
     /* Nobody reads it: the command ends all the same. */
     exec = box_sh(b, argv, "exec <&-; exit 5");
     exec.input = data;
     exec.input_len = 3 * MIB;
     box_begin(b, &exec);
-    assert_true(box_wait(b, &b->over, 20000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
     assert_int_equal(b->end.code, 5);
     exec = box_sh(b, argv, "cat; echo end");
     exec.input = "";
     box_begin(b, &exec);
-    assert_true(box_wait(b, &b->over, 20000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
     assert_string_equal(b->out.data, "end\n");
 }
 
@@ -65,15 +65,15 @@ static void test_timeout(void **state UNUSED)
     exec = box_sh(b, argv, "trap '' TERM; setsid sleep 60 & sleep 60");
     exec.timeout_ms = 300;
     box_begin(b, &exec);
-    assert_true(box_wait(b, &b->over, 20000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
     assert_true(b->end.timed_out);
     assert_int_equal(b->end.signal, SIGKILL);
-    assert_in_range(clock_mono_ms() - before, 290, 5000);
+    assert_in_range(clock_mono_ms() - before, 290, 30000);
     assert_int_equal(box_run(b, "pgrep sleep"), 1);
     exec = box_sh(b, argv, "exit 4");
     exec.timeout_ms = 20000;
     box_begin(b, &exec);
-    assert_true(box_wait(b, &b->over, 20000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
     assert_false(b->end.timed_out);
     assert_int_equal(b->end.code, 4);
 }
@@ -111,7 +111,7 @@ static void test_background(void **state UNUSED)
                         "2\n2");
     assert_false(service.over);
     box_driver->kill(b->sandbox, id, SIGTERM);
-    assert_true(box_wait(b, &service.over, 5000));
+    assert_true(box_wait(b, &service.over, BOX_LIMIT_MS));
     assert_int_equal(service.end.signal, SIGTERM);
     assert_int_equal(box_driver->commands(b->sandbox, commands, 4), 0);
     assert_int_equal(box_run(b, "pgrep sleep"), 1);
@@ -143,9 +143,9 @@ static void test_deep_family(void **state UNUSED)
     before = clock_mono_ms();
     assert_int_equal(box_run(b, "pgrep -x sleep"), 0);
     assert_int_equal(box_run(b, "pgrep -x sleep"), 0);
-    assert_true(clock_mono_ms() - before < 2000);
+    assert_true(clock_mono_ms() - before < 10000);
     box_driver->kill(b->sandbox, id, SIGKILL);
-    assert_true(box_wait(b, &service.over, 5000));
+    assert_true(box_wait(b, &service.over, BOX_LIMIT_MS));
     assert_int_equal(box_run(b, "pgrep -x sleep"), 1);
     strbuf_clear(&service.out);
     strbuf_clear(&service.both);
@@ -188,7 +188,7 @@ static void list(struct listing *l, const char *path)
     memset(l, 0, sizeof(*l));
     assert_int_equal(box_driver->list(shared.sandbox, path, on_list, l, &err),
                      0);
-    assert_true(box_wait(&shared, &l->done, 10000));
+    assert_true(box_wait(&shared, &l->done, BOX_LIMIT_MS));
 }
 
 static void test_list(void **state UNUSED)
@@ -351,7 +351,7 @@ static void test_races(void **state UNUSED)
     }
     assert_false(racer.over);
     box_driver->kill(b->sandbox, id, SIGKILL);
-    assert_true(box_wait(b, &racer.over, 5000));
+    assert_true(box_wait(b, &racer.over, BOX_LIMIT_MS));
     /* Else it was no race. */
     assert_true(reads > 0);
     assert_string_equal(box_says(b, "ls /tmp/outside"), "f");
@@ -395,7 +395,7 @@ static void test_snapshot(void **state UNUSED)
                    "750 a/b/f; touch -d @1600000000.5 a/b/f; ln -s a l"),
         0);
     assert_int_equal(snapshot_take(&spec, &snapshot, &err), 0);
-    assert_true(box_wait(b, &end.over, 10000));
+    assert_true(box_wait(b, &end.over, BOX_LIMIT_MS));
     if (end.err.kind != ERR_NONE)
         fail_msg("%s", end.err.msg);
     snapshot_free(STEAL(snapshot));
@@ -409,7 +409,7 @@ static void test_snapshot(void **state UNUSED)
         0);
     end.over = false;
     assert_int_equal(snapshot_restore(&spec, &snapshot, &err), 0);
-    assert_true(box_wait(b, &end.over, 20000));
+    assert_true(box_wait(b, &end.over, BOX_LIMIT_MS));
     if (end.err.kind != ERR_NONE)
         fail_msg("%s", end.err.msg);
     snapshot_free(STEAL(snapshot));
@@ -449,7 +449,7 @@ static void test_pause(void **state UNUSED)
     assert_false(box_wait(b, &b->over, 500));
     assert_true(b->total > 0);
     box_driver->kill_all(b->sandbox, SIGKILL);
-    assert_true(box_wait(b, &b->over, 5000));
+    assert_true(box_wait(b, &b->over, BOX_LIMIT_MS));
 }
 
 /* One that is paused can be destroyed all the same. */
@@ -465,7 +465,7 @@ static void test_destroy_paused(void **state UNUSED)
     assert_int_equal(box_driver->pause(b.sandbox, true, &err), 0);
     before = clock_mono_ms();
     box_close(&b);
-    assert_true(clock_mono_ms() - before < 5000);
+    assert_true(clock_mono_ms() - before < 20000);
 }
 
 int main(void)

@@ -179,7 +179,7 @@ static void test_given_back(void **state)
     free(state_of(f, "a", &reason));
     assert_string_equal(reason, "worker_lost");
     wait_leases(f, 0);
-    for (int i = 0; i < 300 && f->seen.started < 2; i++) {
+    for (int i = 0; i < 600 && f->seen.started < 2; i++) {
         promote(f);
         run_for(f, 50);
     }
@@ -355,11 +355,11 @@ static void run_zombie(struct fixture *f)
     run_job = leased_pid(f);
     assert_int_equal(kill(pid, SIGSTOP), 0);
     begin = clock_mono_ms();
-    for (int i = 0; i < 1000 && find_process(seconds); i++)
+    for (int i = 0; i < 2000 && find_process(seconds); i++)
         (void)poll(NULL, 0, 10);
     assert_int_equal(find_process(seconds), 0);
     /* 3 s from the last renewal; the machine may be busy. */
-    assert_in_range(clock_mono_ms() - begin, 0, 6000);
+    assert_in_range(clock_mono_ms() - begin, 0, 20000);
     kill_supervisor(pid);
     for (int i = 0; i < 1000 && proc_began(run_job); i++)
         (void)poll(NULL, 0, 10); /* it removes the sandbox */

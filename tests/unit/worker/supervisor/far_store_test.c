@@ -78,7 +78,7 @@ static void test_a_job_waits_for_it(void **state)
         skip();
     start_storing(f);
     submit(f, "abc", "pass");
-    while (!f->seen.ended && clock_mono_ms() - began < 20000) {
+    while (!f->seen.ended && clock_mono_ms() - began < 60000) {
         int64_t turn = clock_mono_ms();
 
         assert_int_equal(loop_step(f->loop, 10, NULL), 0);
@@ -87,7 +87,7 @@ static void test_a_job_waits_for_it(void **state)
     }
     expect(f, "abc", "passed", "");
     assert_true(clock_mono_ms() - began > 6000);
-    assert_true(worst_ms < 500);
+    assert_true(worst_ms < 4000);
     assert_non_null(strstr(f->seen.result, "\"stored\":\"dir:ab/abc-1.log\""));
     assert_true(exists(far, "ab/abc-1.log"));
     assert_false(exists(f->dir, "spool/abc-1.log"));
@@ -98,7 +98,7 @@ static void test_a_job_waits_for_it(void **state)
 static void test_a_lost_job_does_not(void **state)
 {
     struct fixture *f = *state;
-    int64_t until = clock_mono_ms() + 20000;
+    int64_t until = clock_mono_ms() + 60000;
 
     if (!is_far(f))
         skip();

@@ -193,7 +193,7 @@ static void test_deaf(void **state)
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
     supervisor_cancel(f->supervisor, "cancelled");
     run_until(f, &f->seen.ended, 1);
-    assert_in_range(clock_mono_ms() - begin, 14000, 20000);
+    assert_in_range(clock_mono_ms() - begin, 14000, 29000);
     expect(f, "a", "cancelled", "cancelled");
     assert_int_equal(sweeps(f), 2);
 }
@@ -244,7 +244,7 @@ static void test_redis_restarts(void **state)
 {
     struct fixture *f = *state;
 
-    start_supervisor(f, 1, 4500);
+    start_supervisor(f, 1, 30000);
     submit(f, "a", "sleep");
     run_until(f, &f->seen.started, 1);
     redis_server_kill(&server);
@@ -261,13 +261,14 @@ static void test_redis_away_for_good(void **state)
     struct fixture *f = *state;
     int64_t begin;
 
-    start_supervisor(f, 1, 1500);
+    start_supervisor(f, 1, 4000);
     submit(f, "a", "hang");
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 1);
     redis_server_signal(&server, SIGSTOP);
     begin = clock_mono_ms();
     run_until(f, &f->seen.failed, 1);
-    assert_in_range(clock_mono_ms() - begin, 1000, 3000);
+    /* Not by what it asked, which is given up after 10 s. */
+    assert_in_range(clock_mono_ms() - begin, 2000, 9000);
     assert_int_equal(f->seen.err.kind, ERR_TRANSIENT);
     redis_server_signal(&server, SIGCONT);
 }
@@ -300,7 +301,7 @@ static void test_free_while_running(void **state)
     run_until(f, &f->seen.frames[JOB_FRAME_STDOUT], 2);
     begin = clock_mono_ms();
     supervisor_free(STEAL(f->supervisor));
-    assert_true(clock_mono_ms() - begin < 3000);
+    assert_true(clock_mono_ms() - begin < 10000);
     assert_int_equal(sweeps(f), 1);
     assert_int_equal(f->seen.ended, 0);
 }
