@@ -38,12 +38,13 @@ enum relay_frame {
     RELAY_FRAME_FAILED,     /* up: text; it ends behind it */
     RELAY_FRAME_BEGUN,      /* up, one for each BEGIN; {} */
     /*
-     * Up, after each request, of the step so far: {"requests", "input_tokens",
-     * "output_tokens", "cached_tokens", "micro_usd", "estimated"}; and of the
-     * job: {"models": {"name": {"requests", "tokens", "micro_usd", "time_ms":
-     * by steps that asked it, in all attempts; "paid": {"requests", "tokens",
-     * "micro_usd"}: to its provider, also for another it stood in for, in this
-     * attempt}}}
+     * Up, before and after each request, of the step so far: {"requests",
+     * "input_tokens", "output_tokens", "cached_tokens", "micro_usd",
+     * "estimated"}; and of the job: {"models": {"name": {"requests", "tokens",
+     * "micro_usd", "time_ms": by steps that asked it, in all attempts; "paid":
+     * {"requests", "tokens", "micro_usd"}: to its provider, also for another it
+     * stood in for, in this attempt}}}. Requests under way count as all that
+     * they may take.
      */
     RELAY_FRAME_USAGE,
     /* Up, once a step, before the request that met it is answered: {"reason":
