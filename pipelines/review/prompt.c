@@ -174,6 +174,9 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
                    const struct diff *diff, const struct finding *const *items,
                    size_t count)
 {
+    /* A finding may be about all of a file. */
+    const size_t most = options->max_prompt / (count + 1);
+
     add_beginning(out, options);
     strbuf_adds(
         out,
@@ -187,7 +190,7 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
     for (size_t i = 0; i < count; i++) {
         const struct finding *f = items[i];
         const struct diff_file *file = diff_file_find(diff, f->path, f->side);
-        struct strbuf claim = STRBUF_INIT;
+        struct strbuf claim = STRBUF_MAX(most + 1); /* cut below */
 
         strbuf_addf(&claim, "claim %zu: %s, lines %u to %u of the %s side\n",
                     i + 1, f->path, f->line, f->end_line,
@@ -197,7 +200,7 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
             strbuf_addf(&claim, "%s\n", f->why);
         if (file)
             chunk_excerpt(&claim, file, f->side, f->line, f->end_line, AROUND);
-        add_data(out, options, "claim", claim.data, claim.len);
+        add_data(out, options, "claim", claim.data, most);
         strbuf_clear(&claim);
     }
     strbuf_adds(out,
