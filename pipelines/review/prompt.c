@@ -62,7 +62,8 @@ static void add_cut(struct strbuf *out, const char *text, size_t max)
         strbuf_adds(out, "\n[cut]");
 }
 
-/* The nonce is nobody's to write but ours: without it no line ends the data. */
+/* The nonce is nobody's to write but ours: without it no line ends the data.
+ * Something stands in its place, so that what is around it makes no other. */
 static void add_data(struct strbuf *out, const struct review_options *options,
                      const char *name, const char *text, size_t max)
 {
@@ -75,8 +76,10 @@ static void add_data(struct strbuf *out, const struct review_options *options,
     add_cut(&cut, text, max);
     strbuf_addf(out, "\n<<<%s %s\n", name, options->nonce);
     for (at = cut.data; (next = strstr(at, options->nonce));
-         at = next + nonce_len)
+         at = next + nonce_len) {
         strbuf_add(out, at, (size_t)(next - at));
+        strbuf_addc(out, '?');
+    }
     strbuf_adds(out, at);
     strbuf_addf(out, "\n<<<end %s\n", options->nonce);
     strbuf_clear(&cut);
