@@ -5,17 +5,12 @@
 #include "base/proc.h"
 #include "worker/job/tools.h"
 
-#include <stdlib.h>
 #include <unistd.h>
-
-#define USUAL_FILE "/etc/berth/berth.yml"
 
 static int no_model(const struct settings_options *options, struct err *err)
 {
-    const char *file = getenv("BERTH_CONFIG");
+    const char *file = settings_file_of(options);
 
-    if (options->file)
-        file = options->file;
     return err_set(err, ERR_USER,
                    "no model is configured; write into %.300s\n"
                    "models:\n"
@@ -24,7 +19,7 @@ static int no_model(const struct settings_options *options, struct err *err)
                    "    key: env:MODEL_KEY\n"
                    "    model: what-the-provider-calls-it\n"
                    "(docs/models.md has all keys)",
-                   file && *file ? file : USUAL_FILE);
+                   file ? file : SETTINGS_FILE);
 }
 
 static bool has_opencode(const struct settings *settings)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define INPUTS_MAX 64
 
@@ -163,15 +164,11 @@ static void say_dirty(const struct source *source)
                 source->commit);
 }
 
-/* run-job looks at the variable. */
-static int choose_driver(const char *driver, struct err *err)
+static int check_driver(const char *driver, struct err *err)
 {
     for (size_t i = 0; settings_drivers[i]; i++)
         if (strcmp(driver, settings_drivers[i]) == 0)
-            return setenv(DRIVER_VARIABLE, driver, 1) < 0
-                       ? err_sys(err, ERR_TRANSIENT,
-                                 "cannot set " DRIVER_VARIABLE)
-                       : 0;
+            return 0;
     return err_set(err, ERR_USER, "there is no driver '%.80s': oci or docker",
                    driver);
 }
@@ -184,20 +181,33 @@ static bool has_model(const struct pipeline *pipeline)
     return false;
 }
 
-/* Of the configuration a run takes what its gateway may do, and models, if it
- * has such. */
-static int load_limits(const struct local_options *opts,
-                       const struct pipeline *pipeline, json_t **out_gateway,
-                       json_t **out_models, struct err *err)
+/* The one of this machine has passwords: not everybody may read it. */
+static bool is_closed(const char *file)
+{
+    return file && !strcmp(file, SETTINGS_FILE) && access(file, R_OK) < 0;
+}
+
+/* Of the configuration a run takes what makes sandboxes, and, if it has such,
+ * what its gateway may do, and models. */
+static int take_settings(const struct local_options *opts,
+                         const struct pipeline *pipeline, json_t **out_gateway,
+                         json_t **out_models, struct err *err)
 {
     CLEANUP(settings) struct settings *settings = NULL;
+    struct settings_options from = opts->settings;
+    bool limits = pipeline->network == NETWORK_HOSTS || has_model(pipeline);
 
-    if (pipeline->network != NETWORK_HOSTS && !has_model(pipeline))
-        return 0;
-    if (settings_get(&opts->settings, NULL, &settings, err) < 0)
+    if (!limits && is_closed(settings_file_of(&from)))
+        from.file = "/dev/null";
+    if (settings_get(&from, NULL, &settings, err) < 0 ||
+        settings_export_sandboxes(settings, err) < 0)
         return -1;
-    *out_gateway = settings_gateway(settings);
-    *out_models = model_list_to_json(settings->models);
+    if (opts->driver && setenv(DRIVER_VARIABLE, opts->driver, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set " DRIVER_VARIABLE);
+    if (limits) {
+        *out_gateway = settings_gateway(settings);
+        *out_models = model_list_to_json(settings->models);
+    }
     return 0;
 }
 
@@ -207,7 +217,7 @@ int local_check(struct local_options *opts, struct err *err)
 
     if (opts->commit && opts->ref)
         return err_set(err, ERR_USER, "--commit and --ref exclude each other");
-    if (opts->driver && choose_driver(opts->driver, err) < 0)
+    if (opts->driver && check_driver(opts->driver, err) < 0)
         return -1;
     if (!opts->redis)
         opts->redis = getenv("BERTH_REDIS");
@@ -234,7 +244,7 @@ int local_run(const struct local_options *opts, const struct pipeline *pipeline,
         make_payload(opts, source, pipeline_to_json(pipeline), &payload, err) <
             0 ||
         check_size(payload, secrets, err) < 0 ||
-        load_limits(opts, pipeline, &gateway, &models, err) < 0) {
+        take_settings(opts, pipeline, &gateway, &models, err) < 0) {
         secret_options_wipe(secrets);
         json_decref(secrets);
         return -1;

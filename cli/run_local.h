@@ -7,7 +7,6 @@
 #include "cli/settings.h"
 #include "cli/source.h"
 #include "pipelines/pipeline.h"
-#include "worker/sandbox/drivers.h"
 
 /** Exit statuses, besides those of report_exit_status(). */
 #define LOCAL_USAGE          2
@@ -37,15 +36,15 @@ struct local_options {
         {"runtime",                                                            \
          0,                                                                    \
          "PATH",                                                               \
-         "the OCI runtime (default: $" RUNTIME_VARIABLE                        \
-         ",\nelse crun or runc, as found)",                                    \
+         "the OCI runtime (default: worker.runtime of the\n"                   \
+         "configuration, else crun or runc, as found)",                        \
          OPTION_STRING,                                                        \
          offsetof(whole, member.runtime)},                                     \
         SETTINGS_OPTION_DEFS(whole, member.settings),                          \
     {                                                                          \
         "driver", 0, "oci|docker",                                             \
-            "what makes the sandbox (default:\n$" DRIVER_VARIABLE              \
-            ", else oci)",                                                     \
+            "what makes the sandbox (default:\nworker.driver of the "          \
+            "configuration)",                                                  \
             OPTION_STRING, offsetof(whole, member.driver)                      \
     }
 /* NOLINTEND(bugprone-macro-parentheses) */

@@ -7,13 +7,13 @@
 #include "base/s3_keys.h"
 #include "base/s3_url.h"
 #include "worker/artifacts/artifacts.h"
+#include "worker/sandbox/drivers.h"
+#include "worker/sandbox/image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define DEFAULT_FILE "/etc/berth/berth.yml"
 
 struct settings_errors *settings_errors_new(void)
 {
@@ -209,7 +209,7 @@ static const char *find_file(const struct settings_from *from)
             return *env + 13;
     if (from->file)
         return from->file;
-    return access(DEFAULT_FILE, F_OK) == 0 ? DEFAULT_FILE : NULL;
+    return access(SETTINGS_FILE, F_OK) == 0 ? SETTINGS_FILE : NULL;
 }
 
 int settings_load(const struct settings_from *from,
@@ -253,6 +253,14 @@ static int load_options(const struct settings_options *options,
     return settings_load(&from, errors, out_settings);
 }
 
+const char *settings_file_of(const struct settings_options *options)
+{
+    const struct settings_from from = {.file = options->file,
+                                       .environ = environ};
+
+    return find_file(&from);
+}
+
 int settings_load_options(const struct settings_options *options,
                           struct settings_errors *errors,
                           struct settings **out_settings)
@@ -294,6 +302,23 @@ int settings_export_s3(const struct settings *settings, struct err *err)
 {
     if (setenv(S3_CREDENTIALS_VARIABLE, settings->s3.credentials, 1) < 0 ||
         setenv(S3_CA_VARIABLE, settings->s3.ca, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
+    return 0;
+}
+
+int settings_export_sandboxes(const struct settings *settings, struct err *err)
+{
+    const struct strv *list = &settings->worker.registries;
+    const char *driver = settings_drivers[settings->worker.driver];
+    CLEANUP(strbuf) struct strbuf registries = STRBUF_INIT;
+
+    for (size_t i = 0; i < list->count; i++)
+        strbuf_addf(&registries, "%s%s", i ? "," : "", list->items[i]);
+    if (setenv(DRIVER_VARIABLE, driver, 1) < 0 ||
+        setenv(RUNTIME_VARIABLE, settings->worker.runtime, 1) < 0 ||
+        setenv(DOCKER_SOCKET_VARIABLE, settings->worker.docker_socket, 1) < 0 ||
+        setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
+        setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
     return 0;
 }

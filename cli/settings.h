@@ -128,9 +128,12 @@ OWNER(settings_errors)
 void settings_errors_render(const struct settings_errors *errors,
                             struct strbuf *out);
 
+/* Where it is looked for if nobody says. */
+#define SETTINGS_FILE "/etc/berth/berth.yml"
+
 struct settings_from {
-    const char *file; /* NULL: $BERTH_CONFIG, else /etc/berth/berth.yml if it
-                         is there, else none */
+    const char *file; /* NULL: $BERTH_CONFIG, else SETTINGS_FILE if it is
+                         there, else none */
     char *const *environ;
     const struct config_option *options;
     size_t option_count;
@@ -163,8 +166,8 @@ struct settings_options {
 #define SETTINGS_OPTION_DEFS(whole, member)                                    \
     {.name = "config",                                                         \
      .argument = "FILE",                                                       \
-     .help = "the configuration (default: $BERTH_CONFIG, else\n"               \
-             "/etc/berth/berth.yml)",                                          \
+     .help = "the configuration (default: $BERTH_CONFIG, else\n" SETTINGS_FILE \
+             ")",                                                              \
      .type = OPTION_STRING,                                                    \
      .offset = offsetof(whole, member.file)},                                  \
     {                                                                          \
@@ -174,6 +177,8 @@ struct settings_options {
     }
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+/** The file that they are read from; NULL: none. Borrowed. */
+const char *settings_file_of(const struct settings_options *options);
 /** settings_load() with these and the environment of the process. */
 MUST_USE int settings_load_options(const struct settings_options *options,
                                    struct settings_errors *errors,
@@ -204,6 +209,9 @@ MUST_USE char *settings_log_store(const struct settings *settings);
 MUST_USE int settings_export_s3(const struct settings *settings,
                                 struct err *err);
 
+/** Tell run-jobs what makes sandboxes, and of which images. ERR_TRANSIENT. */
+MUST_USE int settings_export_sandboxes(const struct settings *settings,
+                                       struct err *err);
 /** Tell run-jobs how much a job may leave (worker/artifacts/artifacts.h). */
 MUST_USE int settings_export_artifacts(const struct settings *settings,
                                        struct err *err);

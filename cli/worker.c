@@ -9,8 +9,6 @@
 #include "cli/upkeep.h"
 #include "worker/cache/far/program.h"
 #include "worker/cache/settings.h"
-#include "worker/sandbox/drivers.h"
-#include "worker/sandbox/image.h"
 #include "worker/secrets/checkout.h"
 #include "worker/secrets/store.h"
 #include "worker/secrets/worker_key.h"
@@ -445,22 +443,12 @@ static int make_cache(const struct settings *settings, struct err *err)
 /* run-job finds the state where we have it, and uses what we are to use. */
 static int make_state(const struct settings *settings, struct err *err)
 {
-    const struct strv *list = &settings->worker.registries;
-    CLEANUP(strbuf) struct strbuf registries = STRBUF_INIT;
-
-    for (size_t i = 0; i < list->count; i++)
-        strbuf_addf(&registries, "%s%s", i ? "," : "", list->items[i]);
     if (settings_make_state_dir(settings, err) < 0)
         return -1;
-    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0 ||
-        setenv(DRIVER_VARIABLE, settings_drivers[settings->worker.driver], 1) <
-            0 ||
-        setenv(RUNTIME_VARIABLE, settings->worker.runtime, 1) < 0 ||
-        setenv(DOCKER_SOCKET_VARIABLE, settings->worker.docker_socket, 1) < 0 ||
-        setenv(DOCKER_IMAGE_VARIABLE, settings->worker.docker_image, 1) < 0 ||
-        setenv(REGISTRIES_VARIABLE, registries.data, 1) < 0)
+    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
         return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
-    if (settings_export_s3(settings, err) < 0 ||
+    if (settings_export_sandboxes(settings, err) < 0 ||
+        settings_export_s3(settings, err) < 0 ||
         settings_export_artifacts(settings, err) < 0)
         return -1;
     return make_cache(settings, err);

@@ -62,7 +62,8 @@ static void add_cut(struct strbuf *out, const char *text, size_t max)
         strbuf_adds(out, "\n[cut]");
 }
 
-/* The nonce is nobody's to write but ours: without it no line ends the data. */
+/* The nonce is nobody's to write but ours: without it no line ends the data.
+ * Something stands in its place, so that what is around it makes no other. */
 static void add_data(struct strbuf *out, const struct review_options *options,
                      const char *name, const char *text, size_t max)
 {
@@ -75,8 +76,10 @@ static void add_data(struct strbuf *out, const struct review_options *options,
     add_cut(&cut, text, max);
     strbuf_addf(out, "\n<<<%s %s\n", name, options->nonce);
     for (at = cut.data; (next = strstr(at, options->nonce));
-         at = next + nonce_len)
+         at = next + nonce_len) {
         strbuf_add(out, at, (size_t)(next - at));
+        strbuf_addc(out, '?');
+    }
     strbuf_adds(out, at);
     strbuf_addf(out, "\n<<<end %s\n", options->nonce);
     strbuf_clear(&cut);
@@ -174,6 +177,9 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
                    const struct diff *diff, const struct finding *const *items,
                    size_t count)
 {
+    /* A finding may be about all of a file. */
+    const size_t most = options->max_prompt / (count + 1);
+
     add_beginning(out, options);
     strbuf_adds(
         out,
@@ -187,7 +193,7 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
     for (size_t i = 0; i < count; i++) {
         const struct finding *f = items[i];
         const struct diff_file *file = diff_file_find(diff, f->path, f->side);
-        struct strbuf claim = STRBUF_INIT;
+        struct strbuf claim = STRBUF_MAX(most + 1); /* cut below */
 
         strbuf_addf(&claim, "claim %zu: %s, lines %u to %u of the %s side\n",
                     i + 1, f->path, f->line, f->end_line,
@@ -197,7 +203,7 @@ void prompt_verify(struct strbuf *out, const struct review_options *options,
             strbuf_addf(&claim, "%s\n", f->why);
         if (file)
             chunk_excerpt(&claim, file, f->side, f->line, f->end_line, AROUND);
-        add_data(out, options, "claim", claim.data, claim.len);
+        add_data(out, options, "claim", claim.data, most);
         strbuf_clear(&claim);
     }
     strbuf_adds(out,

@@ -60,13 +60,19 @@ bool sift_place(struct finding *finding, const struct diff *diff,
 
 /* ---- the same ------------------------------------------------------------ */
 
+/* Of a word, in any language. */
+static bool is_letter(char c)
+{
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
 /* Letters and digits only, so that dots and blanks make no difference. */
 static bool same_words(const char *a, const char *b)
 {
     for (;; a++, b++) {
-        while (*a && !isalnum((unsigned char)*a))
+        while (*a && !is_letter(*a))
             a++;
-        while (*b && !isalnum((unsigned char)*b))
+        while (*b && !is_letter(*b))
             b++;
         if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
             return false;

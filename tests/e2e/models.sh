@@ -147,16 +147,43 @@ steps:
       done
       [ "$i" -lt 300 ] && sleep 1 && echo "to the end"
 Y
+relays_of() { # relays_of PID: those of a run
+    pgrep -x -P "$1,$(pgrep -P "$1" | tr '\n' ,)" relay
+}
 "$BERTH_BIN" run --repo "$repo" lone.yml >lone.out 2>&1 &
 lone=$!
 wait_for grep -q "by itself" lone.out
-runner=$(pgrep -P "$lone" | tr '\n' ,)
-for pid in $(pgrep -x -P "$lone,$runner" relay); do
+for pid in $(relays_of "$lone"); do
     kill -KILL "$pid"
 done
 wait "$lone"
 is $? 0 "a step that asks nobody does not end with the relay"
 like "$(cat lone.out)" 'to the end' "it goes on"
+
+# ---- a relay that is killed in the middle -------------------------------------------
+script good '[{"mode": "hang"}]'
+cat >stuck.yml <<'Y'
+name: stuck
+steps:
+  - name: asks
+    model: true
+    run: |
+      curl -sS --max-time 3 -d '{"model":"small","max_tokens":70,
+          "messages":[{"role":"user","content":"stuck"}]}' \
+          $BERTH_MODEL_URL/chat/completions || echo "nobody answers"
+Y
+"$BERTH_BIN" run --repo "$repo" --json stuck.yml >stuck.json 2>stuck.out &
+stuck=$!
+wait_for grep -q stuck good.log
+for pid in $(relays_of "$stuck"); do
+    kill -STOP "$pid"
+done
+wait "$stuck"
+like "$(node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(
+    "stuck.json")).steps[0].model)')" \
+    '"requests":1,.*"output_tokens":70,.*"estimated":true' \
+    "what was under way counts as all that it may have taken"
+script good '[{}]'
 
 # ---- budgets ----------------------------------------------------------------------
 pipeline 9

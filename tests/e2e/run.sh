@@ -88,6 +88,27 @@ like "$out" "^step      outcome" "-q: the table and nothing else"
 run show.yml --repo "$repo/sub" -v --input who=me
 like "$out" "duration +cpu +memory" "-v: cpu and memory of each step"
 
+# --- what makes the sandbox --------------------------------------------------
+cat >"$TEST_TMP/docker.conf" <<Y
+worker:
+  driver: docker
+  docker_socket: $TEST_TMP/no-engine.sock
+  docker_image: some/image
+Y
+run show.yml --repo "$repo" --config "$TEST_TMP/docker.conf"
+is "$status" 3 "it goes by worker.driver of the configuration"
+like "$out$err" "$TEST_TMP/no-engine.sock" "and by worker.docker_socket"
+BERTH_CONFIG=$TEST_TMP/docker.conf run show.yml --repo "$repo" --driver oci
+is "$status" 0 "--driver has the last word"
+run show.yml --repo "$repo" --config "$TEST_TMP/docker.conf" \
+    --set worker.driver=oci
+is "$status" 0 "--set is of the configuration, too"
+BERTH_WORKER_DRIVER=docker BERTH_WORKER_DOCKER_SOCKET=$TEST_TMP/none.sock \
+    run show.yml --repo "$repo"
+like "$out$err" "$TEST_TMP/none.sock" "so is the environment"
+run show.yml --repo "$repo" --driver lxc
+is "$status" 2 "a driver that there is not is wrong usage"
+
 run fails.yml --repo "$repo" -q
 is "$status" 1 "fails: exit 1"
 like "$out" "

@@ -1,17 +1,12 @@
 /* tests/fuzz/checkout_fuzz.c - what checkout and its client parse. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
 #include "worker/checkout/modules.h"
 #include "worker/checkout/names.h"
 #include "worker/checkout/refs.h"
 #include "worker/checkout/shown.h"
 #include "worker/checkout/text.h"
 #include "worker/checkout/transport.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What url_parse takes, it takes again in the form that it shows. */
 static void fuzz_url(const char *text)

@@ -1,20 +1,9 @@
 /* tests/fuzz/config_fuzz.c - configuration files and options of any bytes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/settings.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #define OPTION_MAX 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check_errors(const struct settings_errors *errors)
 {

@@ -3,20 +3,9 @@
 #include "base/calendar.h"
 #include "base/clock.h"
 #include "base/cron.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #define SCHEDULE_MAX 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* Due times grow, whatever the zone; the latest is one of them. */
 static void check_order(const struct cron *cron, const struct zone *zone)
@@ -71,10 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!berlin)
         require(zone_load("Europe/Berlin", &berlin, NULL) == 0);
     if (size <= SCHEDULE_MAX) {
-        CLEANUP(mem) char *text = xmalloc(size + 1);
+        CLEANUP(mem) char *text = fuzz_text(data, size);
 
-        memcpy(text, data, size);
-        text[size] = '\0';
         fuzz_schedule(text, berlin);
         fuzz_stamp(text);
     }

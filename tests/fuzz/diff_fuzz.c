@@ -1,18 +1,7 @@
 /* tests/fuzz/diff_fuzz.c - diffs of any bytes, and places in them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/diff/place.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Each line is found again by its number, on each side that it is on. */
 static void check_line(const struct diff *diff, const struct diff_file *file,

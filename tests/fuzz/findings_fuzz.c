@@ -5,10 +5,7 @@
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/findings/mark.h"
 #include "pipelines/findings/markdown.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #define BODY_MAX 3000
 
@@ -16,14 +13,6 @@
  * The first byte is the format; behind a line "\x01" there may be a diff. The
  * findings that come out are held to what their header says of them.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
 static void check_text(const char *text, size_t max)
 {
     size_t len = strlen(text);

@@ -4,12 +4,10 @@
 #include "scheduler/forge/api/api_internal.h"
 #include "scheduler/forge/body.h"
 #include "scheduler/report/post/ops.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <inttypes.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /*
  * An input is a host ('0' to '2'), an op, a line's end, and answers in their
@@ -18,8 +16,6 @@
  * nowhere, and there is no waiting.
  */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define SEPARATOR "\n%%\n"
 #define MAX_ASKED 2000 /* requests of one op, pages among them */
 
@@ -27,12 +23,6 @@ static struct {
     char *text, *at; /* NULL: there are no more answers */
     unsigned asked;
 } host;
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* ---- the host ------------------------------------------------------------ */
 

@@ -1,20 +1,9 @@
 /* tests/fuzz/gateway_fuzz.c - what a sandbox sends to its gateway. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
 #include "worker/gateway/address.h"
 #include "worker/gateway/client_hello.h"
 #include "worker/gateway/proxy_request.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check_name(const char *name)
 {
@@ -109,10 +98,8 @@ static void try_rule(const char *text)
 /* The first byte says what it is. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(mem) char *text = xmalloc(size + 1);
+    CLEANUP(mem) char *text = fuzz_text(data, size);
 
-    memcpy(text, data, size);
-    text[size] = '\0';
     if (!size)
         return 0;
     switch (*text) {

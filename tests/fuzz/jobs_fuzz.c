@@ -3,20 +3,9 @@
 #include "pipelines/diag.h"
 #include "pipelines/job.h"
 #include "pipelines/plan.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #define CHECKED_MAX 20 /* requests of a batch that are looked at closely */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* What is accepted gives itself again, through text as in the inbox. */
 static void check_round_trip(const struct job_request *request)

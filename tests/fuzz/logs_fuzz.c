@@ -1,23 +1,12 @@
 /* tests/fuzz/logs_fuzz.c - blocks of a log of any bytes, and masking. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/log_block.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/logs/mask.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define MASKED_MAX                                                             \
     4096 /* what a search for each needle everywhere can bear                  \
           */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* What is read gives the same entries once it is written again. */
 static void decode(const struct log_block *block)

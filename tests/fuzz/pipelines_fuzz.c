@@ -4,20 +4,9 @@
 #include "pipelines/expr.h"
 #include "pipelines/plan.h"
 #include "pipelines/trigger.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz.h"
 
 #define EXPR_MAX_INPUT 8192
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* Refused: there are errors, in order, that both renderings can show. */
 static void check_errors(const struct diag_list *diags)
@@ -181,10 +170,8 @@ static void fuzz_expression(char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(mem) char *text = xmalloc(size + 1);
+    CLEANUP(mem) char *text = fuzz_text(data, size);
 
-    memcpy(text, data, size);
-    text[size] = '\0';
     fuzz_pipeline(text, size);
     if (size <= EXPR_MAX_INPUT)
         fuzz_expression(text);

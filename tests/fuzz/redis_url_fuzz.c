@@ -3,18 +3,7 @@
 #include "base/redis_link.h"
 #include "base/redis_topology.h"
 #include "base/redis_url.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check(const struct redis_url *url)
 {
@@ -54,12 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct redis_address here = {NULL, "here", 1};
     CLEANUP(redis_url) struct redis_url *url = NULL;
-    CLEANUP(mem) char *text = xmalloc(size + 1);
+    CLEANUP(mem) char *text = fuzz_text(data, size);
     struct redis_address to;
     struct err err = {ERR_NONE, 0, ""};
 
-    memcpy(text, data, size);
-    text[size] = '\0';
     if (redis_url_parse(text, &url, &err) == 0) {
         check(url);
         check_secret(url, text);

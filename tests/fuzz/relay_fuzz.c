@@ -1,20 +1,9 @@
 /* tests/fuzz/relay_fuzz.c - what sandboxes ask, and models answer. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
 #include "worker/gateway/relay/answer.h"
 #include "worker/gateway/relay/dialect.h"
 #include "worker/gateway/relay/wire.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* In two pieces it is what it is in one. */
 static void try_request(const char *text, size_t len)
@@ -90,10 +79,8 @@ static void try_complaint(const char *text, size_t len)
 /* The first byte says what it is. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(mem) char *text = xmalloc(size + 1);
+    CLEANUP(mem) char *text = fuzz_text(data, size);
 
-    memcpy(text, data, size);
-    text[size] = '\0';
     if (!size)
         return 0;
     switch (*text) {

@@ -1,22 +1,11 @@
 /* tests/fuzz/review_fuzz.c - reviews of any diff, with any answers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/review/review.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/opencode/events.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define MAX_QUESTIONS 2000
 #define MAX_FINDINGS  5
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* What stands before a line "%%", and what is behind it. */
 static size_t part(const char **data, size_t *size)

@@ -3,19 +3,8 @@
 #include "base/s3_list.h"
 #include "base/s3_url.h"
 #include "base/xml.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/artifacts/index.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static int on_element(void *arg, const char *path, const char *text, size_t len,
                       struct err *err)

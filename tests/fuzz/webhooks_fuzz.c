@@ -5,21 +5,11 @@
 #include "scheduler/forge/git_name.h"
 #include "scheduler/forge/limits.h"
 #include "scheduler/forge/link.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define BASE "https://h.org"
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check_text(const char *text, size_t max)
 {
@@ -148,10 +138,8 @@ static void try_comment(const char *text, size_t len)
 /* The first byte says what it is. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(mem) char *text = xmalloc(size + 1);
+    CLEANUP(mem) char *text = fuzz_text(data, size);
 
-    memcpy(text, data, size);
-    text[size] = '\0';
     if (!size)
         return 0;
     switch (*text) {

@@ -7,8 +7,8 @@
 const fs = require('fs');
 const http = require('http');
 const net = require('net');
-const { withRelay, chat, stream, FRAME, assert, runTests } =
-  require('./relay_rig');
+const { withRelay, modelOf, startModel, chat, stream, FRAME, assert,
+  runTests } = require('./relay_rig');
 
 const tests = {};
 
@@ -182,6 +182,45 @@ tests['who goes away early pays all the same'] = () =>
       usage.input_tokens > 10, usage);
   });
 
+tests['who may be killed has told the worst before'] = () =>
+  withRelay({ fake: { script: [{ mode: 'hang' }] } }, async (relay) => {
+    relay.ask(chat({ max_tokens: 70 }));
+    const usage = await relay.frame(FRAME.USAGE);
+    const { requests, tokens, micro_usd, paid } = usage.models.default;
+    assert(usage.requests === 1 && usage.input_tokens > 10 &&
+      usage.output_tokens === 70 && usage.estimated, usage);
+    assert(requests === 1 && tokens === usage.input_tokens + 70 &&
+      micro_usd === usage.input_tokens + 140 && paid.requests === 1 &&
+      paid.tokens === tokens && paid.micro_usd === micro_usd, usage);
+  });
+
+tests['of the fallback, too, and less as soon as it is known'] = async () => {
+  const spare = await startModel({ script: [{ delay_ms: 200 }] });
+  const other = modelOf(spare, { name: 'spare', key: '',
+    price: { input: 10000000, output: 10000000 } });
+  await withRelay({ model: { fallback: 'spare' }, others: [other],
+    fake: { script: [{ mode: 'fail', status: 503, retry_after: 100 }] } },
+  async (relay) => {
+    const before = [];
+    const asked = relay.ask(chat({ max_tokens: 70 }));
+    let usage;
+    do {
+      usage = await relay.frame(FRAME.USAGE);
+      before.push(usage);
+    } while (usage.requests < 2);
+    const { spare: held, default: first } = usage.models;
+    assert(held.paid.requests === 1 && held.paid.micro_usd > 700 &&
+      first.micro_usd === held.paid.micro_usd && first.paid.tokens === 0 &&
+      held.tokens === 0, before);
+    assert((await asked).status === 200);
+    usage = await relay.end();
+    assert(!usage.estimated && usage.input_tokens === 100 &&
+      usage.models.spare.paid.tokens === 120 &&
+      usage.models.default.tokens === 120, usage);
+  });
+  await spare.stop();
+};
+
 const gone = async (relay, fake, body) => {
   const asked = http.request({ host: '127.0.0.1', port: relay.port,
     method: 'POST', path: '/v1/chat/completions', agent: false });
@@ -276,9 +315,10 @@ async (relay) => {
   socket.on('error', () => {});
   socket.write('POST /v1/chat/completions HTTP/1.1\r\n' +
     `Content-Length: ${body.length}\r\n\r\n${body}`);
-  let usage;
-  do usage = await relay.frame(FRAME.USAGE);
-  while (!usage.requests);
+  // The first is of what it may take.
+  let usage = await relay.frame(FRAME.USAGE);
+  const { output_tokens: held } = usage;
+  while (usage.output_tokens <= held) usage = await relay.frame(FRAME.USAGE);
   socket.destroy();
   // It was ended, at less than half of it; and it was not the model's fault.
   assert(usage.estimated && usage.output_tokens < 6 << 20, usage);

@@ -9,10 +9,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-_Static_assert(GATEWAY_CLIENT_FD == COPROCESS_FD &&
-                   GATEWAY_LISTENER_FD == COPROCESS_LISTENER_FD,
-               "the gateway looks where it finds them");
-
 struct gateway {
     struct gateway_spec spec;    /* listener and setup are not used any more */
     struct coprocess *coprocess; /* owned */

@@ -4,14 +4,10 @@
 #define WORKER_GATEWAY_PROTOCOL_H
 
 /*
- * `gateway UID` is started with a socket to its client as descriptor 3, and the
- * listener in the sandbox's network namespace as descriptor 4. It becomes UID,
- * unless that is 0. Frames (base/frame.h) of JSON; end of file from above: it
- * ends at once.
+ * `gateway UID` is a coprocess (base/coprocess.h): its listener is in the
+ * sandbox's network namespace, its frames are JSON, and it becomes UID, unless
+ * that is 0.
  */
-#define GATEWAY_CLIENT_FD   3
-#define GATEWAY_LISTENER_FD 4
-
 enum gateway_frame {
     /*
      * Down, once. Lists may be left out, and are empty then; but without

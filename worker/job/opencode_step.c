@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/job/opencode_step.h"
 
+#include "base/clock.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "worker/job/tools.h"
@@ -50,17 +51,16 @@ static char *tools_of(const struct step_opencode *opencode)
     return strbuf_take(&words);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return !a || (b && b < a) ? b : a;
-}
-
-/* So that what was found by then is told; 0: any time. */
+/* So that what was found by then is told, before the step or the job ends. */
 static int64_t time_of(const struct attempt_spec *spec)
 {
-    const struct pipeline *pipeline = spec->start->pipeline;
-    int64_t ms = earlier(spec->timeout_ms, pipeline->timeout_ms);
+    int64_t gone_ms = clock_mono_ms() - spec->result->started_mono_ms;
+    int64_t ms = spec->start->pipeline->timeout_ms - gone_ms;
 
+    if (spec->timeout_ms && spec->timeout_ms < ms)
+        ms = spec->timeout_ms;
+    if (ms < 1)
+        ms = 1;
     return ms > (int64_t)2 * MARGIN_MS ? ms - MARGIN_MS : ms - ms / 4;
 }
 

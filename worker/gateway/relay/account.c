@@ -28,47 +28,68 @@ void account_time(struct relay_step *step)
     step->counted_ms = now_ms;
 }
 
-void account_hold(struct relay_step *step, const struct tally_hold *hold)
+void account_hold(struct relay_step *step, struct relay_model *payer,
+                  const struct tally *hold)
 {
-    step->held.tokens += hold->tokens;
-    step->held.pico_usd += hold->pico_usd;
+    tally_plus(&step->held, hold);
+    tally_plus(&payer->held, hold);
 }
 
-void account_release(struct relay_step *step, const struct tally_hold *hold)
+void account_release(struct relay_step *step, struct relay_model *payer,
+                     const struct tally *hold)
 {
-    step->held.tokens -= hold->tokens;
-    step->held.pico_usd -= hold->pico_usd;
+    tally_minus(&step->held, hold);
+    tally_minus(&payer->held, hold);
+}
+
+/* As it is if all that is held is used. */
+static struct tally at_worst(const struct tally *spent,
+                             const struct tally *held)
+{
+    struct tally all = *spent;
+
+    tally_plus(&all, held);
+    all.estimated = all.estimated || held->input_tokens;
+    return all;
 }
 
 bool account_has_room(const struct relay_step *step)
 {
-    return tally_has_room(&step->spent, &step->held, &step->budget) &&
-           tally_has_room(&step->model->spent, &step->held,
-                          &step->model->budget);
+    const struct relay_model *model = step->model;
+    const struct tally own = at_worst(&step->spent, &step->held);
+    const struct tally jobs = at_worst(&model->spent, &step->held);
+
+    return tally_has_room(&own, &step->budget) &&
+           tally_has_room(&jobs, &model->budget);
 }
 
 /* ---- upwards --------------------------------------------------------------
  */
 
-static json_t *amount_json(const struct tally *tally)
+static json_t *amount_json(const struct tally *spent, const struct tally *held)
 {
-    uint64_t tokens = tally->input_tokens + tally->output_tokens;
+    const struct tally all = at_worst(spent, held);
+    uint64_t tokens = all.input_tokens + all.output_tokens;
 
-    return json_pack("{s:I, s:I, s:I}", "requests", (json_int_t)tally->requests,
+    return json_pack("{s:I, s:I, s:I}", "requests", (json_int_t)all.requests,
                      "tokens", (json_int_t)tokens, "micro_usd",
-                     (json_int_t)tally_micro_usd(tally));
+                     (json_int_t)tally_micro_usd(&all));
 }
 
-static json_t *models_json(const struct relay_setup *setup)
+static json_t *models_json(const struct relay_step *step,
+                           const struct relay_setup *setup)
 {
+    static const struct tally nothing;
     json_t *all = json_object();
 
     for (size_t i = 0; i < setup->count; i++) {
         const struct relay_model *model = &setup->models[i];
-        json_t *one = amount_json(&model->spent);
+        json_t *one = amount_json(
+            &model->spent, model == step->model ? &step->held : &nothing);
 
         json_object_set_new(one, "time_ms", json_integer(model->spent.time_ms));
-        json_object_set_new(one, "paid", amount_json(&model->paid));
+        json_object_set_new(one, "paid",
+                            amount_json(&model->paid, &model->held));
         json_object_set_new(all, model->name, one);
     }
     return all;
@@ -77,13 +98,13 @@ static json_t *models_json(const struct relay_setup *setup)
 json_t *account_json(const struct relay_step *step,
                      const struct relay_setup *setup)
 {
-    const struct tally *spent = &step->spent;
+    const struct tally all = at_worst(&step->spent, &step->held);
 
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "requests",
-                     (json_int_t)spent->requests, "input_tokens",
-                     (json_int_t)spent->input_tokens, "output_tokens",
-                     (json_int_t)spent->output_tokens, "cached_tokens",
-                     (json_int_t)spent->cached_tokens, "micro_usd",
-                     (json_int_t)tally_micro_usd(spent), "estimated",
-                     (int)spent->estimated, "models", models_json(setup));
+                     (json_int_t)all.requests, "input_tokens",
+                     (json_int_t)all.input_tokens, "output_tokens",
+                     (json_int_t)all.output_tokens, "cached_tokens",
+                     (json_int_t)all.cached_tokens, "micro_usd",
+                     (json_int_t)tally_micro_usd(&all), "estimated",
+                     (int)all.estimated, "models", models_json(step, setup));
 }

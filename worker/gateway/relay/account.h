@@ -13,13 +13,18 @@ void account_tokens(struct relay_step *step, struct relay_model *payer,
 /** The time since the last call, or since the step began. */
 void account_time(struct relay_step *step);
 
-/** What a request that is under way may take; released when it has ended. */
-void account_hold(struct relay_step *step, const struct tally_hold *hold);
-void account_release(struct relay_step *step, const struct tally_hold *hold);
+/**
+ * What a request that is under way may take of `payer`'s provider; released
+ * when it has ended.
+ */
+void account_hold(struct relay_step *step, struct relay_model *payer,
+                  const struct tally *hold);
+void account_release(struct relay_step *step, struct relay_model *payer,
+                     const struct tally *hold);
 /** Whether all that is held would leave something of the budgets. */
 bool account_has_room(const struct relay_step *step);
 
-/** RELAY_FRAME_USAGE. The caller's. */
+/** RELAY_FRAME_USAGE: what is held is in it. The caller's. */
 MUST_USE json_t *account_json(const struct relay_step *step,
                               const struct relay_setup *setup);
 

@@ -207,7 +207,7 @@ static void take_line(struct answer *answer)
     const char *line = answer->line.data;
     size_t len = answer->line.len;
 
-    while (len && (line[len - 1] == '\r' || line[len - 1] == ' '))
+    while (len && line[len - 1] == ' ')
         len--;
     if (len < 5 || memcmp(line, "data:", 5) != 0)
         return;
@@ -224,10 +224,19 @@ static void take_line(struct answer *answer)
         take_json(answer, line, len);
 }
 
+/* LF, CR, or both, which leaves a line with nothing in it. */
+static const char *end_of_line(const char *text, size_t len)
+{
+    const char *lf = memchr(text, '\n', len);
+    const char *cr = memchr(text, '\r', lf ? (size_t)(lf - text) : len);
+
+    return cr ? cr : lf;
+}
+
 static void feed_lines(struct answer *answer, const char *text, size_t len)
 {
     while (len) {
-        const char *end = memchr(text, '\n', len);
+        const char *end = end_of_line(text, len);
         size_t part = end ? (size_t)(end - text) : len;
 
         strbuf_add(&answer->line, text, part);
@@ -241,11 +250,17 @@ static void feed_lines(struct answer *answer, const char *text, size_t len)
     }
 }
 
+/* Blanks, and the three bytes by which some say that it is UTF-8. */
+static bool is_before(char c)
+{
+    return c && strchr(" \t\r\n\xef\xbb\xbf", c);
+}
+
 void answer_feed(struct answer *answer, const void *data, size_t len)
 {
     const char *text = data;
 
-    while (!answer->begun && len && strchr(" \t\r\n", *text)) {
+    while (!answer->begun && len && is_before(*text)) {
         text++;
         len--;
     }

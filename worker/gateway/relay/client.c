@@ -7,10 +7,6 @@
 
 #include <stdlib.h>
 
-_Static_assert(RELAY_CLIENT_FD == COPROCESS_FD &&
-                   RELAY_LISTENER_FD == COPROCESS_LISTENER_FD,
-               "the relay looks where it finds them");
-
 struct relay {
     struct relay_spec spec;      /* listener and setup are not used any more */
     struct coprocess *coprocess; /* owned */

@@ -18,11 +18,12 @@
 
 struct visit {
     LIST_ENTRY(visit) link;
-    struct desk *desk;       /* borrowed */
-    struct guest *guest;     /* owned */
-    struct ask *ask;         /* owned; NULL: none is under way */
-    struct token_count most; /* that it may take */
-    struct tally_hold hold;
+    struct desk *desk;         /* borrowed */
+    struct guest *guest;       /* owned */
+    struct ask *ask;           /* owned; NULL: none is under way */
+    struct token_count most;   /* that it may take */
+    struct tally hold;         /* the same, at the price of: */
+    struct relay_model *payer; /* borrowed */
 };
 
 struct desk {
@@ -64,16 +65,22 @@ static void send_usage(struct desk *desk, uint8_t type)
 /* ---- what is under way ----------------------------------------------------
  */
 
-static void hold(struct visit *visit, const struct relay_model *payer)
+/* Told before it is sent: whoever ends us in the middle knows the worst. */
+static void begin_paying(struct visit *visit, struct relay_model *payer)
 {
-    visit->hold = tally_hold(&visit->most, &payer->price);
-    account_hold(&visit->desk->step, &visit->hold);
+    struct desk *desk = visit->desk;
+
+    visit->payer = payer;
+    tally_add(&visit->hold, &visit->most, &payer->price);
+    account_hold(&desk->step, payer, &visit->hold);
+    account_request(&desk->step, payer);
+    send_usage(desk, RELAY_FRAME_USAGE);
 }
 
 static void release(struct visit *visit)
 {
-    account_release(&visit->desk->step, &visit->hold);
-    visit->hold = (struct tally_hold){0};
+    account_release(&visit->desk->step, visit->payer, &visit->hold);
+    visit->hold = (struct tally){0};
 }
 
 /* A provider has read what it was sent, whether or not we waited. */
@@ -299,8 +306,7 @@ static bool on_again(void *arg, const struct token_count *wasted,
     if (!may_ask(desk))
         return false;
     release(visit);
-    hold(visit, next);
-    account_request(&desk->step, next);
+    begin_paying(visit, next);
     return true;
 }
 
@@ -362,8 +368,7 @@ static void begin_ask(struct visit *visit, enum route route, size_t len,
     desk->asking++;
     visit->most =
         (struct token_count){.input = answer_estimate(len), .output = most};
-    hold(visit, model);
-    account_request(&desk->step, model);
+    begin_paying(visit, model);
     visit->ask = ask_start(&spec);
 }
 

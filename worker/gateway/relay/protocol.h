@@ -4,14 +4,10 @@
 #define WORKER_GATEWAY_RELAY_PROTOCOL_H
 
 /*
- * `relay UID` is started with a socket to its client as descriptor 3, and the
- * listener in the sandbox's network namespace as descriptor 4. It becomes UID,
- * unless that is 0. Frames (base/frame.h) of JSON; end of file from above: it
- * ends at once.
+ * `relay UID` is a coprocess (base/coprocess.h): its listener is in the
+ * sandbox's network namespace, its frames are JSON, and it becomes UID, unless
+ * that is 0.
  */
-#define RELAY_CLIENT_FD   3
-#define RELAY_LISTENER_FD 4
-
 enum relay_frame {
     /*
      * Down, once:
@@ -38,12 +34,13 @@ enum relay_frame {
     RELAY_FRAME_FAILED,     /* up: text; it ends behind it */
     RELAY_FRAME_BEGUN,      /* up, one for each BEGIN; {} */
     /*
-     * Up, after each request, of the step so far: {"requests", "input_tokens",
-     * "output_tokens", "cached_tokens", "micro_usd", "estimated"}; and of the
-     * job: {"models": {"name": {"requests", "tokens", "micro_usd", "time_ms":
-     * by steps that asked it, in all attempts; "paid": {"requests", "tokens",
-     * "micro_usd"}: to its provider, also for another it stood in for, in this
-     * attempt}}}
+     * Up, before and after each request, of the step so far: {"requests",
+     * "input_tokens", "output_tokens", "cached_tokens", "micro_usd",
+     * "estimated"}; and of the job: {"models": {"name": {"requests", "tokens",
+     * "micro_usd", "time_ms": by steps that asked it, in all attempts; "paid":
+     * {"requests", "tokens", "micro_usd"}: to its provider, also for another it
+     * stood in for, in this attempt}}}. Requests under way count as all that
+     * they may take.
      */
     RELAY_FRAME_USAGE,
     /* Up, once a step, before the request that met it is answered: {"reason":

@@ -24,6 +24,7 @@ struct relay_model {
     struct model_budget budget;   /* of the job */
     struct tally spent; /* by steps that asked it, in all attempts so far */
     struct tally paid;  /* to its provider, whichever was asked; in this one */
+    struct tally held;  /* what requests under way may add to that */
     enum reason over;   /* why it is asked no more; REASON_NONE */
     char why[512];
 };
@@ -54,8 +55,8 @@ struct relay_step {
     struct relay_model *model; /* borrowed from the setup */
     struct model_budget budget;
     struct tally spent;
-    struct tally_hold held; /* by its requests under way */
-    int64_t counted_ms;     /* clock_mono_ms(): its time is, up to then */
+    struct tally held;  /* what requests under way may add to that */
+    int64_t counted_ms; /* clock_mono_ms(): its time is, up to then */
 };
 
 /** ERR_BUG. */

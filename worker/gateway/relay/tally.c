@@ -56,11 +56,22 @@ void tally_add_usd(struct tally *tally, uint64_t micro_usd)
     tally->pico_usd = plus(tally->pico_usd, micro_usd, PICO_PER_MICRO);
 }
 
-struct tally_hold tally_hold(const struct token_count *tokens,
-                             const struct model_price *price)
+void tally_plus(struct tally *sum, const struct tally *more)
 {
-    return (struct tally_hold){.tokens = tokens->input + tokens->output,
-                               .pico_usd = cost_of(tokens, price)};
+    sum->requests += more->requests;
+    sum->input_tokens += more->input_tokens;
+    sum->output_tokens += more->output_tokens;
+    sum->cached_tokens += more->cached_tokens;
+    sum->pico_usd = plus(sum->pico_usd, 1, more->pico_usd);
+}
+
+void tally_minus(struct tally *sum, const struct tally *less)
+{
+    sum->requests -= less->requests;
+    sum->input_tokens -= less->input_tokens;
+    sum->output_tokens -= less->output_tokens;
+    sum->cached_tokens -= less->cached_tokens;
+    sum->pico_usd -= less->pico_usd;
 }
 
 uint64_t tally_micro_usd(const struct tally *tally)
@@ -103,13 +114,11 @@ bool tally_allows(const struct tally *tally, const struct model_budget *budget,
     return true;
 }
 
-bool tally_has_room(const struct tally *tally, const struct tally_hold *held,
+bool tally_has_room(const struct tally *tally,
                     const struct model_budget *budget)
 {
-    const struct tally all = {.pico_usd =
-                                  plus(tally->pico_usd, 1, held->pico_usd)};
     uint64_t tokens = tally->input_tokens + tally->output_tokens;
 
-    return (!budget->tokens || tokens + held->tokens < budget->tokens) &&
-           (!budget->micro_usd || tally_micro_usd(&all) < budget->micro_usd);
+    return (!budget->tokens || tokens < budget->tokens) &&
+           (!budget->micro_usd || tally_micro_usd(tally) < budget->micro_usd);
 }

@@ -35,11 +35,6 @@ struct token_count {
     bool estimated;
 };
 
-/** What requests under way may take yet. */
-struct tally_hold {
-    uint64_t tokens, pico_usd;
-};
-
 /** Nobody's answer has more of either. */
 #define TOKENS_MAX ((uint64_t)1000000000)
 
@@ -49,9 +44,10 @@ void tally_add(struct tally *tally, const struct token_count *tokens,
 void tally_add_usd(struct tally *tally, uint64_t micro_usd);
 /** Rounded up. */
 uint64_t tally_micro_usd(const struct tally *tally);
-/** What so many tokens take of a budget. */
-struct tally_hold tally_hold(const struct token_count *tokens,
-                             const struct model_price *price);
+/** Time and `estimated` of `sum` stay as they are. */
+void tally_plus(struct tally *sum, const struct tally *more);
+/** The inverse, of what was added. */
+void tally_minus(struct tally *sum, const struct tally *less);
 
 /**
  * Whether one more request may be sent. False: `out` says what is used up, as
@@ -59,8 +55,8 @@ struct tally_hold tally_hold(const struct token_count *tokens,
  */
 bool tally_allows(const struct tally *tally, const struct model_budget *budget,
                   char *out, size_t size);
-/** Whether there would be something left if all that is held were used. */
-bool tally_has_room(const struct tally *tally, const struct tally_hold *held,
+/** Whether there are tokens and money left. */
+bool tally_has_room(const struct tally *tally,
                     const struct model_budget *budget);
 
 #endif

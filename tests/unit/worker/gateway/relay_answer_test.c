@@ -64,6 +64,8 @@ static void test_objects(void **state)
          "tokens\":100,\"cache_creation_input_tokens\":10,\"output_tokens\":7}"
          "}",
          true, 115, 7, 100, 4},
+        {"\xef\xbb\xbf{\"choices\":[{\"message\":{\"content\":\"abc\"}}]}",
+         false, 0, 0, 0, 3},
         {"{\"choices\":[],\"usage\":null}", false, 0, 0, 0, 0},
         {"{\"choices\":[{\"message\":{\"content\":\"\"}}],\"usage\":{"
          "\"prompt_tokens\":-5,\"completion_tokens\":1e300}}",
@@ -80,6 +82,12 @@ static void test_objects(void **state)
 static void test_streams(void **state)
 {
     static const struct example examples[] = {
+        {"\xef\xbb\xbf"
+         "data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\r\r"
+         ": a comment\r\r"
+         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,"
+         "\"completion_tokens\":2}}\r\rdata: [DONE]\r\r",
+         true, 7, 2, 0, 2},
         {"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\","
          "\"content\":\"\"}}]}\n\n"
          "data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\r\n\r\n"

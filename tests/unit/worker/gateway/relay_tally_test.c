@@ -65,23 +65,49 @@ static void test_large(void **state)
     assert_true(tally.pico_usd == UINT64_MAX);
     tally_add_usd(&tally, UINT64_MAX);
     assert_true(tally.pico_usd == UINT64_MAX);
-    assert_int_equal(tally_hold(&tokens, &price).tokens, TOKENS_MAX);
+    tally_plus(&tally, &tally);
+    assert_true(tally.pico_usd == UINT64_MAX);
+}
+
+static void test_sum(void **state)
+{
+    const struct tally more = {.requests = 2,
+                               .input_tokens = 30,
+                               .output_tokens = 400,
+                               .cached_tokens = 5,
+                               .pico_usd = 6000};
+    struct tally sum = {1, 1, 1, 1, 1, 1, false};
+
+    (void)state;
+    tally_plus(&sum, &more);
+    assert_int_equal(sum.requests, 3);
+    assert_int_equal(sum.input_tokens, 31);
+    assert_int_equal(sum.output_tokens, 401);
+    assert_int_equal(sum.cached_tokens, 6);
+    assert_int_equal(sum.pico_usd, 6001);
+    tally_minus(&sum, &more);
+    assert_int_equal(sum.requests, 1);
+    assert_int_equal(sum.input_tokens, 1);
+    assert_int_equal(sum.output_tokens, 1);
+    assert_int_equal(sum.cached_tokens, 1);
+    assert_int_equal(sum.pico_usd, 1);
+    assert_int_equal(sum.time_ms, 1);
 }
 
 static void test_room(void **state)
 {
     const struct model_budget budget = {.tokens = 100, .micro_usd = 50};
-    const struct tally tally = {.input_tokens = 60, .pico_usd = 10000000};
-    struct tally_hold held = {.tokens = 39, .pico_usd = 39000000};
+    struct tally tally = {
+        .input_tokens = 60, .output_tokens = 39, .pico_usd = 49000000};
 
     (void)state;
-    assert_true(tally_has_room(&tally, &held, &budget));
-    held.tokens++;
-    assert_false(tally_has_room(&tally, &held, &budget));
-    held.tokens--;
-    held.pico_usd++;
-    assert_false(tally_has_room(&tally, &held, &budget));
-    assert_true(tally_has_room(&tally, &held, &(const struct model_budget){0}));
+    assert_true(tally_has_room(&tally, &budget));
+    tally.output_tokens++;
+    assert_false(tally_has_room(&tally, &budget));
+    tally.output_tokens--;
+    tally.pico_usd++;
+    assert_false(tally_has_room(&tally, &budget));
+    assert_true(tally_has_room(&tally, &(const struct model_budget){0}));
 }
 
 static void expect(const struct tally *tally, const struct model_budget *budget,
@@ -176,10 +202,10 @@ static void test_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),   cmocka_unit_test(test_written),
-        cmocka_unit_test(test_room),   cmocka_unit_test(test_large),
-        cmocka_unit_test(test_budget), cmocka_unit_test(test_setup),
-        cmocka_unit_test(test_step),
+        cmocka_unit_test(test_cost),  cmocka_unit_test(test_written),
+        cmocka_unit_test(test_sum),   cmocka_unit_test(test_room),
+        cmocka_unit_test(test_large), cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_setup), cmocka_unit_test(test_step),
     };
 
     return cmocka_run_group_tests_name("worker/gateway/relay_tally", tests,

@@ -98,6 +98,30 @@ static void test_input(void **state)
     json_decref(json);
 }
 
+/* Of the job's time other steps, or another attempt, had a part. */
+static void test_time(void **state)
+{
+    const int64_t minute = 60000;
+    int64_t limit, whole, left;
+    json_t *json;
+
+    (void)state;
+    assert_int_equal(begin("{}", ""), 0);
+    limit = t.start->pipeline->timeout_ms;
+    assert_true(limit > 10 * minute);
+    json = input();
+    whole = json_integer_value(json_object_get(json, "time_ms"));
+    json_decref(json);
+    assert_true(whole > limit - minute && whole < limit);
+    opencode_step_free(STEAL(t.step));
+    t.result->started_mono_ms -= limit - 5 * minute;
+    assert_int_equal(opencode_step_new(&t.spec, &t.step, &t.err), 0);
+    json = input();
+    left = json_integer_value(json_object_get(json, "time_ms"));
+    json_decref(json);
+    assert_true(left > 4 * minute && left < 5 * minute);
+}
+
 static void test_not_incremental(void **state)
 {
     json_t *json;
@@ -277,10 +301,11 @@ static void test_blame(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_input),        TEST(test_not_incremental),
-        TEST(test_wants_a_base), TEST(test_comes_first),
-        TEST(test_text),         TEST(test_facts),
-        TEST(test_no_facts),     TEST(test_blame),
+        TEST(test_input),           TEST(test_time),
+        TEST(test_not_incremental), TEST(test_wants_a_base),
+        TEST(test_comes_first),     TEST(test_text),
+        TEST(test_facts),           TEST(test_no_facts),
+        TEST(test_blame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
