@@ -65,6 +65,14 @@ async function order(s) {
   r = await settled(s, late);
   ok(r.state === 'done' && r.jobs.length === 1 &&
     r.jobs[0].parsed.commit === commits.young, 'told before the host knows', r);
+  // Overtaken after its host was asked: the queue knows who came later.
+  r = await deal(s, pullEvent('synchronize', pull(17, commits.young)));
+  const later = r.jobs[0].id;
+  redis('HSET', keyOf(s, `job:${later}`), 'as_of_ms', Date.now() + 1e6);
+  redis('ZADD', keyOf(s, `change:github:${APP}:17`), 9e15, later);
+  r = await deal(s, pullEvent('synchronize', pull(17, commits.old)));
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason) &&
+    job(s, later).state === 'ready', 'overtaken at the last moment', r);
   // A host that does not answer keeps nobody from testing.
   const deaf = pullEvent('synchronize', pull(5, commits.old));
   world.apiAway = true;
