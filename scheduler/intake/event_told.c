@@ -26,6 +26,13 @@ enum event_next event_work_overtaken(struct event_work *w, const char *why)
                         : event_work_away(w, LAG_MS, why);
 }
 
+/* A check that is run again is of its own commit, whatever came since. */
+static bool is_of_head(const struct event_work *w)
+{
+    return event_runs(w->event->kind) || w->event->kind == EVENT_COMMAND ||
+           w->approved;
+}
+
 /*
  * Deliveries are dealt with in no order, and some take long: jobs of an older
  * commit would end those of a younger one. So the host is asked as late as can
@@ -41,7 +48,7 @@ enum event_next event_stage_head(struct event_work *w)
     const json_t *body;
     enum event_next next;
 
-    if (!event_runs(e->kind) || e->change <= 0 || !w->host->forge ||
+    if (!is_of_head(w) || e->change <= 0 || !w->host->forge ||
         !w->pipelines.count)
         return EVENT_GO_ON;
     next = event_work_ask(w, FORGE_OP_CHANGE,
