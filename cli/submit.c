@@ -167,7 +167,8 @@ static int worse(int a, int b)
 
 static const char *const words[] = {[QUEUE_QUEUED] = "queued",
                                     [QUEUE_EXISTS] = "exists",
-                                    [QUEUE_DUPLICATE] = "duplicate"};
+                                    [QUEUE_DUPLICATE] = "duplicate",
+                                    [QUEUE_OVERTAKEN] = "overtaken"};
 
 static void print_ids(const struct pool *pool, const struct submission *s,
                       FILE *out)

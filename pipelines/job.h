@@ -64,6 +64,7 @@ struct job_request {
     struct concurrency concurrency; /* in place of the pipeline's, if a group */
     bool concurrency_yields; /* … only where the pipeline has none; of a request
                                 that the scheduler makes itself */
+    int64_t as_of_ms; /* scheduler/queue/submit.h; of such a request, too */
     struct job_moment not_before;
     struct job_moment deadline; /* not started by then: it expires */
     struct strv labels;         /* besides those of the pipeline */

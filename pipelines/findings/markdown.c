@@ -126,7 +126,8 @@ void markdown_fence(struct strbuf *out, const char *info, const char *text)
 
 struct prose {
     struct strbuf *out;
-    const char *start, *at, *line; /* the text; what is next; its line */
+    const char *at, *line; /* what is next; its line */
+    char before;           /* the last that was not left out; 0: none */
     unsigned flags;
 };
 
@@ -135,21 +136,45 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static char before(const struct prose *p)
+static bool ends_with(const struct strbuf *out, const char *end)
 {
-    return (char)(p->at > p->start ? p->at[-1] : '\0');
+    size_t len = strlen(end);
+
+    return out->len >= len &&
+           strncasecmp(out->data + out->len - len, end, len) == 0;
 }
 
-/* `code` on one line, else backticks that are no more than that. */
+/* From `s` on what is not left out: it is a neighbour of what is before. */
+static const char *seen(const char *s)
+{
+    uint32_t c = 0;
+
+    while (*s && *s != '\n' && *s != '\t') {
+        size_t n = utf8_decode(s, strnlen(s, 4), &c);
+
+        if (!n || (!utf8_is_invisible(c) && !utf8_is_control(c)))
+            break;
+        s += n;
+    }
+    return s;
+}
+
+/*
+ * `code` on one line, else backticks that are no more than that. Where what
+ * was between two of them is left out, they are not to become one.
+ */
 static void add_backticks(struct prose *p)
 {
     size_t fence = run_of(p->at, '`');
     const char *inside = p->at + fence, *end = inside;
 
+    p->before = '`';
     while (*end && *end != '\n') {
         size_t n = run_of(end, '`');
 
         if (n == fence && end > inside) {
+            if (ends_with(p->out, "`"))
+                strbuf_adds(p->out, BREAK);
             add_code(p->out, inside, (size_t)(end - inside), p->flags);
             p->at = end + n;
             return;
@@ -171,6 +196,7 @@ static void add_breaks(struct prose *p)
         p->at++;
     }
     p->line = p->at;
+    p->before = '\n';
     if (!*p->at)
         return;
     if (p->flags & MARKDOWN_TABLE)
@@ -182,25 +208,32 @@ static void add_breaks(struct prose *p)
 /* A commit's name, or what hosts would take for one. */
 static bool try_sha(struct prose *p)
 {
-    size_t n = strspn(p->at, "0123456789abcdef");
+    const char *end = p->at;
+    size_t n = 0;
 
-    if (n < SHA_MIN || is_word(p->at[n]) || is_word(before(p)))
+    if (is_word(p->before))
         return false;
-    strbuf_add(p->out, p->at, 4);
-    strbuf_adds(p->out, BREAK);
-    strbuf_add(p->out, p->at + 4, n - 4);
-    p->at += n;
+    for (; *end && strchr("0123456789abcdef", *end); end = seen(end + 1))
+        n++;
+    if (n < SHA_MIN || is_word(*end))
+        return false;
+    for (n = 0; p->at < end; p->at = seen(p->at + 1)) {
+        if (n++ == 4)
+            strbuf_adds(p->out, BREAK);
+        strbuf_addc(p->out, *p->at);
+    }
+    p->before = '0';
     return true;
 }
 
 /* What is only something at the begin of a line: lists, titles, commands. */
-static bool needs_escape_here(const struct prose *p, char c)
+static bool needs_escape_here(const struct prose *p, char c, char next)
 {
     if (p->at == p->line)
         return strchr("+-=/:\"'", c) != NULL;
-    if ((c != '.' && c != ')') || !strchr(" \t\r\n", p->at[1]))
+    if ((c != '.' && c != ')') || !strchr(" \t\n", next))
         return false;
-    for (const char *s = p->line; s < p->at; s++)
+    for (const char *s = p->line; s < p->at; s = seen(s + 1))
         if (!isdigit((unsigned char)*s))
             return false;
     return true;
@@ -212,8 +245,7 @@ static bool refers(const struct prose *p, char c, char next)
     if (c == '@')
         return next && !isspace((unsigned char)next);
     if (c == '-') /* GH-123 */
-        return p->at - p->start >= 2 && strncasecmp(p->at - 2, "gh", 2) == 0 &&
-               isdigit((unsigned char)next);
+        return ends_with(p->out, "gh-") && isdigit((unsigned char)next);
     if (c == ':')
         return next == '/';
     return strchr("#!$%~&^", c) && (is_word(next) || next == '"');
@@ -221,10 +253,9 @@ static bool refers(const struct prose *p, char c, char next)
 
 static void add_ascii(struct prose *p)
 {
-    char c = *p->at, next = p->at[1];
+    char c = *p->at, next = *seen(p->at + 1);
 
-    if (c == '.' && p->at - p->start >= 3 &&
-        strncasecmp(p->at - 3, "www", 3) == 0)
+    if (c == '.' && ends_with(p->out, "www"))
         strbuf_adds(p->out, BREAK);
     switch (c) {
     case '<':
@@ -240,12 +271,13 @@ static void add_ascii(struct prose *p)
         strbuf_adds(p->out, "&#36;");
         break;
     default:
-        if (strchr("\\*_[]#!|~^{}", c) || needs_escape_here(p, c))
+        if (strchr("\\*_[]#!|~^{}", c) || needs_escape_here(p, c, next))
             strbuf_addc(p->out, '\\');
         strbuf_addc(p->out, c);
     }
     if (refers(p, c, next))
         strbuf_adds(p->out, BREAK);
+    p->before = c;
     p->at++;
 }
 
@@ -267,13 +299,14 @@ static void add_other(struct prose *p, size_t len)
         strbuf_add(p->out, p->at, n);
     else
         strbuf_adds(p->out, REPLACEMENT);
+    p->before = *p->at;
     p->at += n ? n : 1;
 }
 
 void markdown_text(struct strbuf *out, const char *text, unsigned flags)
 {
     const char *end = text + strlen(text);
-    struct prose p = {out, text, text, text, flags};
+    struct prose p = {.out = out, .at = text, .flags = flags};
 
     while (isspace((unsigned char)*p.at))
         p.at++;
@@ -285,6 +318,7 @@ void markdown_text(struct strbuf *out, const char *text, unsigned flags)
             add_breaks(&p);
         else if (c == '\t') {
             strbuf_addc(out, ' ');
+            p.before = '\t';
             p.at++;
         } else if (c >= 0x80 || c < ' ' || c == 0x7f)
             add_other(&p, (size_t)(end - p.at));

@@ -183,6 +183,7 @@ static void set_queueing(const struct job_request *r, int64_t now_ms,
     job->infra_retries = -1;
     job->report = out->report;
     job->about = out->about;
+    job->as_of_ms = r->as_of_ms;
 }
 
 int admit_job_make(const struct job_request *r, const struct resolved *resolved,

@@ -310,7 +310,10 @@ static void on_admitted(void *arg, const struct admit_outcome *outcome)
     struct event_work *w = arg;
 
     w->asked.answered = true;
-    take_answers(w, outcome);
+    w->is_overtaken =
+        outcome->count && outcome->answers[0].what == QUEUE_OVERTAKEN;
+    if (!w->is_overtaken)
+        take_answers(w, outcome);
     if (outcome->err.kind == ERR_TRANSIENT ||
         outcome->err.kind == ERR_TIMEOUT) {
         w->asked.err = outcome->err;
@@ -357,6 +360,7 @@ static void begin(struct event_work *w, size_t at)
         return;
     }
     batch->items[0].concurrency_yields = true;
+    batch->items[0].as_of_ms = w->as_of_ms;
     request.batch = batch;
     w->admission = admit(w->options->admit, &request, on_admitted, w);
 }
@@ -369,6 +373,8 @@ enum event_next event_stage_make(struct event_work *w)
         return EVENT_WAIT;
     if (asked->err.kind)
         return event_work_away(w, 0, asked->err.msg);
+    if (w->is_overtaken)
+        return event_work_overtaken(w, "the change has other commits by now");
     event_asked_clear(asked);
     if (w->pipeline == w->pipelines.count)
         return EVENT_GO_ON;

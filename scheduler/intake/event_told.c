@@ -31,6 +31,10 @@ enum event_next event_work_overtaken(struct event_work *w, const char *why)
  * Deliveries are dealt with in no order, and some take long: jobs of an older
  * commit would end those of a younger one. So the host is asked as late as can
  * be. If it does not answer, the delivery is believed.
+ *
+ * What comes between its answer and the jobs is not seen here. But who has a
+ * younger commit took its delivery after that answer, so later than we took
+ * ours: with that moment the queue knows which of two is older.
  */
 enum event_next event_stage_head(struct event_work *w)
 {
@@ -51,6 +55,8 @@ enum event_next event_stage_head(struct event_work *w)
     if (w->asked.error == FORGE_OK &&
         strcmp(text_at(json_object_get(body, "head"), "sha"), e->head.sha) != 0)
         return event_work_overtaken(w, "the change has other commits by now");
+    if (w->asked.error == FORGE_OK)
+        w->as_of_ms = w->now_ms;
     event_asked_clear(&w->asked);
     return EVENT_GO_ON;
 }

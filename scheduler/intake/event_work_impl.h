@@ -75,8 +75,10 @@ struct event_work {
     char *read_at;                 /* owned; the commit; or NULL */
     struct admit_known known;      /* those files; borrows */
     struct strv pipelines;         /* that are to run */
-    json_t *previous; /* owned; of each pipeline the last review, or null */
-    size_t pipeline;  /* the one that is at work */
+    json_t *previous;  /* owned; of each pipeline the last review, or null */
+    int64_t as_of_ms;  /* of its jobs (submit.h) */
+    bool is_overtaken; /* by jobs of another commit */
+    size_t pipeline;   /* the one that is at work */
     struct admission *admission; /* owned */
     struct strbuf made;          /* ids */
     struct strbuf faults;        /* what went wrong, for people */

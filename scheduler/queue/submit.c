@@ -106,6 +106,7 @@ void job_args_add(struct queue_args *args, const struct queue_job *job)
         queue_args_num(args, job->infra_retries);
     queue_args_opt(args, job->report);
     queue_args_opt(args, job->about);
+    queue_args_num(args, job->as_of_ms);
 }
 
 /* The scripts join names with ':' and labels with ','. */
@@ -167,9 +168,10 @@ static int read_answer(const redisReply *row, struct queue_answer *out)
     if (!id || !what)
         return -1;
     (void)snprintf(out->id, sizeof(out->id), "%s", id);
-    out->what = strcmp(what, "queued") == 0   ? QUEUE_QUEUED
-                : strcmp(what, "exists") == 0 ? QUEUE_EXISTS
-                                              : QUEUE_DUPLICATE;
+    out->what = strcmp(what, "queued") == 0      ? QUEUE_QUEUED
+                : strcmp(what, "exists") == 0    ? QUEUE_EXISTS
+                : strcmp(what, "overtaken") == 0 ? QUEUE_OVERTAKEN
+                                                 : QUEUE_DUPLICATE;
     return 0;
 }
 

@@ -30,12 +30,15 @@ struct queue_job {
     int infra_retries;    /* after others; -1: as the pool has it */
     const char *report;   /* JSON: where the result is told */
     const char *about;    /* JSON for people: repo, commit, branch, change… */
+    int64_t as_of_ms;     /* by Redis' clock: after that the host said that the
+                             commit is the head of the change; 0: not asked */
 };
 
 enum queue_admission {
     QUEUE_QUEUED,
     QUEUE_EXISTS,    /* a job with this id is there already: the same one */
     QUEUE_DUPLICATE, /* `id` is the job that has its dedupe key */
+    QUEUE_OVERTAKEN, /* a job of a younger commit of its change is there */
 };
 
 struct queue_answer {

@@ -15,6 +15,7 @@ const { ok, end } = require('../lib/tap');
 const step = (text) => `steps: [{checkout: }, {run: echo ${text}}]\n`;
 const push = (ref, sha) => event('push', { ref, before: '1'.repeat(40),
   after: sha, commits: [{ added: [], removed: [], modified: ['a'] }] });
+const mia = { id: 7, login: 'mia', type: 'User' };
 const commits = {};
 
 function makeRepo() {
@@ -50,6 +51,19 @@ async function order(s) {
   r = await settled(s, slow);
   ok(r.state === 'ignored' && /other commits by now/.test(r.reason),
     'overtaken while its pipelines were read', r);
+  // So is what was approved.
+  const seen = world.commit(APP, commits.old, 'refs/heads/topic-18', { a: '4' });
+  const approval = comment(18, `/berth approve ${seen}`, mia);
+  pull(18, seen);
+  world.writers.add('mia');
+  world.held = [];
+  await send(s, approval);
+  await until('it to be read', () => world.held.length);
+  pull(18, commits.young);
+  world.release();
+  r = await settled(s, approval);
+  ok(r.state === 'ignored' && /other commits than/.test(r.reason),
+    'approved, and overtaken while it was read', r);
   const closed = pull(4, commits.old);
   const opened = pullEvent('opened', closed);
   closed.state = 'closed';
@@ -65,6 +79,17 @@ async function order(s) {
   r = await settled(s, late);
   ok(r.state === 'done' && r.jobs.length === 1 &&
     r.jobs[0].parsed.commit === commits.young, 'told before the host knows', r);
+  // Overtaken after its host was asked: the queue knows who came later.
+  r = await deal(s, pullEvent('synchronize', pull(17, commits.young)));
+  const later = r.jobs[0].id;
+  redis('HSET', keyOf(s, `job:${later}`), 'as_of_ms', Date.now() + 1e6);
+  redis('ZADD', keyOf(s, `change:github:${APP}:17`), 9e15, later);
+  r = await deal(s, pullEvent('synchronize', pull(17, commits.old)));
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason) &&
+    job(s, later).state === 'ready', 'overtaken at the last moment', r);
+  r = await deal(s, comment(17, '/berth test', mia));
+  ok(r.state === 'ignored' && /other commits by now/.test(r.reason),
+    'so is what a command asked for', r);
   // A host that does not answer keeps nobody from testing.
   const deaf = pullEvent('synchronize', pull(5, commits.old));
   world.apiAway = true;

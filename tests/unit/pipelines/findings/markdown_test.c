@@ -69,6 +69,25 @@ static void test_unseen(void **state)
     prose("\n \n", 0, "");
 }
 
+/* What is left out between two makes neighbours of them. */
+static void test_unseen_between(void **state)
+{
+    (void)state;
+    prose("http:" Z "//a, ftp:\x01//b, ww" Z "w" Z ".c", 0,
+          "http:" Z "//a, ftp:" Z "//b, www" Z ".c");
+    prose("g\r" Z "h" Z "-" Z "1 @" Z "x #\x02"
+          "1 @" Z " y",
+          0, "gh-" Z "1 @" Z "x \\#" Z "1 @ y");
+    prose("188" Z "3706ab, " Z "deadbeef, g" Z "deadbeef", 0,
+          "1883" Z "706ab, dead" Z "beef, gdeadbeef");
+    prose("1" Z "2." Z " c\n3)\r\n", 0, "12\\. c\\\n3\\)");
+    prose("`a`" Z "``b`<i>@x``", 0, "`a`" Z "``b`<i>@x``");
+    prose("``" Z "`<i>`", 0, "\\`\\`" Z "`<i>`");
+    prose("`a" Z "b`", 0,
+          "`a\xef\xbf\xbd"
+          "b`");
+}
+
 static void test_code(void **state)
 {
     CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
@@ -189,15 +208,11 @@ static void test_mark(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_references),
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_code_in_prose),
-        cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_code),
-        cmocka_unit_test(test_fence),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_cut_everywhere),
-        cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_references),     cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_code_in_prose),  cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_unseen_between), cmocka_unit_test(test_code),
+        cmocka_unit_test(test_fence),          cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_mark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,46 @@ static void test_dedupe(void **state)
     assert_int_equal(submit(p, "b", job), QUEUE_QUEUED);
 }
 
+/* The commit of change 7, and when its host was asked about it. */
+static enum queue_admission submit_of(struct pool *p, const char *id,
+                                      char commit, int64_t as_of_ms)
+{
+    char sha[41] = "";
+    CLEANUP(mem) char *report = NULL;
+
+    memset(sha, commit, 40);
+    report = xasprintf("{\"forge\":\"github\",\"repo\":\"o/r\",\"change\":7,"
+                       "\"commit\":\"%s\"}",
+                       sha);
+    return submit(p, id,
+                  JOB(.report = report, .as_of_ms = as_of_ms, .dedupe_key = id,
+                      .dedupe_ms = 60000));
+}
+
+/* Whoever is slower, what is younger stays. */
+static void test_overtaken(void **state)
+{
+    struct pool *p = *state;
+
+    assert_int_equal(submit_of(p, "old", 'a', 1000), QUEUE_QUEUED);
+    assert_int_equal(submit_of(p, "young", 'b', 2000), QUEUE_QUEUED);
+    expect(p, "young", "as_of_ms", "2000");
+    assert_int_equal(submit_of(p, "late", 'a', 1500), QUEUE_OVERTAKEN);
+    assert_string_equal(last_answer.id, "late");
+    assert_int_equal(redis_num(p, "EXISTS", "%job:late", "%dedupe:late"), 0);
+    assert_int_equal(submit_of(p, "old", 'a', 1500), QUEUE_EXISTS);
+    assert_int_equal(submit_of(p, "same", 'b', 1500), QUEUE_QUEUED);
+    assert_int_equal(submit_of(p, "back", 'a', 2001), QUEUE_QUEUED);
+    assert_int_equal(submit_of(p, "unasked", 'c', 0), QUEUE_QUEUED);
+    assert_int_equal(submit_of(p, "none", 'b', 2000), QUEUE_OVERTAKEN);
+    take_and_pass(p, "old");
+    take_and_pass(p, "young");
+    take_and_pass(p, "same");
+    take_and_pass(p, "back");
+    assert_int_equal(submit_of(p, "ended", 'b', 2000), QUEUE_OVERTAKEN);
+    expect_sound(p);
+}
+
 static void expect_taken(struct pool *p, const struct queue_job *jobs,
                          size_t count, const char *words)
 {
@@ -268,17 +308,12 @@ static void test_tenants(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_ids),
-        POOL_TEST(test_refused),
-        POOL_TEST(test_sizes),
-        POOL_TEST(test_exists),
-        POOL_TEST(test_dedupe),
-        POOL_TEST(test_batch),
-        POOL_TEST(test_named_zero),
-        POOL_TEST(test_document),
-        POOL_TEST(test_tenants),
-        POOL_TEST(test_ids_of_runs),
-        POOL_TEST(test_document_of_taken_id),
+        POOL_TEST(test_ids),         POOL_TEST(test_refused),
+        POOL_TEST(test_sizes),       POOL_TEST(test_exists),
+        POOL_TEST(test_dedupe),      POOL_TEST(test_overtaken),
+        POOL_TEST(test_batch),       POOL_TEST(test_named_zero),
+        POOL_TEST(test_document),    POOL_TEST(test_tenants),
+        POOL_TEST(test_ids_of_runs), POOL_TEST(test_document_of_taken_id),
     };
 
     return cmocka_run_group_tests(tests, server_setup, server_teardown);
