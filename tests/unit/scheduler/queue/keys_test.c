@@ -386,7 +386,8 @@ static void do_waiting(struct pool *p)
     const struct concurrency plain = {.group = name};
 
     strv_add(&labels, "gpu");
-    (void)submit(p, "labelled", JOB(.labels = &labels, .about = "{}"));
+    (void)submit(p, "labelled",
+                 JOB(.labels = &labels, .about = "{}", .as_of_ms = 1));
     (void)submit(
         p, "late",
         JOB(.not_before_ms = 9999999999999, .expires_at_ms = 9999999999999));
