@@ -2,6 +2,7 @@
 // tests/integration/events.test.js - from webhooks to jobs.
 // SPDX-License-Identifier: Apache-2.0
 // timeout 300
+// long 130
 //
 // A real scheduler, Redis, and repositories over HTTP; the host's API is a
 // small one of tests/lib/event_world.js. There is no worker: jobs stay queued.

@@ -2,6 +2,7 @@
 // tests/integration/listener.test.js - webhooks over HTTP, into Redis.
 // SPDX-License-Identifier: Apache-2.0
 // timeout 180
+// long 35
 //
 // A real scheduler and a real Redis; what comes of each kind of request, and
 // what slow, large and too many ones do.
