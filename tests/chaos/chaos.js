@@ -248,8 +248,8 @@ async function main() {
     for (const one of all)
         one.signal('SIGTERM');
     for (const one of all)
-        if (!await one.ended(20000))
-            wrong.push(`${one.name} did not end within 20 s of SIGTERM`);
+        if (!await one.ended(60000))
+            wrong.push(`${one.name} did not end within 60 s of SIGTERM`);
     wrong.push(...traces(dir, [...ledger.expected.keys()],
         new Set([redisServer.child.pid]))
         .map((what) => `left behind: ${what}`));

@@ -264,16 +264,16 @@ pids+=("$worker_pid")
 
 submit() { # submit ID: a pipeline on stdin
     {
-        echo "id: $1"
+        echo "id: $1$job_tag"
         echo "repo: $repo"
         echo "pipeline:"
         sed 's/^/  /'
     } >"$1.yml"
-    echo "$1" >>job-ids
+    echo "$1$job_tag" >>job-ids
     "$BERTH_BIN" submit "$1.yml" >"$1.out" 2>&1
 }
 field() { # field ID NAME
-    redis hget "berth:{default}:job:$1" "$2"
+    redis hget "berth:{default}:job:$1$job_tag" "$2"
 }
 ended() {
     [[ $(field "$1" state) =~ ^(passed|failed|cancelled)$ ]]

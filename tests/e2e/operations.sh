@@ -114,6 +114,7 @@ Y
       wait_for: { http: "http://localhost:3000/health", timeout: 30s } }
   - { name: leaves one, run: "setsid sleep 77 >/dev/null 2>&1 & echo left" }
   - run: |
+      for i in $(seq 300); do pgrep -f 'sleep 77' || break; sleep 0.1; done # it is killed, and ends
       ! pgrep -f 'sleep 77'
       node -e 'require("http").get("http://localhost:3000/", r => r.on("data", d => console.log("got " + d)))'
 Y
@@ -172,7 +173,7 @@ sandbox: { instance_type: standard-2 }
 steps:
   - { name: server, background: true, wait_for: { log: up }, run: "echo up; trap 'echo told; exit 0' TERM; while :; do sleep 0.1; done" }
   - { name: slow, timeout: 1s, run: "setsid sleep 88 & sleep 88", continue-on-error: true }
-  - run: [pgrep -f 'while :', "! pgrep -fx 'sleep 88'"]
+  - run: [pgrep -f 'while :', "for i in $(seq 300); do pgrep -fx 'sleep 88' || break; sleep 0.1; done; ! pgrep -fx 'sleep 88'"]
 Y
 is "$job_status $(outcomes)" "0 passed failed passed" "background, a time-out beside it: it lives on"
 

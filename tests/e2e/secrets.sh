@@ -312,24 +312,24 @@ submit() {
     local id=$1 in=$2
     shift 2
     {
-        echo "id: $id"
+        echo "id: $id$job_tag"
         echo "repo: $in"
         printf '%s\n' "$@"
         echo "pipeline:"
         sed 's/^/  /'
     } >"$id.yml"
-    echo "$id" >>job-ids
+    echo "$id$job_tag" >>job-ids
     "$BERTH_BIN" submit --config berth.yml "$id.yml" >"$id.out" 2>&1
 }
 field() { # field ID NAME
-    redis hget "berth:{default}:job:$1" "$2"
+    redis hget "berth:{default}:job:$1$job_tag" "$2"
 }
 ended() {
     [[ $(field "$1" state) =~ ^(passed|failed|cancelled)$ ]]
 }
 done_with() { # done_with ID: its end, and all of its log
     wait_for ended "$1"
-    said=$("$BERTH_BIN" logs --config berth.yml "$1" 2>&1)
+    said=$("$BERTH_BIN" logs --config berth.yml "$1$job_tag" 2>&1)
 }
 waits() {
     pgrep -P "$worker_pid" -x run-job >/dev/null &&

@@ -124,12 +124,12 @@ steps:
 Y
 submit() { # submit ID NAME
     redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
-        "$1" "$(cat "$2.json")" 0 none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' \
+        "$1$job_tag" "$(cat "$2.json")" 0 none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' \
         >/dev/null
-    echo "$1" >>"$TEST_TMP/job-ids"
+    echo "$1$job_tag" >>"$TEST_TMP/job-ids"
 }
 field() { # field ID NAME
-    redis-cli -s "$socket" hget "berth:{default}:job:$1" "$2"
+    redis-cli -s "$socket" hget "berth:{default}:job:$1$job_tag" "$2"
 }
 has_ended() {
     [[ $(field "$1" state) =~ ^(passed|failed|cancelled)$ ]]
@@ -140,7 +140,7 @@ run() {
     wait_for has_ended "$1"
 }
 log_of() {
-    "$BERTH_BIN" logs --config berth.yml "$1" 2>/dev/null
+    "$BERTH_BIN" logs --config berth.yml "$1$job_tag" 2>/dev/null
 }
 
 # ---- the worker, and who waits ---------------------------------------------------
@@ -202,7 +202,7 @@ waits_no_more() {
     [ -z "$(find "$BERTH_STATE_DIR/sandboxes" -mindepth 1 -maxdepth 1)" ]
 }
 job_pid() { # job_pid ID
-    sed 's/.*"pid":\([0-9]*\).*/\1/' "$BERTH_STATE_DIR/leases/$1-1"
+    sed 's/.*"pid":\([0-9]*\).*/\1/' "$BERTH_STATE_DIR/leases/$1$job_tag-1"
 }
 
 # ---- the same with and without -----------------------------------------------------
@@ -249,7 +249,7 @@ ok "another one waits by now" wait_for pgrep -P "$worker_pid" -n -x run-job
 wait_for waiting 2
 second=$(run_jobs | grep -vx "$first")
 submit three waits
-wait_for test -s "$BERTH_STATE_DIR/leases/three-1"
+wait_for test -s "$BERTH_STATE_DIR/leases/three$job_tag-1"
 is "$(job_pid three)" "$second" "which the next job has"
 
 # ---- the worker is killed --------------------------------------------------------------
@@ -310,7 +310,7 @@ first=$(run_jobs)
 run strict fetches
 is "$(field strict reason)" step_failed "its list and limits come with the job"
 like "$(cat worker.log)" \
-    "job strict: connection to localhost:$port: address, 0 bytes sent, 0 received" \
+    "job strict$job_tag: connection to localhost:$port: address, 0 bytes sent, 0 received" \
     "the worker's log tells what was refused"
 ok "another one waits" wait_for another "$first"
 config '{ lite/hosts: 1 }' 1KiB 127.0.0.1
@@ -319,14 +319,14 @@ reloaded() { [ "$(grep -c "was read again" worker.log)" = 4 ]; }
 wait_for reloaded
 submit open fetches
 first=$(run_jobs)
-wait_for test -s "$BERTH_STATE_DIR/leases/open-1"
+wait_for test -s "$BERTH_STATE_DIR/leases/open$job_tag-1"
 is "$(job_pid open)" "$first" "a job with a list has the run-job that waited"
 touch www/go
 wait_for has_ended open
 is "$(field open state)" passed "and the settings of the gateway as they were read again"
 like "$(log_of open)" "from outside" "it comes to a host of its list"
 like "$(cat worker.log)" \
-    "job open: connection to localhost:$port \(127.0.0.1\): allowed, [1-9][0-9]* bytes sent, [1-9][0-9]* received, [0-9]+ ms" \
+    "job open$job_tag: connection to localhost:$port \(127.0.0.1\): allowed, [1-9][0-9]* bytes sent, [1-9][0-9]* received, [0-9]+ ms" \
     "which the worker's log tells"
 
 # What is not given to a fork is not given by one that waits either.

@@ -46,11 +46,11 @@ steps:
       echo waiting; sleep 3171
 Y
 submit() { # submit ID NAME
-    job "$1" infra_retries=3 payload="$(cat "$2.json")"
-    echo "$1" >>"$TEST_TMP/job-ids"
+    job "$1$job_tag" infra_retries=3 payload="$(cat "$2.json")"
+    echo "$1$job_tag" >>"$TEST_TMP/job-ids"
 }
 field() { # field ID NAME
-    redis-cli -s "$socket" hget "berth:{default}:job:$1" "$2"
+    redis-cli -s "$socket" hget "berth:{default}:job:$1$job_tag" "$2"
 }
 has_field() {
     field "$1" "$2" | grep -x "$3"
@@ -87,7 +87,7 @@ field one result >result.json
 is_valid_result "its result is a valid one"
 is "$(result .steps[1].exit_code)" 3 "with the step's exit code"
 stored=$(result .log.stored)
-is "$stored" "dir:on/one-1.log" "its log is in the store"
+is "$stored" "dir:on/one$job_tag-1.log" "its log is in the store"
 ok "where it was said to be" test -s "$BERTH_STATE_DIR/logs/${stored#dir:}"
 
 # ---- the worker is killed -------------------------------------------------------------
@@ -112,7 +112,7 @@ ok "it is gone" wait_for gone
 ok "long before the lease ends, at its deadline" test $((SECONDS - began)) -lt 30
 kill -CONT "$worker_pid"
 ok "the worker gives it up: its lease will expire" \
-    wait_for grep -q "job three: given up" worker.log
+    wait_for grep -q "job three$job_tag: given up" worker.log
 submit four fails
 ok "and takes the next" wait_field four state failed
 kill -TERM "$worker_pid"

@@ -333,7 +333,7 @@ is "$(cat slow.says)" "it is too slow: not used;miss 'k';'k' is there already;" 
 no_entries
 "$BERTH_LIBEXEC/run-job" --sweep "$BERTH_STATE_DIR/sandboxes" >sweep.out
 few='mkdir -p out; for i in $(seq 500); do echo "$i" >"out/$i"; done'
-many="$few; truncate -s 300M out/sparse" # long enough to be met
+many="$few; truncate -s 1900M out/sparse" # long enough to be met
 # job_of PID: the run-job that a shell's node has started
 job_of() {
     local node

@@ -11,12 +11,16 @@
 #   result PATH                a value of the result: .state, .steps[0].reason
 #   traces                     what the state directory's jobs left running,
 #                              mounted or lying about; nothing is good
+#   $job_tag                   what makes a job's id no other test's, who runs
+#                              beside: cgroups are known by it
 #   all_ended                  none of its processes are left, but Redis'
 #   is_valid_result NAME       a test: the result obeys its schema
 
 BERTH_STATE_DIR=$TEST_TMP/state
 export BERTH_STATE_DIR
 repo=$TEST_TMP/repo
+# shellcheck disable=SC2034 # of the tests
+job_tag=-$$
 
 make_repo() {
     git -C "$1" init -q -b main

@@ -286,7 +286,7 @@ static void beginnings(void **state UNUSED)
 /* Out of descriptors, an end is seen all the same, and in time. */
 static void ends_without_a_descriptor(void **state UNUSED)
 {
-    const char *const argv[] = {"sleep", "0.3", NULL};
+    const char *const argv[] = {"sleep", "2", NULL};
     const struct proc_spec spec = {
         .argv = argv, .in = PROC_NULL, .out = PROC_NULL, .err = PROC_NULL};
     int64_t began = clock_mono_ms();

@@ -73,7 +73,7 @@ static void wait_for(const char *what)
     for (int i = 0; i < NODES; i++) {
         char text[4096] = "";
 
-        for (int tries = 0; tries < 500 && !strstr(text, what); tries++) {
+        for (int tries = 0; tries < 1500 && !strstr(text, what); tries++) {
             redis_server_say(&nodes[i], text, sizeof(text), "CLUSTER", "INFO",
                              NULL);
             (void)poll(NULL, 0, 20);

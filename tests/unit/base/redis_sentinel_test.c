@@ -28,7 +28,7 @@ static void write_conf(const struct redis_server *sentinel)
                   "user client on >seen +@all ~* &*\n"
                   "sentinel monitor m 127.0.0.1 %d 2\n"
                   "sentinel auth-pass m hunter2\n"
-                  "sentinel down-after-milliseconds m 500\n"
+                  "sentinel down-after-milliseconds m 1500\n"
                   "sentinel failover-timeout m 2000\n",
                   sentinel->port, sentinel->dir, servers[0].port);
     assert_int_equal(fclose(f), 0);
@@ -66,7 +66,7 @@ static void wait_for_quorum(void)
     for (int i = 0; i < SENTINELS; i++) {
         char text[2048] = "";
 
-        for (int tries = 0; tries < 600; tries++) {
+        for (int tries = 0; tries < 3000; tries++) {
             redis_server_say(&sentinels[i], text, sizeof(text), "INFO",
                              "sentinel", NULL);
             if (strstr(text, "slaves=1,sentinels=3"))

@@ -13,7 +13,7 @@ static void wait_for_replica(void)
 {
     char text[4096] = "";
 
-    for (int i = 0; i < 500 && !strstr(text, "state=online"); i++) {
+    for (int i = 0; i < 1500 && !strstr(text, "state=online"); i++) {
         redis_server_say(&master, text, sizeof(text), "INFO", "replication",
                          NULL);
         (void)poll(NULL, 0, 20);

@@ -8,7 +8,7 @@
 #include "tests/unit/scheduler/queue/pool.h"
 
 #define COMMIT  "0123456789012345678901234567890123456789"
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 /* ---- a host's client that is none -------------------------------------------
  */

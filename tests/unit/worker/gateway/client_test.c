@@ -126,7 +126,7 @@ static void start(struct rig *rig, json_t *setup, int *port, unsigned uid)
 
 static void step_until(struct rig *rig, const bool *flag)
 {
-    int64_t until = clock_mono_ms() + 20000;
+    int64_t until = clock_mono_ms() + 60000;
     struct err err;
 
     while (!*flag && clock_mono_ms() < until)

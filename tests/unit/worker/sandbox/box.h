@@ -233,6 +233,18 @@ UNUSED static int box_run(struct box *b, const char *script)
     return b->end.signal ? 1000 + b->end.signal : b->end.code;
 }
 
+/* No process of that name is left. What was killed may take a moment to end;
+ * one command looks until then, for its own end kills what is left. */
+UNUSED static bool box_none(struct box *b, const char *name)
+{
+    CLEANUP(mem)
+    char *script = xasprintf("for i in $(seq 600); do pgrep -x %s || exit 1; "
+                             "sleep 0.05; done",
+                             name);
+
+    return box_run(b, script) == 1;
+}
+
 /* stdout of a script that must succeed, without the last newline. */
 UNUSED static const char *box_says(struct box *b, const char *script)
 {

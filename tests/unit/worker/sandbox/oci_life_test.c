@@ -36,7 +36,7 @@ static bool has_loop_device(void)
 /* The kernel takes a mount namespace down a little after its processes. */
 static void assert_no_loop_device(void)
 {
-    for (int i = 0; i < 300 && has_loop_device(); i++)
+    for (int i = 0; i < 3000 && has_loop_device(); i++)
         (void)poll(NULL, 0, 10);
     assert_false(has_loop_device());
 }
@@ -56,7 +56,7 @@ static void assert_no_cgroup(const char *id)
 /* Gone within the time that the kernel takes to tear down namespaces. */
 static void assert_gone(pid_t pid)
 {
-    for (int i = 0; i < 300 && kill(pid, 0) == 0; i++)
+    for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++)
         (void)poll(NULL, 0, 10);
     assert_int_equal(kill(pid, 0), -1);
 }
