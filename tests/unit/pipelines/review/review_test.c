@@ -391,6 +391,41 @@ static void test_merges_and_caps(void **state)
     review_free(review);
 }
 
+/* The same is wrong in two places; in one of them it is said twice. */
+static void test_places_of_the_same(void **state)
+{
+    static const char text[] = "--- /dev/null\n+++ b/f.c\n@@ -0,0 +1,9 @@\n"
+                               "+a\n+b\n+c\n+d\n+e\n+f\n+g\n+h\n+i\n";
+    CLEANUP(diff) struct diff *small = diff_parse(text, strlen(text), false);
+    struct review_options o = options();
+    CLEANUP(strbuf) struct strbuf found = STRBUF_INIT;
+    static const int lines[] = {1, 9, 8};
+    struct review *review, *second;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        strbuf_addf(&found,
+                    "%s{\"path\":\"f.c\",\"line\":%d,\"message\":\"No "
+                    "check.\",\"category\":\"%d\"}",
+                    i ? "," : "[", lines[i], lines[i]);
+    strbuf_addc(&found, ']');
+    review = review_new(&o, small);
+    answer(review, found.data);
+    assert_null(review_ask(review));
+    assert_int_equal(review_findings(review)->count, 2);
+    assert_int_equal(review_findings(review)->items[0].line, 1);
+    assert_int_equal(review_findings(review)->items[1].line, 9);
+    assert_int_equal(review_counts(review)->repeated, 1);
+    /* Of what was told before nobody wants to hear at other lines. */
+    o.earlier = review_findings(review);
+    second = review_new(&o, small);
+    answer(second, "[{\"path\":\"f.c\",\"line\":5,\"message\":\"no check\"}]");
+    assert_null(review_ask(second));
+    assert_int_equal(review_findings(second)->count, 0);
+    review_free(second);
+    review_free(review);
+}
+
 /* What differs in letters of another alphabet only is not the same. */
 static void test_other_languages(void **state)
 {
@@ -586,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_refutes_in_bounds),
         cmocka_unit_test(test_merges_and_caps),
         cmocka_unit_test(test_other_languages),
+        cmocka_unit_test(test_places_of_the_same),
         cmocka_unit_test(test_knows_the_earlier),
         cmocka_unit_test(test_data_cannot_end),
         cmocka_unit_test(test_parts),
