@@ -182,11 +182,9 @@ static int find_state(const struct settings_options *options,
 {
     CLEANUP(settings) struct settings *settings = NULL;
 
-    if (settings_get(options, NULL, &settings, err) < 0)
+    if (settings_get(options, NULL, &settings, err) < 0 ||
+        settings_export_state_dir(settings, err) < 0)
         return -1;
-    if (*settings->state_dir &&
-        setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot set BERTH_STATE_DIR");
     *out_settings = STEAL(settings);
     return settings_export_s3(*out_settings, err);
 }

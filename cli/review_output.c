@@ -167,6 +167,7 @@ static void add_facts(struct strbuf *out, const json_t *review,
     static const struct {
         const char *key, *words;
     } rest[] = {{"refuted", "refuted"},
+                {"misplaced", "at lines that are not there"},
                 {"repeated", "said before"},
                 {"minor", "too minor"},
                 {"beyond", "beyond the cap"}};
@@ -196,6 +197,9 @@ static void add_facts(struct strbuf *out, const json_t *review,
                     "not reviewed: %lld of %lld parts, for the model gave no "
                     "answer of use\n",
                     number_of(review, "failed"), number_of(review, "chunks"));
+    if (json_is_true(json_object_get(review, "cut")))
+        strbuf_adds(out, "not looked at: the end of the change, which is too "
+                         "large\n");
     if (number_of(review, "unseen"))
         strbuf_addf(out, "not looked at: %lld lines, for want of room\n",
                     number_of(review, "unseen"));

@@ -187,8 +187,20 @@ static bool is_closed(const char *file)
     return file && !strcmp(file, SETTINGS_FILE) && access(file, R_OK) < 0;
 }
 
-/* Of the configuration a run takes what makes sandboxes, and, if it has such,
- * what its gateway may do, and models. */
+/* The worker's tools are there; who may not write there has a place of his own.
+ */
+static int take_state_dir(const struct settings *settings, struct err *err)
+{
+    struct err ignored;
+
+    if (settings_make_state_dir(settings, &ignored) < 0 ||
+        access(settings->state_dir, W_OK) < 0)
+        return 0;
+    return settings_export_state_dir(settings, err);
+}
+
+/* Of the configuration a run takes where its state is, what makes sandboxes,
+ * and, if it has such, what its gateway may do, and models. */
 static int take_settings(const struct local_options *opts,
                          const struct pipeline *pipeline, json_t **out_gateway,
                          json_t **out_models, struct err *err)
@@ -200,6 +212,7 @@ static int take_settings(const struct local_options *opts,
     if (!limits && is_closed(settings_file_of(&from)))
         from.file = "/dev/null";
     if (settings_get(&from, NULL, &settings, err) < 0 ||
+        take_state_dir(settings, err) < 0 ||
         settings_export_sandboxes(settings, err) < 0)
         return -1;
     if (opts->driver && setenv(DRIVER_VARIABLE, opts->driver, 1) < 0)

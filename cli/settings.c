@@ -298,6 +298,14 @@ char *settings_log_store(const struct settings *settings)
     return s3_url_is(store) ? xstrdup(store) : xasprintf("dir:%s", store);
 }
 
+int settings_export_state_dir(const struct settings *settings, struct err *err)
+{
+    if (*settings->state_dir &&
+        setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
+        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
+    return 0;
+}
+
 int settings_export_s3(const struct settings *settings, struct err *err)
 {
     if (setenv(S3_CREDENTIALS_VARIABLE, settings->s3.credentials, 1) < 0 ||

@@ -209,6 +209,9 @@ MUST_USE char *settings_log_store(const struct settings *settings);
 MUST_USE int settings_export_s3(const struct settings *settings,
                                 struct err *err);
 
+/** Have base/state.h, and the programs that we start, look there, too. */
+MUST_USE int settings_export_state_dir(const struct settings *settings,
+                                       struct err *err);
 /** Tell run-jobs what makes sandboxes, and of which images. ERR_TRANSIENT. */
 MUST_USE int settings_export_sandboxes(const struct settings *settings,
                                        struct err *err);

@@ -367,7 +367,8 @@ static int setup(const struct setup_options *options, struct err *err)
     if (!version_ok(version))
         return err_set(err, ERR_USER, "'%.60s' is no version", version);
     if (settings_get(&options->settings, NULL, &settings, err) < 0 ||
-        settings_make_state_dir(settings, err) < 0)
+        settings_make_state_dir(settings, err) < 0 ||
+        settings_export_state_dir(settings, err) < 0)
         return -1;
     return setup_opencode(version, err);
 }

@@ -443,11 +443,9 @@ static int make_cache(const struct settings *settings, struct err *err)
 /* run-job finds the state where we have it, and uses what we are to use. */
 static int make_state(const struct settings *settings, struct err *err)
 {
-    if (settings_make_state_dir(settings, err) < 0)
-        return -1;
-    if (setenv("BERTH_STATE_DIR", settings->state_dir, 1) < 0)
-        return err_sys(err, ERR_TRANSIENT, "cannot set the environment");
-    if (settings_export_sandboxes(settings, err) < 0 ||
+    if (settings_make_state_dir(settings, err) < 0 ||
+        settings_export_state_dir(settings, err) < 0 ||
+        settings_export_sandboxes(settings, err) < 0 ||
         settings_export_s3(settings, err) < 0 ||
         settings_export_artifacts(settings, err) < 0)
         return -1;

@@ -162,8 +162,9 @@ load_fn load_artifacts;
 load_fn load_expose_port;
 load_fn load_cache;
 load_fn load_opencode;
-/* Warn of a review behind steps that could have changed what it reads. */
-void load_opencode_order(struct loader *l, const struct yaml_node *steps);
+/* Warn of a review behind steps that could have changed what it reads; refuse
+ * an incremental one beside another. */
+void load_opencode_steps(struct loader *l, const struct yaml_node *steps);
 load_fn load_background;
 load_fn load_wait_for;
 load_fn load_results;

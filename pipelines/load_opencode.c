@@ -291,7 +291,7 @@ void load_opencode(struct loader *l, const struct yaml_node *value,
         step->model.name = xstrdup("");
 }
 
-/* ---- behind which steps ----------------------------------------------------
+/* ---- beside which steps ----------------------------------------------------
  */
 
 bool step_runs_code(const struct step *step)
@@ -307,13 +307,33 @@ bool step_reviews(const struct step *step)
            step->opencode.output == OPENCODE_FINDINGS;
 }
 
-void load_opencode_order(struct loader *l, const struct yaml_node *steps)
+/* What was found before is told without saying by which of them. */
+static void check_incremental(struct loader *l, const struct yaml_node *steps)
+{
+    const struct pipeline *p = l->pipeline;
+    size_t reviews = 0;
+
+    for (size_t i = 0; i < p->step_count; i++)
+        reviews += step_reviews(&p->steps[i]);
+    for (size_t i = 0; i < p->step_count && reviews > 1; i++) {
+        const struct yaml_node *opencode =
+            yaml_node_get(steps->items[i], "opencode");
+
+        if (p->steps[i].opencode.incremental)
+            load_fail(l, yaml_node_get(opencode, "incremental"), NULL,
+                      "a pipeline with such a review has no other one: put "
+                      "each into a pipeline of its own");
+    }
+}
+
+void load_opencode_steps(struct loader *l, const struct yaml_node *steps)
 {
     const struct pipeline *p = l->pipeline;
     bool runs = false;
 
     if (p->step_count != steps->count)
         return; /* one is wrong, so they are not the same */
+    check_incremental(l, steps);
     for (size_t i = 0; i < p->step_count; i++) {
         if (runs && step_reviews(&p->steps[i]))
             load_warn(l, yaml_node_get(steps->items[i], "opencode"),

@@ -592,5 +592,5 @@ void load_steps(struct loader *l, const struct yaml_node *value, void *target)
     for (size_t i = 0; i < value->count; i++)
         load_step(l, value->items[i], value->count);
     l->named = NULL;
-    load_opencode_order(l, value);
+    load_opencode_steps(l, value);
 }

@@ -81,13 +81,24 @@ static bool same_words(const char *a, const char *b)
     }
 }
 
+static bool is_of_one_file(const struct finding *a, const struct finding *b)
+{
+    return strcmp(a->path, b->path) == 0 && a->side == b->side;
+}
+
+static bool is_within(const struct finding *a, const struct finding *b,
+                      uint32_t lines)
+{
+    return a->line <= b->end_line + lines && b->line <= a->end_line + lines;
+}
+
 static bool is_same(const struct finding *a, const struct finding *b)
 {
-    if (strcmp(a->path, b->path) != 0 || a->side != b->side)
+    if (!is_of_one_file(a, b))
         return false;
-    if (same_words(a->message, b->message))
+    if (is_within(a, b, NEAR) && same_words(a->message, b->message))
         return true;
-    return a->line <= b->end_line && b->line <= a->end_line &&
+    return is_within(a, b, 0) &&
            a->end_line - a->line <= NEAR + b->end_line - b->line &&
            b->end_line - b->line <= NEAR + a->end_line - a->line &&
            !strcasecmp(a->rule, b->rule) && *a->rule;
@@ -100,11 +111,14 @@ static bool is_graver(const struct finding *a, const struct finding *b)
     return a->confidence > b->confidence;
 }
 
+/* Told again it may have another line: nobody wants it again for that. */
 static bool is_known(const struct finding *finding,
                      const struct findings *earlier)
 {
     for (size_t i = 0; earlier && i < earlier->count; i++)
-        if (is_same(finding, &earlier->items[i]))
+        if (is_same(finding, &earlier->items[i]) ||
+            (is_of_one_file(finding, &earlier->items[i]) &&
+             same_words(finding->message, earlier->items[i].message)))
             return true;
     return false;
 }

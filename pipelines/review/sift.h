@@ -20,8 +20,9 @@ bool sift_place(struct finding *finding, const struct diff *diff,
 
 /**
  * Drop what is said twice (one file, the same or almost the same lines, and the
- * same category or words), what is known from `earlier`, and what is below the
- * options' severity and confidence. Of two that are the same the graver stays.
+ * same category or words), what is known from `earlier` (the same words, or
+ * lines and category), and what is below the options' severity and confidence.
+ * Of two that are the same the graver stays.
  */
 void sift_merge(struct candidate *items, size_t count,
                 const struct review_options *options,

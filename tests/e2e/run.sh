@@ -88,7 +88,12 @@ like "$out" "^step      outcome" "-q: the table and nothing else"
 run show.yml --repo "$repo/sub" -v --input who=me
 like "$out" "duration +cpu +memory" "-v: cpu and memory of each step"
 
-# --- what makes the sandbox --------------------------------------------------
+# --- what it takes of the configuration --------------------------------------
+echo "state_dir: $TEST_TMP/configured" >"$TEST_TMP/state.conf"
+(unset BERTH_STATE_DIR; run show.yml --repo "$repo" \
+    --config "$TEST_TMP/state.conf"; exit "$status")
+is $? 0 "the state is kept where the configuration has it"
+is "$(test -d "$TEST_TMP/configured/mirrors" && echo yes)" yes "that is where the mirrors are"
 cat >"$TEST_TMP/docker.conf" <<Y
 worker:
   driver: docker

@@ -70,8 +70,9 @@ function registry() {
 }
 
 function setup(state, server, args, bin) {
-  const env = { ...process.env, BERTH_STATE_DIR: path.join(tmp, state),
-    HOME: tmp, PATH: `${bin}:${process.env.PATH}`,
+  const env = { ...process.env, HOME: tmp,
+    BERTH_STATE_DIR: state ? path.join(tmp, state) : undefined,
+    PATH: `${bin}:${process.env.PATH}`,
     npm_config_cache: path.join(tmp, `${state}.npm`), npm_config_fetch_retries:
     '0', npm_config_registry: `http://127.0.0.1:${server.address().port}/` };
   const child = spawn(berth, ['setup', 'opencode', ...args], { env,
@@ -118,6 +119,13 @@ async function main() {
   ok(rg.isFile() && (rg.mode & 0o777) === 0o755 && real.nlink === 1 &&
     (real.mode & 0o777) === 0o711, 'a copy of ripgrep, which stays as it is',
   rg, real);
+
+  const config = path.join(tmp, 'berth.yml');
+  fs.writeFileSync(config, `state_dir: ${path.join(tmp, 'configured')}\n`);
+  const c = await setup('', server, ['--version', OTHER, '--config', config],
+    bin);
+  ok(c.status === 0 && installed('configured').includes(`opencode-${OTHER}`),
+    'it is put where the configuration has the state', c);
   server.close();
   end();
 }

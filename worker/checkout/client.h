@@ -141,23 +141,21 @@ MUST_USE int checkout_start(struct loop *loop,
  */
 void checkout_kill(struct checkout *checkout);
 
+/** Whether a host did not let us read, or says that there is nothing. */
+bool checkout_is_denied(const struct err *err);
+
 /** Which repository this is, and who reads it: a mirror is of one such. */
 struct checkout_identity {
     char *url;           /* owned: the address without a credential */
     char credential[17]; /* stands for the one of an http(s) address, or "" */
 };
-/** Whether a host did not let us read, or says that there is nothing. */
-bool checkout_is_denied(const struct err *err);
-
-/** As in checkout_request; NULL is "". ERR_USER: malformed; no mirror.key. */
+/**
+ * As in checkout_request, with `whose`; NULL is "". ERR_USER: malformed; no
+ * mirror.key.
+ */
 MUST_USE int checkout_identify(const char *url, const char *username,
-                               const char *password,
+                               const char *password, const char *whose,
                                struct checkout_identity *out, struct err *err);
-/** The same, with `whose` of a request. */
-MUST_USE int checkout_identify_as(const char *url, const char *username,
-                                  const char *password, const char *whose,
-                                  struct checkout_identity *out,
-                                  struct err *err);
 
 /**
  * The directory name for a repository's mirror: readable, one per URL and, for

@@ -316,15 +316,8 @@ static void credential_of(const struct url *url, const char *username,
 }
 
 int checkout_identify(const char *url, const char *username,
-                      const char *password, struct checkout_identity *out,
-                      struct err *err)
-{
-    return checkout_identify_as(url, username, password, NULL, out, err);
-}
-
-int checkout_identify_as(const char *url, const char *username,
-                         const char *password, const char *whose,
-                         struct checkout_identity *out, struct err *err)
+                      const char *password, const char *whose,
+                      struct checkout_identity *out, struct err *err)
 {
     CLEANUP(url) struct url parsed = {0};
 

@@ -38,8 +38,7 @@ UNUSED static void packs_freep(struct packs *packs)
     packs_clear(packs);
 }
 
-/* "….idx" beside a pack that is whole, and that nobody wants to keep as it is.
- */
+/* "….idx" beside a pack that is there: libgit2 puts that in its place last. */
 static void add_pack(struct packs *packs, const char *dir, const char *name)
 {
     size_t len = strlen(name);

@@ -47,8 +47,8 @@ struct kept_tree *kept_tree_new(const struct attempt_spec *spec)
     s->cache = machine_cache(spec->machine);
     s->found = (struct tree_snapshot)TREE_SNAPSHOT_INIT;
     s->stage = (struct cache_entry)CACHE_ENTRY_INIT;
-    if (checkout_identify_as(start->repo, start->username, start->password,
-                             start->whose, &s->identity, &ignored) < 0)
+    if (checkout_identify(start->repo, start->username, start->password,
+                          start->whose, &s->identity, &ignored) < 0)
         return NULL;
     mirror =
         xasprintf("%s/" MACHINE_MIRROR_REPO, machine_mirror(spec->machine));

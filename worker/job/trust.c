@@ -88,8 +88,8 @@ int trust_of(const struct attempt_spec *spec, struct trust *out_trust,
 
     if (!*start->repo)
         return err_set(err, ERR_USER, "the job names no repository");
-    if (checkout_identify_as(start->repo, start->username, start->password,
-                             start->whose, &trust.identity, err) < 0)
+    if (checkout_identify(start->repo, start->username, start->password,
+                          start->whose, &trust.identity, err) < 0)
         return -1;
     trust.writer = own_scope(spec, &trust.identity);
     trust.readers[trust.reader_count++] = own_scope(spec, &trust.identity);

@@ -23,24 +23,12 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static uint64_t number_of(const json_t *object, const char *key)
-{
-    json_int_t value = json_integer_value(json_object_get(object, key));
-
-    return value > 0 ? (uint64_t)value : 0;
-}
-
+/* What it took the relay counts. */
 static void on_step_finish(struct events *e, const json_t *part)
 {
-    const json_t *tokens = json_object_get(part, "tokens");
     const char *reason = text_of(part, "reason");
 
     (void)snprintf(e->reason, sizeof(e->reason), "%s", reason ? reason : "");
-    e->input_tokens += number_of(tokens, "input");
-    e->output_tokens +=
-        number_of(tokens, "output") + number_of(tokens, "reasoning");
-    e->cached_tokens += number_of(json_object_get(tokens, "cache"), "read");
-    e->usd += json_number_value(json_object_get(part, "cost"));
 }
 
 static void on_error(struct events *e, const json_t *error)
@@ -68,12 +56,9 @@ static void take_line(struct events *e)
         /* What it said before it used its tools is no answer. */
         strbuf_cut(&e->text, 0);
         e->reason[0] = '\0';
-        e->steps++;
     } else if (!strcmp(type, "text")) {
         strbuf_adds(&e->text,
                     text_of(part, "text") ? text_of(part, "text") : "");
-    } else if (!strcmp(type, "tool_use")) {
-        e->tools++;
     } else if (!strcmp(type, "step_finish")) {
         on_step_finish(e, part);
     } else if (!strcmp(type, "error")) {

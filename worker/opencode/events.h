@@ -22,9 +22,6 @@ struct events {
     char reason[24];  /* of the last step: "stop", "length" …; "" for none */
     struct err error; /* the first that it told */
     uint64_t bytes;   /* so far */
-    unsigned steps, tools;
-    uint64_t input_tokens, output_tokens, cached_tokens;
-    double usd;
 };
 
 void events_init(struct events *events);

@@ -53,7 +53,6 @@ struct reviewer {
     char nonce[33];
     int64_t began_ms, until_ms; /* monotonic; 0: any time */
     unsigned runs;
-    uint64_t input_tokens, output_tokens;
 };
 
 /* ---- what is asked for --------------------------------------------------- */
@@ -261,8 +260,6 @@ static void ask(struct reviewer *r, const char *question)
     r->runs++;
     good = run_ask(&r->setup, &spec, &events, &code, &err) == 0 &&
            events_check(&events, code, &err) == 0;
-    r->input_tokens += events.input_tokens;
-    r->output_tokens += events.output_tokens;
     if (!good)
         (void)fprintf(stderr, "review: %s\n", err.msg);
     if (review_answer(r->review, good ? events.text.data : NULL,

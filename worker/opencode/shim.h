@@ -34,7 +34,7 @@ struct shim_call {
     bool wrap;            /* answer {"response": …}, as the older one does */
     bool events;          /* --format json of the newer one */
     const char *cwd;      /* borrowed; NULL: here */
-    bool has_model, has_title, has_agent;
+    bool has_model, has_title;
     struct strv rest; /* options for the newer one */
 };
 

@@ -50,7 +50,6 @@ static void note(struct shim_call *call, const char *word)
 {
     call->has_model |= !strcmp(word, "-m") || !strncmp(word, "--model", 7);
     call->has_title |= !strncmp(word, "--title", 7);
-    call->has_agent |= !strncmp(word, "--agent", 7);
 }
 
 static int parse_run(int argc, const char *const *argv, struct shim_call *call,
@@ -101,7 +100,6 @@ static int parse_legacy(int argc, const char *const *argv,
             strv_add(&call->rest, "-m");
             strv_add(&call->rest, value);
         } else if ((value = value_of(argc, argv, &i, "--agent", "--agent"))) {
-            call->has_agent = true;
             strv_add(&call->rest, "--agent");
             strv_add(&call->rest, value);
         } else if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet") ||

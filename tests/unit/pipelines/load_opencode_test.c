@@ -42,10 +42,44 @@ static void test_review_behind_code(void **state)
     }
 }
 
+/* The next run is told what was found, not by which. */
+static void test_incremental_is_alone(void **state)
+{
+    static const struct {
+        const char *steps;
+        unsigned line, column; /* 0: it is fine */
+    } cases[] = {
+        {"- opencode:\n- opencode: {incremental: true}", 3, 27},
+        {"- opencode: {incremental: true}\n- opencode:", 2, 27},
+        {"- opencode: {incremental: true}\n"
+         "- opencode: {prompt: x, output: text}",
+         0, 0},
+        {"- opencode: {whole: true}\n- opencode: {incremental: false}", 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
+        CLEANUP(pipeline) struct pipeline *pipeline = NULL;
+        CLEANUP(mem) char *text = xasprintf("steps:\n%s\n", cases[i].steps);
+        bool fine = !cases[i].line;
+
+        assert_int_equal(
+            pipeline_load("f", text, strlen(text), diags, &pipeline),
+            fine ? 0 : -1);
+        assert_int_equal(diag_list_count(diags), !fine);
+        if (fine)
+            continue;
+        assert_int_equal(diag_list_at(diags, 0)->line, cases[i].line);
+        assert_int_equal(diag_list_at(diags, 0)->column, cases[i].column);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_review_behind_code),
+        cmocka_unit_test(test_incremental_is_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
