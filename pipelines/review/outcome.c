@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/review/outcome.h"
 
+#include "base/utf8.h"
 #include "pipelines/findings/markdown.h"
 
 #include <string.h>
@@ -208,9 +209,7 @@ static json_t *cut_text(const char *text)
 
     if (len <= OUTCOME_MAX_TEXT)
         return json_string(text);
-    for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
-        len--;
-    strbuf_add(&out, text, len);
+    strbuf_add(&out, text, utf8_fit(text, len, OUTCOME_MAX_TEXT));
     strbuf_adds(&out, "…");
     return json_string(out.data);
 }

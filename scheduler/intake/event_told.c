@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/event_work_impl.h"
 
+#include "base/utf8.h"
 #include "scheduler/queue/report.h"
 
 #include <stdlib.h>
@@ -74,15 +75,16 @@ enum event_next event_stage_head(struct event_work *w)
 /* Without the excerpts, for which a host has no room; owned by the caller. */
 static char *places_of(const char *why)
 {
-    CLEANUP(strbuf) struct strbuf out = STRBUF_MAX(MAX_MESSAGE);
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
     while (*why) {
         size_t len = strcspn(why, "\n");
 
-        if (len && *why != ' ' && !out.truncated)
+        if (len && *why != ' ')
             strbuf_addf(&out, "%s%.*s", out.len ? "\n" : "", (int)len, why);
         why += len + (why[len] != '\0');
     }
+    strbuf_cut(&out, utf8_fit(out.data, out.len, MAX_MESSAGE));
     return strbuf_take(&out);
 }
 

@@ -177,6 +177,19 @@ async function wrong(s) {
   r = await deal(s, pullEvent('synchronize', pull(7, good)));
   ok(r.jobs.length === 2 &&
     !invalid(s).some((j) => j.report.commit === good), 'the next is good', r);
+  // More than a host has room for is cut between characters.
+  for (let n = 1; n <= 6; n++) {
+    const long = world.commit(APP, commits.main, `refs/heads/long-${n}`, {
+      [`.berth/${'p'.repeat(n)}.yml`]: 'on: push\nsteps:\n' +
+        Array.from({ length: 40 }, (_, i) => `  - ${'ä'.repeat(30)}${i}: 1\n`)
+          .join('') });
+    await deal(s, push(`refs/heads/long-${n}`, long));
+    [made] = invalid(s).filter((j) => j.report.commit === long);
+    const { message } = made.result;
+    ok(/unknown key 'ää/.test(message) && Buffer.byteLength(message) <= 2000 &&
+      Buffer.byteLength(message) >= 1998 && !message.includes('\ufffd'),
+    'many errors', message);
+  }
   // A fork's pipelines are the base's, whatever it has in it.
   const fork = world.commit(APP, commits.main, 'refs/pull/8/head',
     { '.berth/ci.yml': 'on: [\n' });
