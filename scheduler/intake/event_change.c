@@ -1,6 +1,7 @@
 /* scheduler/intake/event_change.c - a change as its host tells of it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/body.h"
+#include "scheduler/forge/event_read.h"
 #include "scheduler/forge/git_name.h"
 #include "scheduler/intake/event_job.h"
 
@@ -145,31 +146,12 @@ int event_read_found(enum forge_kind forge, const char *body, size_t len,
                      const char *base_url, struct event **out_event,
                      struct err *err)
 {
-    static const struct event_end no_end = {.ref = "", .sha = "", .repo = ""};
-    static const struct event_person nobody = {.login = ""};
-    CLEANUP(event) struct event *event = xcalloc(1, sizeof(*event));
+    CLEANUP(event) struct event *event = event_new(forge);
     json_t *root = body_parse(body, len, err);
     int rc;
 
-    *event = (struct event){
-        .arena = arena_new(),
-        .forge = forge,
-        .kind = EVENT_UPDATED,
-        .reason = "",
-        .name = EVENT_FOUND,
-        .repo = {.full_name = "",
-                 .clone_url = "",
-                 .default_branch = "",
-                 .is_private = true},
-        .head = no_end,
-        .base = no_end,
-        .title = "",
-        .description = "",
-        .label = "",
-        .author = nobody,
-        .actor = nobody,
-        .check = {.name = "", .external_id = "", .action = ""},
-    };
+    event->kind = EVENT_UPDATED;
+    event->name = EVENT_FOUND;
     if (!root)
         return -1;
     rc = fill_found(event, root, base_url, err);
