@@ -177,6 +177,13 @@ async function checks(s) {
   r = await deal(s, check('rerequested', 'no-such', commits.two));
   ok(r.state === 'ignored' && /neither a change nor a job/.test(r.reason),
     'a check of nothing that is known', r.reason);
+  const press = (identifier) => deal(s, check('requested_action', made.id,
+    commits.two, { requested_action: { identifier } }));
+  r = await press('rerun');
+  ok(r.jobs.length === 1 && r.jobs[0].payload.includes('of-one') &&
+    r.jobs[0].parsed.change === '1', 'the button to run it again', r);
+  r = await press('dance');
+  ok(r.state === 'ignored' && /no button/.test(r.reason), 'another button', r);
   r = await deal(s, check('rerequested', made.id, commits.one));
   ok(r.state === 'ignored', 'a check of another commit', r.reason);
   const fork = (await deal(s, pullEvent('reopened',

@@ -523,6 +523,17 @@ async function testHostile() {
   });
 }
 
+async function testProxy() {
+  const host = await new Host(() => ({ json: [] })).listen();
+  const forge = new Forge(setupOf('gitea', { url: 'http://git.example.org/api' }),
+    { http_proxy: host.url });
+  same(await forge.ask('open_changes'), { changes: [] }, 'through a proxy');
+  same(host.take().map((s) => s.path.split('?')[0]),
+    ['http://git.example.org/api/repos/acme/app/pulls'], 'which is asked for it');
+  await forge.end();
+  host.close();
+}
+
 // ---- TLS, and the process -----------------------------------------------------
 
 async function testTls() {
@@ -582,7 +593,7 @@ async function testProcess() {
 (async () => {
   for (const test of [testAppTokens, testRefresh, testLimits, testAway, testMessages,
     testPages, testPulls, testPullPaths, testGitlab, testPermissions, testMissed,
-    testHostile, testTls, testProcess])
+    testHostile, testProxy, testTls, testProcess])
     await test().catch((error) => ok(false, test.name, error));
   end();
 })();
