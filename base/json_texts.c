@@ -1,6 +1,13 @@
-/* base/json_texts.c - lists of texts as JSON. */
+/* base/json_texts.c - texts in JSON. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json_texts.h"
+
+const char *json_text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
 
 json_t *json_texts(const char *const *items, size_t count)
 {

@@ -6,19 +6,13 @@
 #include "scheduler/intake/event_job.h"
 
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "base/sha256.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static const char *keep(struct event *event, const char *text)
 {
@@ -28,8 +22,8 @@ static const char *keep(struct event *event, const char *text)
 static int take_end(struct event *event, const json_t *end,
                     struct event_end *out, struct err *err)
 {
-    const char *ref = text_at(end, "ref"), *sha = text_at(end, "sha");
-    const char *repo = text_at(end, "repo");
+    const char *ref = json_text_at(end, "ref"), *sha = json_text_at(end, "sha");
+    const char *repo = json_text_at(end, "repo");
 
     if ((*ref && !git_is_ref(ref)) || (*sha && !git_is_sha(sha)) ||
         (*repo && !git_is_full_name(event->forge, repo)))
@@ -67,8 +61,8 @@ static void take_labels(struct event *event, const json_t *list)
 static int take_repo(struct event *event, const json_t *answer,
                      const char *base_url, struct err *err)
 {
-    const char *url = text_at(answer, "clone_url");
-    const char *branch = text_at(answer, "default_branch");
+    const char *url = json_text_at(answer, "clone_url");
+    const char *branch = json_text_at(answer, "default_branch");
 
     if ((*url && !git_is_clone_url(url, base_url, event->repo.full_name)) ||
         (*branch && !git_is_ref(branch)))
@@ -85,9 +79,9 @@ int event_take_change(struct event *event, const json_t *answer,
                       const char *base_url, struct err *err)
 {
     const json_t *fork = json_object_get(answer, "fork");
-    const char *author = text_at(answer, "author");
-    const char *title = text_at(answer, "title");
-    const char *description = text_at(answer, "description");
+    const char *author = json_text_at(answer, "author");
+    const char *title = json_text_at(answer, "title");
+    const char *description = json_text_at(answer, "description");
 
     if (!json_is_boolean(fork))
         return err_set(err, ERR_USER,
@@ -120,7 +114,7 @@ static int fill_found(struct event *event, const json_t *root,
                       const char *base_url, struct err *err)
 {
     const json_t *change = json_object_get(root, "change");
-    const char *repo = text_at(root, "repo");
+    const char *repo = json_text_at(root, "repo");
     size_t base = strlen(base_url);
     char *url;
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/event_work_impl.h"
 
+#include "base/json_texts.h"
 #include "base/utf8.h"
 #include "scheduler/queue/report.h"
 
@@ -13,13 +14,6 @@
 
 /* ---- whether it is the change's commit still -------------------------------
  */
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 enum event_next event_work_overtaken(struct event_work *w, const char *why)
 {
@@ -58,10 +52,11 @@ enum event_next event_stage_head(struct event_work *w)
         return next;
     body = w->asked.body;
     if (w->asked.error == FORGE_OK &&
-        strcmp(text_at(body, "state"), "open") != 0)
+        strcmp(json_text_at(body, "state"), "open") != 0)
         return event_work_overtaken(w, "the change is not open by now");
     if (w->asked.error == FORGE_OK &&
-        strcmp(text_at(json_object_get(body, "head"), "sha"), e->head.sha) != 0)
+        strcmp(json_text_at(json_object_get(body, "head"), "sha"),
+               e->head.sha) != 0)
         return event_work_overtaken(w, "the change has other commits by now");
     if (w->asked.error == FORGE_OK)
         w->as_of_ms = w->now_ms;
