@@ -170,7 +170,7 @@ json_t *event_job_report(const struct event_job *job)
         e->repo.full_name, "installation", (json_int_t)e->installation_id,
         "commit", e->head.sha, "name", job->pipeline, "fork", job->fork);
 
-    if (e->change > 0)
+    if (e->change > 0 && !job->is_old)
         (void)json_object_set_new(report, "change", json_integer(e->change));
     /* So that what is no change's can be run again. */
     set(report, "ref", ref);
@@ -185,7 +185,7 @@ static void set_group(json_t *object, const struct event_job *job)
     const struct event *e = job->event;
     CLEANUP(mem) char *group = NULL;
 
-    if (e->change <= 0)
+    if (e->change <= 0 || job->is_old)
         return;
     group = xasprintf("%s/%s#%" PRId64 "/%s", forge_name(e->forge),
                       e->repo.full_name, e->change, job->pipeline);

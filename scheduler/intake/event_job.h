@@ -35,6 +35,8 @@ struct event_job {
     const char *key;      /* of the delivery */
     unsigned replays;     /* of it */
     bool fork;
+    bool is_old; /* not the change's head any more: its check is told, and it
+                    is no job of the change's, whose jobs it must not end */
     const json_t *previous; /* of the last review; NULL or null: none */
 };
 

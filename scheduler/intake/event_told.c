@@ -28,6 +28,21 @@ static bool is_of_head(const struct event_work *w)
            w->approved;
 }
 
+static enum event_next take_head(struct event_work *w)
+{
+    const json_t *body = w->asked.body;
+    const char *sha = json_text_at(json_object_get(body, "head"), "sha");
+
+    if (strcmp(json_text_at(body, "state"), "open") != 0)
+        return event_work_overtaken(w, "the change is not open by now");
+    w->is_old = strcmp(sha, w->event->head.sha) != 0;
+    if (w->is_old && is_of_head(w))
+        return event_work_overtaken(w, "the change has other commits by now");
+    if (!w->is_old)
+        w->as_of_ms = w->now_ms;
+    return EVENT_GO_ON;
+}
+
 /*
  * Deliveries are dealt with in no order, and some take long: jobs of an older
  * commit would end those of a younger one. So the host is asked as late as can
@@ -40,26 +55,16 @@ static bool is_of_head(const struct event_work *w)
 enum event_next event_stage_head(struct event_work *w)
 {
     const struct event *e = w->event;
-    const json_t *body;
     enum event_next next;
 
-    if (!is_of_head(w) || e->change <= 0 || !w->host->forge ||
-        !w->pipelines.count)
+    if (e->change <= 0 || !w->host->forge || !w->pipelines.count)
         return EVENT_GO_ON;
     next = event_work_ask(w, FORGE_OP_CHANGE,
                           json_pack("{s:I}", "number", (json_int_t)e->change));
     if (next != EVENT_GO_ON)
         return next;
-    body = w->asked.body;
-    if (w->asked.error == FORGE_OK &&
-        strcmp(json_text_at(body, "state"), "open") != 0)
-        return event_work_overtaken(w, "the change is not open by now");
-    if (w->asked.error == FORGE_OK &&
-        strcmp(json_text_at(json_object_get(body, "head"), "sha"),
-               e->head.sha) != 0)
-        return event_work_overtaken(w, "the change has other commits by now");
-    if (w->asked.error == FORGE_OK)
-        w->as_of_ms = w->now_ms;
+    if (w->asked.error == FORGE_OK && take_head(w) == EVENT_OVER)
+        return EVENT_OVER;
     event_asked_clear(&w->asked);
     return EVENT_GO_ON;
 }
@@ -134,8 +139,10 @@ static void on_kept(void *arg, const struct err *err)
 
 static void tell(struct event_work *w, const char *pipeline, const char *why)
 {
-    const struct event_job job = {
-        .event = w->event, .pipeline = pipeline, .fork = w->fork};
+    const struct event_job job = {.event = w->event,
+                                  .pipeline = pipeline,
+                                  .fork = w->fork,
+                                  .is_old = w->is_old};
     json_t *object = event_job_report(&job);
     CLEANUP(mem) char *report = json_dumps(object, JSON_COMPACT);
     CLEANUP(mem) char *about = about_of(w->event, pipeline);

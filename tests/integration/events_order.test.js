@@ -90,6 +90,19 @@ async function order(s) {
   r = await deal(s, comment(17, '/berth test', mia));
   ok(r.state === 'ignored' && /other commits by now/.test(r.reason),
     'so is what a command asked for', r);
+  // A check of an old commit may be run again: of that commit, beside the others.
+  const opened19 = pull(19, commits.old);
+  r = await deal(s, pullEvent('opened', opened19));
+  const before = r.jobs[0].id;
+  opened19.head.sha = commits.young;
+  r = await deal(s, pullEvent('synchronize', opened19));
+  const head = r.jobs[0].id;
+  r = await deal(s, event('check_run', { action: 'rerequested', check_run: {
+    id: 5, head_sha: commits.old, name: 'ci', app: { id: 77 }, external_id: before,
+    check_suite: { id: 4, head_branch: 'topic-19' }, pull_requests: [] } }));
+  ok(r.jobs.length === 1 && r.jobs[0].parsed.commit === commits.old &&
+    r.jobs[0].report.change === undefined && job(s, head).state === 'ready',
+  'a check of an old commit again: the head\'s jobs stay', r, job(s, head));
   // A host that does not answer keeps nobody from testing.
   const deaf = pullEvent('synchronize', pull(5, commits.old));
   world.apiAway = true;
