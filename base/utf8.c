@@ -84,6 +84,15 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *out)
     return n;
 }
 
+size_t utf8_fit(const char *s, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max && ((unsigned char)s[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 size_t utf8_count(const char *s, size_t len)
 {
     size_t count = 0;

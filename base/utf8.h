@@ -14,6 +14,9 @@
  */
 size_t utf8_decode(const char *s, size_t len, uint32_t *out);
 
+/** How many of `len` bytes, `max` at most, are whole characters. */
+size_t utf8_fit(const char *s, size_t len, size_t max);
+
 /** Characters in `len` bytes; each byte that is not UTF-8 counts as one. */
 size_t utf8_count(const char *s, size_t len);
 

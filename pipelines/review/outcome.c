@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/review/outcome.h"
 
+#include "base/json_texts.h"
+#include "base/utf8.h"
 #include "pipelines/findings/markdown.h"
 
 #include <string.h>
@@ -16,13 +18,6 @@ static long long number_of(const json_t *object, const char *key)
     return number > 0 ? (long long)number : 0;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 /* ---- the note ------------------------------------------------------------ */
 
 static void add_commit(struct strbuf *out, const char *commit)
@@ -34,8 +29,8 @@ static void add_commit(struct strbuf *out, const char *commit)
 
 static void add_range(struct strbuf *out, const json_t *review)
 {
-    const char *from = text_of(review, "from");
-    const char *to = text_of(review, "to");
+    const char *from = json_text_at(review, "from");
+    const char *to = json_text_at(review, "to");
 
     strbuf_addf(out, "Reviewed %lld file%s", number_of(review, "files"),
                 number_of(review, "files") == 1 ? "" : "s");
@@ -57,9 +52,9 @@ static void add_cost(struct strbuf *out, const json_t *review,
 {
     long long seconds = number_of(review, "ms") / 1000;
 
-    if (*text_of(model, "model")) {
+    if (*json_text_at(model, "model")) {
         strbuf_adds(out, " with ");
-        markdown_code(out, text_of(model, "model"), 0);
+        markdown_code(out, json_text_at(model, "model"), 0);
     }
     strbuf_addf(out, " in %lld s", seconds);
     if (!model)
@@ -118,7 +113,7 @@ static void add_reasons(struct strbuf *out, const json_t *review)
     json_array_foreach(json_object_get(review, "reasons"), i, reason)
     {
         strbuf_adds(out, i ? ", " : " (");
-        markdown_text(out, text_of(reason, "why"), MARKDOWN_TABLE);
+        markdown_text(out, json_text_at(reason, "why"), MARKDOWN_TABLE);
         strbuf_addf(out, ": %lld", number_of(reason, "files"));
     }
     if (i)
@@ -208,9 +203,7 @@ static json_t *cut_text(const char *text)
 
     if (len <= OUTCOME_MAX_TEXT)
         return json_string(text);
-    for (len = OUTCOME_MAX_TEXT; len && (text[len] & 0xc0) == 0x80;)
-        len--;
-    strbuf_add(&out, text, len);
+    strbuf_add(&out, text, utf8_fit(text, len, OUTCOME_MAX_TEXT));
     strbuf_adds(&out, "…");
     return json_string(out.data);
 }
@@ -234,10 +227,10 @@ static json_t *short_finding(const json_t *finding)
             json_object_set(made, as_is[i], value);
     }
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (*text_of(finding, texts[i]))
+        if (*json_text_at(finding, texts[i]))
             json_object_set_new(made, texts[i],
-                                cut_text(text_of(finding, texts[i])));
-    if (*text_of(finding, "why") || json_object_get(finding, "fix"))
+                                cut_text(json_text_at(finding, texts[i])));
+    if (*json_text_at(finding, "why") || json_object_get(finding, "fix"))
         json_object_set_new(made, "why", json_string(cut));
     return made;
 }
@@ -278,11 +271,11 @@ json_t *outcome_previous(const json_t *result)
     json_array_foreach(json_object_get(result, "steps"), i, step)
     {
         review = json_object_get(step, "review");
-        if (!json_is_object(review) || !*text_of(review, "to") ||
+        if (!json_is_object(review) || !*json_text_at(review, "to") ||
             number_of(review, "failed") ||
-            strcmp(text_of(step, "outcome"), "passed") != 0)
+            strcmp(json_text_at(step, "outcome"), "passed") != 0)
             continue;
-        return json_pack("{s:s, s:o}", "commit", text_of(review, "to"),
+        return json_pack("{s:s, s:o}", "commit", json_text_at(review, "to"),
                          "findings",
                          short_findings(json_object_get(step, "findings")));
     }

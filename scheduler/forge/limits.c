@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define MINUTE_MS  ((int64_t)60 * 1000)
+#define SECOND_MS  ((int64_t)1000)
+#define MINUTE_MS  (60 * SECOND_MS)
 #define DIGITS_MAX 12
 
 /* Plain decimal and nothing else, or -1. */
@@ -89,11 +90,11 @@ static int64_t growing_ms(unsigned refusals)
 static int64_t until_reset_ms(const struct limits_answer *answer)
 {
     int64_t reset = limit_number(answer->headers, "X-RateLimit-Reset");
-    int64_t pause = reset * 1000 - answer->now_ms + 1000;
+    int64_t pause = reset * 1000 - answer->now_ms + SECOND_MS;
 
     if (reset < 0)
         return -1;
-    return pause > 1000 ? pause : 1000;
+    return pause > 0 ? pause : 0;
 }
 
 struct limits limits_read(const struct limits_answer *answer)
@@ -118,6 +119,9 @@ struct limits limits_read(const struct limits_answer *answer)
         pause = until_reset_ms(answer);
     if (pause < 0)
         pause = growing_ms(answer->refusals);
+    /* "Now" is never: who takes it at its word asks without an end. */
+    if (pause < SECOND_MS)
+        pause = SECOND_MS;
     limits.pause_ms = pause < LIMITS_MAX_PAUSE_MS ? pause : LIMITS_MAX_PAUSE_MS;
     return limits;
 }

@@ -42,7 +42,8 @@ struct limits {
  *
  * The pause is Retry-After (seconds, or a date of RFC 9110, 5.6.7); else, with
  * nothing left, until X-RateLimit-Reset or RateLimit-Reset (seconds since
- * 1970; GitLab and GitHub); else a minute, doubled for each refusal before.
+ * 1970; GitLab and GitHub); else a minute, doubled for each refusal before. It
+ * is a second at least.
  * An answer that is no refusal but leaves nothing is LIMITS_SLOW.
  */
 struct limits limits_read(const struct limits_answer *answer);

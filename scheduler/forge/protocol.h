@@ -62,8 +62,9 @@ enum forge_frame {
  * permission {"login": "…"}: {"write": bool}; false, too, for nobody. Gitea
  *   tells it to administrators of the repository only: else refused
  * open_changes {}: {"changes": [as change's answer]}
- * missed {"since_ms": N}: GitHub's App: have each delivery that failed, and
- *   did not come later, sent again: {"asked": N, "again": N}
+ * missed {"since_ms": N, "until_ms": N}: GitHub's App: have each delivery that
+ *   failed then, and did not come later, sent again, the oldest first:
+ *   {"asked": N, "again": N, "next_ms": since when there are more, or 0}
  * report: scheduler/report/post/ says
  */
 #define FORGE_OP_TOKEN        "token"

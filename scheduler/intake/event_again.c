@@ -3,19 +3,13 @@
 #include "scheduler/intake/event_work_impl.h"
 
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "scheduler/forge/git_name.h"
 #include "scheduler/queue/inspect.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static const char *keep(struct event_work *w, const char *text)
 {
@@ -62,6 +56,14 @@ static bool is_of_target(const struct event *e, int64_t change, const char *ref)
                   : !e->change && !strcmp(ref, e->head.ref);
 }
 
+static int64_t change_of(const json_t *report)
+{
+    json_int_t change = json_integer_value(json_object_get(report, "change"));
+
+    return change ? change
+                  : json_integer_value(json_object_get(report, "former"));
+}
+
 /*
  * What the job was for, a change or a push to a ref. A host may know of another
  * change with that commit, or of none. -1: it cannot be told.
@@ -70,9 +72,9 @@ static int take_target(struct event_work *w, const json_t *report)
 {
     static const struct event_end no_end = {.ref = "", .sha = "", .repo = ""};
     struct event *e = w->event;
-    json_int_t change = json_integer_value(json_object_get(report, "change"));
-    const char *branch = text_at(report, "branch");
-    const char *ref = *branch ? branch : text_at(report, "ref");
+    json_int_t change = change_of(report);
+    const char *branch = json_text_at(report, "branch");
+    const char *ref = *branch ? branch : json_text_at(report, "ref");
 
     if (w->jobs.did || !w->jobs.of_any)
         return is_of_target(e, change, ref) ? 0 : -1;
@@ -95,11 +97,11 @@ static int take_target(struct event_work *w, const json_t *report)
 static bool take_report(struct event_work *w, const json_t *report)
 {
     const struct event *e = w->event;
-    const char *name = text_at(report, "name");
+    const char *name = json_text_at(report, "name");
 
-    if (strcmp(text_at(report, "forge"), w->forge) != 0 ||
-        strcmp(text_at(report, "repo"), e->repo.full_name) != 0 ||
-        strcmp(text_at(report, "commit"), e->head.sha) != 0 || !*name ||
+    if (strcmp(json_text_at(report, "forge"), w->forge) != 0 ||
+        strcmp(json_text_at(report, "repo"), e->repo.full_name) != 0 ||
+        strcmp(json_text_at(report, "commit"), e->head.sha) != 0 || !*name ||
         take_target(w, report) < 0)
         return false;
     /* A commit is approved for all that is to run for it. */

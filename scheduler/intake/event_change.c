@@ -1,23 +1,18 @@
 /* scheduler/intake/event_change.c - a change as its host tells of it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/forge/body.h"
+#include "scheduler/forge/event_read.h"
 #include "scheduler/forge/git_name.h"
 #include "scheduler/intake/event_job.h"
 
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "base/sha256.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static const char *keep(struct event *event, const char *text)
 {
@@ -27,8 +22,8 @@ static const char *keep(struct event *event, const char *text)
 static int take_end(struct event *event, const json_t *end,
                     struct event_end *out, struct err *err)
 {
-    const char *ref = text_at(end, "ref"), *sha = text_at(end, "sha");
-    const char *repo = text_at(end, "repo");
+    const char *ref = json_text_at(end, "ref"), *sha = json_text_at(end, "sha");
+    const char *repo = json_text_at(end, "repo");
 
     if ((*ref && !git_is_ref(ref)) || (*sha && !git_is_sha(sha)) ||
         (*repo && !git_is_full_name(event->forge, repo)))
@@ -66,8 +61,8 @@ static void take_labels(struct event *event, const json_t *list)
 static int take_repo(struct event *event, const json_t *answer,
                      const char *base_url, struct err *err)
 {
-    const char *url = text_at(answer, "clone_url");
-    const char *branch = text_at(answer, "default_branch");
+    const char *url = json_text_at(answer, "clone_url");
+    const char *branch = json_text_at(answer, "default_branch");
 
     if ((*url && !git_is_clone_url(url, base_url, event->repo.full_name)) ||
         (*branch && !git_is_ref(branch)))
@@ -84,9 +79,9 @@ int event_take_change(struct event *event, const json_t *answer,
                       const char *base_url, struct err *err)
 {
     const json_t *fork = json_object_get(answer, "fork");
-    const char *author = text_at(answer, "author");
-    const char *title = text_at(answer, "title");
-    const char *description = text_at(answer, "description");
+    const char *author = json_text_at(answer, "author");
+    const char *title = json_text_at(answer, "title");
+    const char *description = json_text_at(answer, "description");
 
     if (!json_is_boolean(fork))
         return err_set(err, ERR_USER,
@@ -119,7 +114,7 @@ static int fill_found(struct event *event, const json_t *root,
                       const char *base_url, struct err *err)
 {
     const json_t *change = json_object_get(root, "change");
-    const char *repo = text_at(root, "repo");
+    const char *repo = json_text_at(root, "repo");
     size_t base = strlen(base_url);
     char *url;
 
@@ -145,31 +140,12 @@ int event_read_found(enum forge_kind forge, const char *body, size_t len,
                      const char *base_url, struct event **out_event,
                      struct err *err)
 {
-    static const struct event_end no_end = {.ref = "", .sha = "", .repo = ""};
-    static const struct event_person nobody = {.login = ""};
-    CLEANUP(event) struct event *event = xcalloc(1, sizeof(*event));
+    CLEANUP(event) struct event *event = event_new(forge);
     json_t *root = body_parse(body, len, err);
     int rc;
 
-    *event = (struct event){
-        .arena = arena_new(),
-        .forge = forge,
-        .kind = EVENT_UPDATED,
-        .reason = "",
-        .name = EVENT_FOUND,
-        .repo = {.full_name = "",
-                 .clone_url = "",
-                 .default_branch = "",
-                 .is_private = true},
-        .head = no_end,
-        .base = no_end,
-        .title = "",
-        .description = "",
-        .label = "",
-        .author = nobody,
-        .actor = nobody,
-        .check = {.name = "", .external_id = "", .action = ""},
-    };
+    event->kind = EVENT_UPDATED;
+    event->name = EVENT_FOUND;
     if (!root)
         return -1;
     rc = fill_found(event, root, base_url, err);

@@ -171,8 +171,9 @@ json_t *event_job_report(const struct event_job *job)
         "commit", e->head.sha, "name", job->pipeline, "fork", job->fork);
 
     if (e->change > 0)
-        (void)json_object_set_new(report, "change", json_integer(e->change));
-    /* So that what is no change's can be run again. */
+        (void)json_object_set_new(report, job->is_old ? "former" : "change",
+                                  json_integer(e->change));
+    /* So that it can be run again (event_again.c). */
     set(report, "ref", ref);
     if (is_branch(e))
         set(report, "branch", e->head.ref);
@@ -185,7 +186,7 @@ static void set_group(json_t *object, const struct event_job *job)
     const struct event *e = job->event;
     CLEANUP(mem) char *group = NULL;
 
-    if (e->change <= 0)
+    if (e->change <= 0 || job->is_old)
         return;
     group = xasprintf("%s/%s#%" PRId64 "/%s", forge_name(e->forge),
                       e->repo.full_name, e->change, job->pipeline);

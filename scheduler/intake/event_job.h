@@ -35,6 +35,8 @@ struct event_job {
     const char *key;      /* of the delivery */
     unsigned replays;     /* of it */
     bool fork;
+    bool is_old; /* not the change's head any more: its check is told, and it
+                    is no job of the change's, whose jobs it must not end */
     const json_t *previous; /* of the last review; NULL or null: none */
 };
 
@@ -47,7 +49,10 @@ MUST_USE char *event_job_id(const struct event_job *job);
 /** An id for the pipeline that follows from `whole`; owned by the caller. */
 MUST_USE char *event_id_from(const char *pipeline, const char *whole);
 
-/** Where it is told, as in its document; new. */
+/**
+ * Where it is told, as in its document; new. `is_old`: "former" is the change,
+ * which nobody reads but who runs the job again.
+ */
 MUST_USE json_t *event_job_report(const struct event_job *job);
 
 /** The document, JSON. Owned by the caller. */

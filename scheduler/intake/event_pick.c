@@ -337,6 +337,7 @@ static void begin(struct event_work *w, size_t at)
                                   .key = w->key,
                                   .replays = w->replays,
                                   .fork = w->fork,
+                                  .is_old = w->is_old,
                                   .previous = json_array_get(w->previous, at)};
     CLEANUP(mem) char *text = event_job_document(&job);
     CLEANUP(mem) char *file = xasprintf("pipeline %s", pipeline);

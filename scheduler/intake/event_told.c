@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/intake/event_work_impl.h"
 
+#include "base/json_texts.h"
+#include "base/utf8.h"
 #include "scheduler/queue/report.h"
 
 #include <stdlib.h>
@@ -13,18 +15,33 @@
 /* ---- whether it is the change's commit still -------------------------------
  */
 
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 enum event_next event_work_overtaken(struct event_work *w, const char *why)
 {
     return w->is_repeat && w->event->kind != EVENT_COMMAND
                ? event_work_end(w, EVENT_NOTHING, "%s", why)
                : event_work_away(w, LAG_MS, why);
+}
+
+/* A check that is run again is of its own commit, whatever came since. */
+static bool is_of_head(const struct event_work *w)
+{
+    return event_runs(w->event->kind) || w->event->kind == EVENT_COMMAND ||
+           w->approved;
+}
+
+static enum event_next take_head(struct event_work *w)
+{
+    const json_t *body = w->asked.body;
+    const char *sha = json_text_at(json_object_get(body, "head"), "sha");
+
+    if (strcmp(json_text_at(body, "state"), "open") != 0)
+        return event_work_overtaken(w, "the change is not open by now");
+    w->is_old = strcmp(sha, w->event->head.sha) != 0;
+    if (w->is_old && is_of_head(w))
+        return event_work_overtaken(w, "the change has other commits by now");
+    if (!w->is_old)
+        w->as_of_ms = w->now_ms;
+    return EVENT_GO_ON;
 }
 
 /*
@@ -39,7 +56,6 @@ enum event_next event_work_overtaken(struct event_work *w, const char *why)
 enum event_next event_stage_head(struct event_work *w)
 {
     const struct event *e = w->event;
-    const json_t *body;
     enum event_next next;
 
     if (e->change <= 0 || !w->host->forge || !w->pipelines.count)
@@ -48,15 +64,8 @@ enum event_next event_stage_head(struct event_work *w)
                           json_pack("{s:I}", "number", (json_int_t)e->change));
     if (next != EVENT_GO_ON)
         return next;
-    body = w->asked.body;
-    if (w->asked.error == FORGE_OK &&
-        strcmp(text_at(body, "state"), "open") != 0)
-        return event_work_overtaken(w, "the change is not open by now");
-    if (w->asked.error == FORGE_OK &&
-        strcmp(text_at(json_object_get(body, "head"), "sha"), e->head.sha) != 0)
-        return event_work_overtaken(w, "the change has other commits by now");
-    if (w->asked.error == FORGE_OK)
-        w->as_of_ms = w->now_ms;
+    if (w->asked.error == FORGE_OK && take_head(w) == EVENT_OVER)
+        return EVENT_OVER;
     event_asked_clear(&w->asked);
     return EVENT_GO_ON;
 }
@@ -67,15 +76,16 @@ enum event_next event_stage_head(struct event_work *w)
 /* Without the excerpts, for which a host has no room; owned by the caller. */
 static char *places_of(const char *why)
 {
-    CLEANUP(strbuf) struct strbuf out = STRBUF_MAX(MAX_MESSAGE);
+    CLEANUP(strbuf) struct strbuf out = STRBUF_INIT;
 
     while (*why) {
         size_t len = strcspn(why, "\n");
 
-        if (len && *why != ' ' && !out.truncated)
+        if (len && *why != ' ')
             strbuf_addf(&out, "%s%.*s", out.len ? "\n" : "", (int)len, why);
         why += len + (why[len] != '\0');
     }
+    strbuf_cut(&out, utf8_fit(out.data, out.len, MAX_MESSAGE));
     return strbuf_take(&out);
 }
 
@@ -130,8 +140,10 @@ static void on_kept(void *arg, const struct err *err)
 
 static void tell(struct event_work *w, const char *pipeline, const char *why)
 {
-    const struct event_job job = {
-        .event = w->event, .pipeline = pipeline, .fork = w->fork};
+    const struct event_job job = {.event = w->event,
+                                  .pipeline = pipeline,
+                                  .fork = w->fork,
+                                  .is_old = w->is_old};
     json_t *object = event_job_report(&job);
     CLEANUP(mem) char *report = json_dumps(object, JSON_COMPACT);
     CLEANUP(mem) char *about = about_of(w->event, pipeline);

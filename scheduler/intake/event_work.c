@@ -338,7 +338,8 @@ static enum event_next take_change(struct event_work *w)
     /* What somebody says is of the change as it is. */
     if (w->event->kind == EVENT_COMMAND && !w->approved)
         w->event->head.sha = "";
-    if (*w->event->head.sha && sha && strcmp(sha, w->event->head.sha) != 0)
+    if (event_runs(w->event->kind) && sha &&
+        strcmp(sha, w->event->head.sha) != 0)
         return event_work_overtaken(w, "the change has other commits by now");
     if (event_take_change(w->event, w->asked.body, w->host->base_url, &err) < 0)
         return event_work_end(w, EVENT_FAILED, "%s", err.msg);

@@ -76,6 +76,7 @@ struct event_work {
     struct admit_known known;      /* those files; borrows */
     struct strv pipelines;         /* that are to run */
     json_t *previous;  /* owned; of each pipeline the last review, or null */
+    bool is_old;       /* the commit is not the change's head any more */
     int64_t as_of_ms;  /* of its jobs (submit.h) */
     bool is_overtaken; /* by jobs of another commit */
     size_t pipeline;   /* the one that is at work */

@@ -359,11 +359,16 @@ static void on_repos(void *arg, const char *const *words, size_t count,
 /* ---- a round ---------------------------------------------------------------
  */
 
+static void ask_missed(struct round *r, int64_t since_ms);
+
+/* A host that was away for long has many: some at a time. */
 static void on_missed(void *arg, const struct forge_answer *answer)
 {
     struct round *r = arg;
-    json_int_t again = json_integer_value(json_object_get(
-        answer->error == FORGE_OK ? answer->body : NULL, "again"));
+    json_int_t again =
+        json_integer_value(json_object_get(answer->body, "again"));
+    json_int_t next_ms =
+        json_integer_value(json_object_get(answer->body, "next_ms"));
 
     r->call = NULL;
     if (answer->error != FORGE_OK) {
@@ -373,21 +378,29 @@ static void on_missed(void *arg, const struct forge_answer *answer)
     if (again > 0)
         log_info("%s sends %" PRId64 " deliveries again",
                  forge_name(r->host->kind), (int64_t)again);
+    if (next_ms > 0) {
+        ask_missed(r, next_ms);
+        return;
+    }
     r->missed_ms = 0;
     end_round(r);
 }
 
+static void ask_missed(struct round *r, int64_t since_ms)
+{
+    forge_ask(r->host->forge, FORGE_OP_MISSED,
+              json_pack("{s:I, s:I}", "since_ms", (json_int_t)since_ms,
+                        "until_ms", (json_int_t)r->now_ms),
+              on_missed, r, &r->call);
+}
+
 /* What failed about when the last round asked was not looked at by it. */
-static void ask_missed(struct round *r)
+static int64_t missed_since(const struct round *r)
 {
     int64_t since_ms = r->missed_ms ? r->missed_ms : r->last_ms;
 
     since_ms -= r->reconcile->options.every_ms;
-    if (since_ms < r->now_ms - SINCE_MS)
-        since_ms = r->now_ms - SINCE_MS;
-    forge_ask(r->host->forge, FORGE_OP_MISSED,
-              json_pack("{s:I}", "since_ms", (json_int_t)since_ms), on_missed,
-              r, &r->call);
+    return since_ms > r->now_ms - SINCE_MS ? since_ms : r->now_ms - SINCE_MS;
 }
 
 static void on_fired(void *arg, bool fired, const struct err *err)
@@ -397,7 +410,7 @@ static void on_fired(void *arg, bool fired, const struct err *err)
     if (err || !fired)
         check_in(r, err ? AGAIN_MS : CHECK_MS);
     else if (forge_is_app(r->host->forge))
-        ask_missed(r);
+        ask_missed(r, missed_since(r));
     else
         queue_seen_repos(queue_of(r), on_repos, r);
 }

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/glob.h"
 #include "base/helper.h"
+#include "base/json_texts.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -178,19 +179,6 @@ static const char *text_of(const char *s)
     return s ? s : "";
 }
 
-/* NULL: one of them is not UTF-8. */
-static json_t *list_of(const char *const *items, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(list, json_string(items[i]));
-    if (json_array_size(list) == count)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
 static json_t *request_json(const struct repo_file_request *r)
 {
     const char *ref = text_of(r->ref);
@@ -204,8 +192,8 @@ static json_t *request_json(const struct repo_file_request *r)
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:s, s:I}", "url",
         text_of(r->repo), "commit", text_of(r->commit), "ref",
-        *ref ? ref : branch, "paths", list_of(r->paths, r->path_count), "also",
-        list_of(r->also, r->also_count), "mirrors", mirrors, "uid",
+        *ref ? ref : branch, "paths", json_texts(r->paths, r->path_count),
+        "also", json_texts(r->also, r->also_count), "mirrors", mirrors, "uid",
         (json_int_t)r->uid, "username", text_of(r->username), "password",
         text_of(r->password), "timeout_ms", (json_int_t)r->timeout_ms);
 }

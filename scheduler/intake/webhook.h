@@ -22,7 +22,8 @@
  *   401  the signature
  *   404, 405  another path, another method
  *   413  more than 25 MiB
- *   429  too many requests from this address
+ *   429  too many requests from this address; GitLab, which takes a hook away
+ *        for that, is told 503
  *   503  Redis is away, or full of deliveries that wait: send it again
  *
  * A client has WEBHOOK_CONNECTION_MS for all of it; then it is cut off.

@@ -322,8 +322,12 @@ static void check_rate(struct webhook_call *call)
     if (!pause_ms)
         return;
     call->retry_s = (unsigned)(pause_ms / 1000 + 1);
-    decide(call, MHD_HTTP_TOO_MANY_REQUESTS, "refused",
-           "too many requests from this address");
+    /* For good, a 4xx ends a hook of GitLab's; and who shares its address may
+       be anybody. */
+    decide(call,
+           call->route == FORGE_GITLAB ? MHD_HTTP_SERVICE_UNAVAILABLE
+                                       : MHD_HTTP_TOO_MANY_REQUESTS,
+           "refused", "too many requests from this address");
 }
 
 /* From the head alone. */

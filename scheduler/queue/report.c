@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue/report.h"
 
+#include "base/utf8.h"
 #include "scheduler/queue/impl.h"
 #include "scheduler/queue/submit.h"
 
@@ -175,14 +176,10 @@ void queue_report_renew(struct queue *queue, const char *host,
 /* The first bytes of a text, whole characters; "" for NULL. */
 static void add_cut(struct queue_args *args, const char *text)
 {
-    size_t len = text ? strlen(text) : 0;
+    const char *all = text ? text : "";
 
-    if (len > QUEUE_MAX_REPORT_ERROR) {
-        len = QUEUE_MAX_REPORT_ERROR;
-        while (len && ((unsigned char)text[len] & 0xC0) == 0x80)
-            len--;
-    }
-    queue_args_mem(args, text ? text : "", len);
+    queue_args_mem(args, all,
+                   utf8_fit(all, strlen(all), QUEUE_MAX_REPORT_ERROR));
 }
 
 /* What is open first, and last what would be raised again if forgotten. */

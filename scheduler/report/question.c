@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/report/question.h"
 
+#include "base/json_texts.h"
 #include "base/strbuf.h"
 #include "pipelines/review/outcome.h"
 #include "scheduler/queue/inspect.h"
@@ -11,13 +12,6 @@
 
 #define MAX_NAME 200
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return s ? s : "";
-}
-
 /* A number, or a text of digits; 0 for none. */
 static json_int_t number_of(const json_t *object, const char *key)
 {
@@ -25,7 +19,7 @@ static json_int_t number_of(const json_t *object, const char *key)
 
     if (json_is_integer(value))
         return json_integer_value(value);
-    return strtoll(text_of(object, key), NULL, 10);
+    return strtoll(json_text_at(object, key), NULL, 10);
 }
 
 bool report_has_result(const struct queue_report *report)
@@ -53,7 +47,7 @@ static const char *name_of(const struct queue_report *report)
 static json_t *check_of(const struct queue_report *report,
                         const struct report_style *style)
 {
-    const char *name = text_of(report->report, "name");
+    const char *name = json_text_at(report->report, "name");
     CLEANUP(mem) char *own = xasprintf("berth / %.180s", name_of(report));
     CLEANUP(mem) char *url = xstrdup("");
     bool ended = queue_has_ended(report->state);
@@ -70,10 +64,11 @@ static json_t *check_of(const struct queue_report *report,
     json_object_set_new(check, "state", json_string(state_of(report)));
     json_object_set_new(check, "reason",
                         json_string(ended ? report->reason : ""));
-    json_object_set_new(check, "message",
-                        json_string(report_has_result(report)
-                                        ? text_of(report->result, "message")
-                                        : ""));
+    json_object_set_new(
+        check, "message",
+        json_string(report_has_result(report)
+                        ? json_text_at(report->result, "message")
+                        : ""));
     json_object_set_new(check, "attempt",
                         json_integer((json_int_t)report->epoch));
     json_object_set_new(check, "started_at_ms",
@@ -106,18 +101,19 @@ int report_question(const struct queue_report *report, json_t *findings,
     const json_t *where = report->report;
     json_t *question, *check;
 
-    if (!*text_of(where, "repo") || !*text_of(where, "commit")) {
+    if (!*json_text_at(where, "repo") || !*json_text_at(where, "commit")) {
         json_decref(findings);
         return err_set(err, ERR_USER, "its report names no %s",
-                       *text_of(where, "repo") ? "commit" : "repo");
+                       *json_text_at(where, "repo") ? "commit" : "repo");
     }
     question = json_object();
     check = check_of(report, style);
-    json_object_set_new(question, "repo", json_string(text_of(where, "repo")));
+    json_object_set_new(question, "repo",
+                        json_string(json_text_at(where, "repo")));
     json_object_set_new(question, "installation",
                         json_integer(number_of(where, "installation")));
     json_object_set_new(question, "commit",
-                        json_string(text_of(where, "commit")));
+                        json_string(json_text_at(where, "commit")));
     json_object_set_new(question, "change",
                         json_integer(number_of(where, "change")));
     json_object_set_new(question, "latest", json_boolean(report->latest));

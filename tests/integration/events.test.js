@@ -178,6 +178,13 @@ async function checks(s) {
   r = await deal(s, check('rerequested', 'no-such', commits.two));
   ok(r.state === 'ignored' && /neither a change nor a job/.test(r.reason),
     'a check of nothing that is known', r.reason);
+  const press = (identifier) => deal(s, check('requested_action', made.id,
+    commits.two, { requested_action: { identifier } }));
+  r = await press('rerun');
+  ok(r.jobs.length === 1 && r.jobs[0].payload.includes('of-one') &&
+    r.jobs[0].parsed.change === '1', 'the button to run it again', r);
+  r = await press('dance');
+  ok(r.state === 'ignored' && /no button/.test(r.reason), 'another button', r);
   r = await deal(s, check('rerequested', made.id, commits.one));
   ok(r.state === 'ignored', 'a check of another commit', r.reason);
   const fork = (await deal(s, pullEvent('reopened',
@@ -276,6 +283,10 @@ async function app() {
   fs.writeFileSync(key, crypto.generateKeyPairSync('rsa', { modulusLength: 2048,
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' } }).privateKey);
+  const hour = 3600000;
+  world.missed = Array.from({ length: 120 }, (_, i) => ({ id: 500 - i,
+    guid: `g${i}`, status_code: 503,
+    delivered_at: new Date(Date.now() - hour - 1000 * i).toISOString() }));
   const s = await startScheduler('app', 'github.token=', 'github.app=78',
     `github.app_key=file:${key}`, 'webhooks.reconcile=1h');
   const dark = pull(4, commits.dark, { repo: 'acme/dark' });
@@ -288,8 +299,10 @@ async function app() {
     repository: repoOf('acme/dark') }));
   ok(r.state === 'ignored' && /another App/.test(r.reason),
     'a check of another App', r.reason);
-  await until('the App to ask what was missed', () =>
-    world.asked.includes('GET /api/app/hook/deliveries'));
+  const attempts = () => world.asked.filter((a) => /\/attempts$/.test(a));
+  await until('the App to ask for what was missed', () =>
+    attempts().length >= world.missed.length);
+  ok(new Set(attempts()).size === world.missed.length, 'all that was missed is sent again');
   return s;
 }
 

@@ -178,13 +178,17 @@ async function forkSuites(s) {
   ok(r.jobs.length === 1 && !r.jobs[0].parsed.change && !r.jobs[0].parsed.base &&
     r.jobs[0].parsed.branch === 'main',
   'a push\'s check again: no change\'s, though one has that commit', r);
-  // What a younger commit made old would end its jobs.
+  // What a younger commit made old runs beside it, and again.
   const younger = world.commit(APP, stranger, 'refs/pull/9/head', { a: '9' });
   const current = (await deal(s, pullEvent('synchronize',
     pull(9, younger, { fork: true })))).jobs[0];
-  r = await deal(s, checkOf(first.id, stranger));
-  ok(r.state === 'ignored' && /other commits by now/.test(r.reason) &&
-    job(s, current.id).state === 'ready', 'a check of an older commit: nothing', r);
+  for (let i = 0, { id } = first; i < 2; i++, { id } = r.jobs[0]) {
+    r = await deal(s, checkOf(id, stranger));
+    ok(r.jobs.length === 1 && r.jobs[0].parsed.commit === stranger &&
+      r.jobs[0].parsed.trust === 'fork' && r.jobs[0].parsed.change === '9' &&
+      r.jobs[0].report.change === undefined && job(s, current.id).state === 'ready',
+    'a check of an older commit again: the head\'s jobs stay', r);
+  }
   // Somebody's command is read while the change moves on.
   world.writers.add('mia');
   const said = comment(9, '/berth test', user('mia'));
@@ -246,6 +250,19 @@ async function wrong(s) {
   r = await deal(s, pullEvent('synchronize', pull(7, good)));
   ok(r.jobs.length === 2 &&
     !invalid(s).some((j) => j.report.commit === good), 'the next is good', r);
+  // More than a host has room for is cut between characters.
+  for (let n = 1; n <= 6; n++) {
+    const long = world.commit(APP, commits.main, `refs/heads/long-${n}`, {
+      [`.berth/${'p'.repeat(n)}.yml`]: 'on: push\nsteps:\n' +
+        Array.from({ length: 40 }, (_, i) => `  - ${'ä'.repeat(30)}${i}: 1\n`)
+          .join('') });
+    await deal(s, push(`refs/heads/long-${n}`, long));
+    [made] = invalid(s).filter((j) => j.report.commit === long);
+    const { message } = made.result;
+    ok(/unknown key 'ää/.test(message) && Buffer.byteLength(message) <= 2000 &&
+      Buffer.byteLength(message) >= 1998 && !message.includes('\ufffd'),
+    'many errors', message);
+  }
   // A fork's pipelines are the base's, whatever it has in it.
   const fork = world.commit(APP, commits.main, 'refs/pull/8/head',
     { '.berth/ci.yml': 'on: [\n' });

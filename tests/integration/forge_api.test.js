@@ -9,55 +9,18 @@
 'use strict';
 
 const { execFileSync } = require('child_process');
-const crypto = require('crypto');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { ok, end } = require('../lib/tap');
 const { Forge, Host, frame } = require('../lib/forge');
+const { BASE_URL, TOKEN, asApp, jwtIsGood, pem, same, setupOf,
+  withForge } = require('../lib/forge_rig');
 
 const tmp = process.env.TEST_TMP || fs.mkdtempSync(path.join(os.tmpdir(), 'fa-'));
 const SHA = 'a'.repeat(40), BASE = 'b'.repeat(40);
-const BASE_URL = 'https://git.example.org';
-const TOKEN = 'secret-token-0123456789';
-
-const key = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
-const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' });
-
-function same(got, wanted, name) {
-  ok(JSON.stringify(got) === JSON.stringify(wanted), name, 'got:', got,
-    'wanted:', wanted);
-}
-
-function setupOf(kind, host, more = {}) {
-  return { forge: kind, api_url: host.url, base_url: BASE_URL, ca: '', app: '',
-    app_key: '', token: TOKEN, gap_ms: 0, timeout_ms: 5000, ...more };
-}
-
-// A host with one handler, and a program that asks it; both ended after `run`.
-async function withForge(kind, handler, run, more = {}) {
-  const host = await new Host(handler).listen();
-  const forge = new Forge(setupOf(kind, host, more));
-  try {
-    await run(forge, host);
-    const code = await forge.end();
-    if (code !== 0) ok(false, 'it ended well', code, forge.stderr);
-  } finally {
-    host.close();
-  }
-}
-
-const asApp = { token: '', app: '4711', app_key: pem };
 
 // ---- tokens of an App ---------------------------------------------------------
-
-function jwtIsGood(header) {
-  const [head, claims, signature] = header.replace('Bearer ', '').split('.');
-  const { iat, exp, iss } = JSON.parse(Buffer.from(claims, 'base64url'));
-  return crypto.verify('RSA-SHA256', Buffer.from(`${head}.${claims}`),
-    key.publicKey, Buffer.from(signature, 'base64url')) &&
-    iss === '4711' && exp - iat <= 600 && iat <= Date.now() / 1000;
-}
 
 // GitHub, as far as tokens go; `rest` answers all else.
 function appHost({ minutes = 60, rest = () => ({ json: [] }), id = 99 } = {}) {
@@ -460,6 +423,34 @@ async function testPermissions() {
 
 // ---- deliveries ---------------------------------------------------------------
 
+// Three of each moment; what is sent again fails again, later than was asked.
+async function testManyMissed() {
+  const from = Math.floor(Date.now() / 1000) * 1000 - 3600000;
+  const at = (n) => from + Math.floor(n / 3) * 1000;
+  const list = Array.from({ length: 130 }, (_, n) => ({ id: n + 1,
+    guid: `g${n}`, delivered_at: new Date(at(n)).toISOString(),
+    status_code: 502 })).reverse();
+  const handler = (r) => {
+    if (r.method === 'GET') return { json: list };
+    const id = Number(r.path.match(/deliveries\/(\d+)\/attempts/)[1]);
+    list.unshift({ ...list.find((d) => d.id === id), id: id + 1000,
+      delivered_at: new Date().toISOString() });
+    return { status: 202 };
+  };
+  await withForge('github', handler, async (forge, host) => {
+    const sent = () => host.take().map((s) =>
+      Number((s.path.match(/(\d+)\/attempts/) || [])[1])).filter((id) => id);
+    const until = from + 1800000;
+    const upTo = (a, b) => Array.from({ length: b - a + 1 }, (_, i) => a + i);
+    let got = await forge.ask('missed', { since_ms: from, until_ms: until });
+    same([got.again, got.next_ms], [102, at(102)], 'as many as do not take long');
+    same(sent(), upTo(1, 102), 'the oldest first');
+    got = await forge.ask('missed', { since_ms: got.next_ms, until_ms: until });
+    same([got.again, got.next_ms], [28, 0], 'and the others then');
+    same(sent(), upTo(103, 130), 'each of them once');
+  }, asApp);
+}
+
 async function testMissed() {
   const at = (s) => new Date(Date.now() - s * 1000).toISOString();
   const list = [
@@ -479,13 +470,15 @@ async function testMissed() {
     return r.path.includes('/17/') ? { status: 422, json: {} } : { status: 202 };
   };
   await withForge('github', handler, async (forge, host) => {
-    const got = await forge.ask('missed', { since_ms: Date.now() - 60000 });
-    same(got, { asked: 6, again: 1 }, 'what was lost is sent again');
+    const got = await forge.ask('missed',
+      { since_ms: Date.now() - 60000, until_ms: Date.now() });
+    same(got, { asked: 6, again: 1, next_ms: 0 }, 'what was lost is sent again');
     same(host.take().map((s) => `${s.method} ${s.path}`), [
       'GET /app/hook/deliveries?per_page=100',
-      'POST /app/hook/deliveries/20/attempts',
-      'POST /app/hook/deliveries/17/attempts'], 'once, and nothing else is');
+      'POST /app/hook/deliveries/17/attempts',
+      'POST /app/hook/deliveries/20/attempts'], 'once, and nothing else is');
   }, asApp);
+  await testManyMissed();
   const none = await ask('gitlab', () => ({}), 'missed', { since_ms: 1 });
   ok(none.error === 'refused', 'other hosts have no such list', none);
 }
@@ -528,6 +521,17 @@ async function testHostile() {
     ok(changes.length === 2000 && forge.frames > 1, 'an answer of several frames',
       changes.length, forge.frames);
   });
+}
+
+async function testProxy() {
+  const host = await new Host(() => ({ json: [] })).listen();
+  const forge = new Forge(setupOf('gitea', { url: 'http://git.example.org/api' }),
+    { http_proxy: host.url });
+  same(await forge.ask('open_changes'), { changes: [] }, 'through a proxy');
+  same(host.take().map((s) => s.path.split('?')[0]),
+    ['http://git.example.org/api/repos/acme/app/pulls'], 'which is asked for it');
+  await forge.end();
+  host.close();
 }
 
 // ---- TLS, and the process -----------------------------------------------------
@@ -589,7 +593,7 @@ async function testProcess() {
 (async () => {
   for (const test of [testAppTokens, testRefresh, testLimits, testAway, testMessages,
     testPages, testPulls, testPullPaths, testGitlab, testPermissions, testMissed,
-    testHostile, testTls, testProcess])
+    testHostile, testProxy, testTls, testProcess])
     await test().catch((error) => ok(false, test.name, error));
   end();
 })();

@@ -256,6 +256,9 @@ async function often() {
   ok(results.slice(0, 3).every((r) => r.status === 202) &&
     results[3].status === 429 && Number(results[3].headers['retry-after']) > 0,
   'too often', results.map((r) => r.status));
+  const lab = await send(s, push(), { path: '/webhooks/gitlab' });
+  ok(lab.status === 503 && Number(lab.headers['retry-after']) > 0,
+    'GitLab may go on all the same', lab.status);
   return s;
 }
 

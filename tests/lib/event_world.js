@@ -23,6 +23,7 @@ class World {
     this.apiAway = false;
     this.gitMute = false;     // takes what is asked, and never answers
     this.mute = [];
+    this.missed = [];         // deliveries of the App, as GitHub lists them
     this.held = null;         // a list: what is asked waits in it
     this.token = 'hub-token-1';
     fs.mkdirSync(this.root, { recursive: true });
@@ -173,7 +174,10 @@ class World {
       return say(201, { token: this.token,
         expires_at: new Date(Date.now() + 3600000).toISOString().slice(0, 19) + 'Z' });
     if (/\/installation$/.test(url.pathname)) return say(200, { id: 1 });
-    if (url.pathname === '/api/app/hook/deliveries') return say(200, []);
+    if (url.pathname === '/api/app/hook/deliveries')
+      return say(200, this.missed);
+    if (/^\/api\/app\/hook\/deliveries\/\d+\/attempts$/.test(url.pathname))
+      return say(202, {});
     if (url.pathname.startsWith('/api/v4/'))
       return this.apiOfGitlab(say, decodeURIComponent(url.pathname.slice(8)));
     if (!/(^| )hub-token-1$/.test(req.headers.authorization || ''))

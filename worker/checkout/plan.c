@@ -3,6 +3,7 @@
 #include "worker/checkout/plan.h"
 
 #include "base/clock.h"
+#include "base/json_texts.h"
 #include "base/state.h"
 #include "worker/checkout/names.h"
 #include "worker/checkout/protocol.h"
@@ -141,19 +142,6 @@ static int check(const struct checkout_request *request, struct err *err)
     return check_pattern(request, err);
 }
 
-/* One that is not UTF-8 makes an array of too few: no request. */
-static json_t *list_of(const char *const *items, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(list, json_string(items[i]));
-    if (json_array_size(list) == count)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
 static json_t *layer_object(const struct checkout_layer *layer)
 {
     json_t *bases = json_array();
@@ -185,9 +173,9 @@ int fetch_plan_new(const struct checkout_request *request,
     plan->mirror = copy(request->mirror);
     plan->tree = copy(request->tree);
     plan->alternates = copy(request->alternates);
-    plan->show = request->show ? list_of(request->paths, request->path_count)
+    plan->show = request->show ? json_texts(request->paths, request->path_count)
                                : json_null();
-    plan->also = list_of(request->also, request->also_count);
+    plan->also = json_texts(request->also, request->also_count);
     plan->layer = layer_object(request->layer);
     plan->username = copy(request->username);
     plan->password = copy(request->password);

@@ -117,8 +117,8 @@ struct forge_driver {
     int (*open_changes)(struct api *api, const struct forge_target *target,
                         json_t **out, struct err *err);
     /** NULL: the host keeps no list. */
-    int (*missed)(struct api *api, int64_t since_ms, json_t **out,
-                  struct err *err);
+    int (*missed)(struct api *api, int64_t since_ms, int64_t until_ms,
+                  json_t **out, struct err *err);
     int (*diff)(struct api *api, const struct forge_target *target,
                 struct forge_diff *out, struct err *err);
 

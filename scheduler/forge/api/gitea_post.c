@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 #include "base/header.h"
+#include "base/json_texts.h"
 #include "scheduler/forge/api/write.h"
 
 #include <inttypes.h>
@@ -26,9 +27,9 @@ int gitea_diff(struct api *api, const struct forge_target *target,
     if (api_get(api, path, &pull, err) < 0)
         return -1;
     snprintf(out->head_sha, sizeof(out->head_sha), "%s",
-             write_text(json_object_get(pull, "head"), "sha"));
+             json_text_at(json_object_get(pull, "head"), "sha"));
     snprintf(out->base_sha, sizeof(out->base_sha), "%s",
-             write_text(json_object_get(pull, "base"), "sha"));
+             json_text_at(json_object_get(pull, "base"), "sha"));
     snprintf(out->start_sha, sizeof(out->start_sha), "%s", out->base_sha);
     json_decref(pull);
     if (api_send(api, &request, &answer, err) < 0)
@@ -84,7 +85,7 @@ static int add_review(struct api *api, const char *reviews,
         const struct forge_comment made = {
             .id = comment,
             .thread = id,
-            .body = write_text(item, "body"),
+            .body = json_text_at(item, "body"),
             .is_resolved = json_is_object(json_object_get(item, "resolver")),
             .resolver =
                 write_resolver(json_object_get(item, "resolver"), login),

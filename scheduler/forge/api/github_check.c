@@ -1,6 +1,7 @@
 /* scheduler/forge/api/github_check.c - check runs, or statuses without App. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/json_texts.h"
 #include "pipelines/findings/findings.h"
 #include "scheduler/forge/api/write.h"
 
@@ -18,11 +19,11 @@
 static bool is_ours(const json_t *run, const struct forge_check *check,
                     const char *login)
 {
-    const char *slug = write_text(json_object_get(run, "app"), "slug");
+    const char *slug = json_text_at(json_object_get(run, "app"), "slug");
     size_t len = strlen(slug);
 
-    if (strcmp(write_text(run, "external_id"), check->external_id) != 0 ||
-        strcmp(write_text(run, "name"), check->name) != 0)
+    if (strcmp(json_text_at(run, "external_id"), check->external_id) != 0 ||
+        strcmp(json_text_at(run, "name"), check->name) != 0)
         return false;
     return !len || (strncmp(login, slug, len) == 0 &&
                     strcmp(login + len, "[bot]") == 0);
@@ -191,7 +192,7 @@ static bool same_annotation(const json_t *a, const json_t *b)
     static const char *const keys[] = {"path", "annotation_level", "message"};
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (strcmp(write_text(a, keys[i]), write_text(b, keys[i])) != 0)
+        if (strcmp(json_text_at(a, keys[i]), json_text_at(b, keys[i])) != 0)
             return false;
     return json_equal(json_object_get(a, "start_line"),
                       json_object_get(b, "start_line"));
@@ -264,13 +265,13 @@ static bool run_stands(const json_t *run, const struct forge_check *check)
     CLEANUP(mem) char *title = write_cut(check->title, MAX_TITLE);
     CLEANUP(mem) char *summary = write_cut(check->summary, MAX_TEXT);
 
-    return strcmp(write_text(run, "status"), run_status(check->state)) == 0 &&
-           strcmp(write_text(run, "conclusion"),
+    return strcmp(json_text_at(run, "status"), run_status(check->state)) == 0 &&
+           strcmp(json_text_at(run, "conclusion"),
                   run_conclusion(check->state)) == 0 &&
            (!*check->url ||
-            strcmp(write_text(run, "details_url"), check->url) == 0) &&
-           write_same(write_text(output, "title"), title) &&
-           write_same(write_text(output, "summary"), summary);
+            strcmp(json_text_at(run, "details_url"), check->url) == 0) &&
+           write_same(json_text_at(output, "title"), title) &&
+           write_same(json_text_at(output, "summary"), summary);
 }
 
 /* The batches that the run's first request had no room for. */
@@ -330,7 +331,7 @@ static int run_put(struct api *api, const struct forge_target *target,
     int rc = run_find(api, target, check, &run, err);
 
     if (rc == 0 && run &&
-        status_rank(write_text(run, "status")) > check_rank(check->state)) {
+        status_rank(json_text_at(run, "status")) > check_rank(check->state)) {
         json_decref(run);
         return 0;
     }

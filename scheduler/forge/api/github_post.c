@@ -1,6 +1,7 @@
 /* scheduler/forge/api/github_post.c - GitHub: diffs, reviews, comments. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "scheduler/forge/api/write.h"
 
 #include <inttypes.h>
@@ -12,19 +13,19 @@
 
 static void set_sha(char out[65], const json_t *side)
 {
-    snprintf(out, 65, "%s", write_text(side, "sha"));
+    snprintf(out, 65, "%s", json_text_at(side, "sha"));
 }
 
 static void add_file(struct strbuf *text, const json_t *file)
 {
-    const char *status = write_text(file, "status");
-    struct patch_file patch = {.new_path = write_text(file, "filename"),
+    const char *status = json_text_at(file, "status");
+    struct patch_file patch = {.new_path = json_text_at(file, "filename"),
                                .is_new = strcmp(status, "added") == 0,
                                .is_deleted = strcmp(status, "removed") == 0,
                                .is_renamed = strcmp(status, "renamed") == 0,
-                               .patch = write_text(file, "patch")};
+                               .patch = json_text_at(file, "patch")};
 
-    patch.old_path = patch.is_renamed ? write_text(file, "previous_filename")
+    patch.old_path = patch.is_renamed ? json_text_at(file, "previous_filename")
                                       : patch.new_path;
     patch_add(text, &patch);
 }
@@ -115,9 +116,9 @@ static bool is_first(const json_t *thread, const json_t *comment)
     const json_t *nodes =
         json_object_get(json_object_get(thread, "comments"), "nodes");
     const json_t *first = json_array_get(nodes, 0);
-    const char *node = write_text(comment, "node_id");
+    const char *node = json_text_at(comment, "node_id");
 
-    return (*node && strcmp(node, write_text(first, "id")) == 0) ||
+    return (*node && strcmp(node, json_text_at(first, "id")) == 0) ||
            (json_is_integer(json_object_get(first, "databaseId")) &&
             json_equal(json_object_get(first, "databaseId"),
                        json_object_get(comment, "id")));
@@ -153,7 +154,7 @@ static int threads_page(struct api *api, const struct forge_target *target,
     info = json_object_get(threads, "pageInfo");
     strbuf_clear(after);
     if (json_is_true(json_object_get(info, "hasNextPage")))
-        strbuf_adds(after, write_text(info, "endCursor"));
+        strbuf_adds(after, json_text_at(info, "endCursor"));
     json_decref(data);
     return 0;
 }
@@ -183,8 +184,8 @@ static void add_comment(struct forge_comments *out, const json_t *comment,
     CLEANUP(mem) char *id = write_id(comment, "id");
     const struct forge_comment made = {
         .id = id,
-        .thread = write_text(thread, "id"),
-        .body = write_text(comment, "body"),
+        .thread = json_text_at(thread, "id"),
+        .body = json_text_at(comment, "body"),
         .is_resolved = json_is_true(json_object_get(thread, "isResolved")),
         .resolver =
             write_resolver(json_object_get(thread, "resolvedBy"), login),

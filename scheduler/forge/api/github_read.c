@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define GUID_MAX  64
-#define AGAIN_MAX 50 /* at one time: others wait for us */
+#define AGAIN_MAX 100 /* at one time: others wait for us */
 #define SEEN_MAX  5000
 
 int github_token(struct api *api, const struct forge_target *target,
@@ -30,15 +30,17 @@ int github_token(struct api *api, const struct forge_target *target,
 /* ---- deliveries ----------------------------------------------------------
  */
 
-/* What became of the deliveries since a moment, by their guid: true once one
-   of them came, else the id of the last attempt. Newest first. */
+/* What became of the deliveries of a while, by their guid: true once one of
+   them came, else [id, moment] of the last attempt. Newest first. */
 struct sweep {
-    int64_t since_ms;
+    int64_t since_ms, until_ms;
     json_t *guids; /* owned */
     int64_t asked;
 };
 
-static void take_delivery(struct sweep *sweep, const json_t *delivery)
+/* What we had sent again fails after `until_ms`: not for a second time. */
+static void take_delivery(struct sweep *sweep, const json_t *delivery,
+                          int64_t at_ms)
 {
     const json_t *guid = event_field(delivery, "guid");
     const char *name = json_string_value(guid);
@@ -50,9 +52,11 @@ static void take_delivery(struct sweep *sweep, const json_t *delivery)
     sweep->asked++;
     if (status >= 200 && status < 300)
         (void)json_object_set_new(sweep->guids, name, json_true());
-    else if (!json_object_get(sweep->guids, name) &&
+    else if (at_ms <= sweep->until_ms && !json_object_get(sweep->guids, name) &&
              !event_is(delivery, "status", "pending"))
-        (void)json_object_set_new(sweep->guids, name, json_integer(id));
+        (void)json_object_set_new(
+            sweep->guids, name,
+            json_pack("[I,I]", (json_int_t)id, (json_int_t)at_ms));
 }
 
 static bool take_deliveries(void *arg, const json_t *page)
@@ -71,7 +75,7 @@ static bool take_deliveries(void *arg, const json_t *page)
             continue;
         if (at_ms < sweep->since_ms || sweep->asked >= SEEN_MAX)
             return false;
-        take_delivery(sweep, delivery);
+        take_delivery(sweep, delivery, at_ms);
     }
     return true;
 }
@@ -93,32 +97,66 @@ static int send_again(struct api *api, int64_t id, int64_t *again,
     return 0;
 }
 
-int github_missed(struct api *api, int64_t since_ms, json_t **out,
-                  struct err *err)
+/* Those that failed; new. */
+static json_t *list_failed(const struct sweep *sweep)
+{
+    json_t *failed = json_array(), *last;
+    const char *guid;
+
+    json_object_foreach(sweep->guids, guid, last)
+    {
+        if (json_is_array(last))
+            (void)json_array_append(failed, last);
+    }
+    return failed;
+}
+
+/*
+ * The oldest first, so that what is left is all that failed from a moment on:
+ * those of one moment are never torn apart.
+ */
+static int send_some(struct api *api, const json_t *failed, int64_t *again,
+                     int64_t *next_ms, struct err *err)
+{
+    int64_t before_ms = 0;
+    size_t sent = 0;
+
+    for (size_t i = json_array_size(failed); i > 0; i--, sent++) {
+        const json_t *last = json_array_get(failed, i - 1);
+        int64_t at_ms = json_integer_value(json_array_get(last, 1));
+
+        if (sent >= AGAIN_MAX && at_ms > before_ms) {
+            *next_ms = at_ms;
+            return 0;
+        }
+        before_ms = at_ms;
+        if (send_again(api, json_integer_value(json_array_get(last, 0)), again,
+                       err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int github_missed(struct api *api, int64_t since_ms, int64_t until_ms,
+                  json_t **out, struct err *err)
 {
     const struct api_request request = {
         .method = "GET", .path = "/app/hook/deliveries", .as_app = true};
-    struct sweep sweep = {.since_ms = since_ms, .guids = json_object()};
-    int64_t again = 0;
-    const char *guid;
-    json_t *last;
-    int rc;
+    struct sweep sweep = {
+        .since_ms = since_ms, .until_ms = until_ms, .guids = json_object()};
+    int64_t again = 0, next_ms = 0;
+    int rc = api_pages(api, &request, take_deliveries, &sweep, NULL, err);
 
-    rc = api_pages(api, &request, take_deliveries, &sweep, NULL, err);
-    if (rc == 0)
-        json_object_foreach(sweep.guids, guid, last)
-        {
-            if (!json_is_integer(last))
-                continue;
-            if (again >= AGAIN_MAX ||
-                (rc = send_again(api, json_integer_value(last), &again, err)) <
-                    0)
-                break;
-        }
+    if (rc == 0) {
+        json_t *failed = list_failed(&sweep);
+
+        rc = send_some(api, failed, &again, &next_ms, err);
+        json_decref(failed);
+    }
     json_decref(sweep.guids);
     if (rc < 0)
         return -1;
-    *out = json_pack("{s:I,s:I}", "asked", (json_int_t)sweep.asked, "again",
-                     (json_int_t)again);
+    *out = json_pack("{s:I,s:I,s:I}", "asked", (json_int_t)sweep.asked, "again",
+                     (json_int_t)again, "next_ms", (json_int_t)next_ms);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* scheduler/forge/api/gitlab_post.c - GitLab: statuses, discussions, notes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "scheduler/forge/api/write.h"
 
 #include <inttypes.h>
@@ -19,12 +20,12 @@ static char *change_path(const struct api *api,
 static void add_file(struct strbuf *text, const json_t *file, bool *out_cut)
 {
     const struct patch_file patch = {
-        .old_path = write_text(file, "old_path"),
-        .new_path = write_text(file, "new_path"),
+        .old_path = json_text_at(file, "old_path"),
+        .new_path = json_text_at(file, "new_path"),
         .is_new = json_is_true(json_object_get(file, "new_file")),
         .is_deleted = json_is_true(json_object_get(file, "deleted_file")),
         .is_renamed = json_is_true(json_object_get(file, "renamed_file")),
-        .patch = write_text(file, "diff")};
+        .patch = json_text_at(file, "diff")};
 
     *out_cut |= json_is_true(json_object_get(file, "too_large")) ||
                 json_is_true(json_object_get(file, "collapsed"));
@@ -37,14 +38,14 @@ static void set_refs(struct forge_diff *out, const json_t *request)
     const json_t *refs = json_object_get(request, "diff_refs");
 
     snprintf(out->base_sha, sizeof(out->base_sha), "%s",
-             write_text(refs, "base_sha"));
+             json_text_at(refs, "base_sha"));
     snprintf(out->start_sha, sizeof(out->start_sha), "%s",
-             write_text(refs, "start_sha"));
+             json_text_at(refs, "start_sha"));
     snprintf(out->head_sha, sizeof(out->head_sha), "%s",
-             write_text(refs, "head_sha"));
+             json_text_at(refs, "head_sha"));
     if (!*out->head_sha)
         snprintf(out->head_sha, sizeof(out->head_sha), "%s",
-                 write_text(request, "sha"));
+                 json_text_at(request, "sha"));
 }
 
 /*
@@ -123,7 +124,7 @@ static const json_t *status_find(const json_t *list, const char *name)
     {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
-        if (strcmp(write_text(item, "name"), name) != 0 || id <= best)
+        if (strcmp(json_text_at(item, "name"), name) != 0 || id <= best)
             continue;
         found = item;
         best = id;
@@ -134,15 +135,15 @@ static const json_t *status_find(const json_t *list, const char *name)
 static bool status_stands(const json_t *there, const struct forge_check *check,
                           const char *description)
 {
-    const char *status = write_text(there, "status");
-    const char *url = write_text(there, "target_url");
+    const char *status = json_text_at(there, "status");
+    const char *url = json_text_at(there, "target_url");
 
     if (strcmp(url, check->url) != 0)
         return false;
     if (*url && word_rank(status) > check_rank(check->state))
         return true;
     return strcmp(status, state_word(check->state)) == 0 &&
-           write_same(write_text(there, "description"), description);
+           write_same(json_text_at(there, "description"), description);
 }
 
 /*
@@ -162,7 +163,7 @@ static int set_ref(struct api *api, const struct forge_target *target,
         return 0;
     if (api_get(api, path, &request, err) < 0)
         return -1;
-    branch = write_text(request, "source_branch");
+    branch = json_text_at(request, "source_branch");
     if (*branch && json_equal(json_object_get(request, "source_project_id"),
                               json_object_get(request, "target_project_id")))
         json_object_set_new(body, "ref", json_string(branch));
@@ -235,8 +236,8 @@ static void add_discussion(struct forge_comments *out, const json_t *thread,
     CLEANUP(mem) char *id = write_id(note, "id");
     const struct forge_comment made = {
         .id = id,
-        .thread = write_text(thread, "id"),
-        .body = write_text(note, "body"),
+        .thread = json_text_at(thread, "id"),
+        .body = json_text_at(note, "body"),
         .is_resolved = json_is_true(json_object_get(note, "resolved")),
         .resolver =
             write_resolver(json_object_get(note, "resolved_by"), login)};

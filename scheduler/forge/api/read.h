@@ -12,8 +12,8 @@ int any_token(struct api *api, const struct forge_target *target, json_t **out,
               struct err *err);
 int github_token(struct api *api, const struct forge_target *target,
                  json_t **out, struct err *err);
-int github_missed(struct api *api, int64_t since_ms, json_t **out,
-                  struct err *err);
+int github_missed(struct api *api, int64_t since_ms, int64_t until_ms,
+                  json_t **out, struct err *err);
 
 /* GitHub and Gitea: their documents are alike. */
 int pull_change(struct api *api, const struct forge_target *target,

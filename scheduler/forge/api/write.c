@@ -3,6 +3,7 @@
 #include "scheduler/forge/api/write.h"
 
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "base/utf8.h"
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/findings/mark.h"
@@ -106,13 +107,6 @@ bool write_same(const char *a, const char *b)
     return a == a_end && b == b_end;
 }
 
-const char *write_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 char *write_id(const json_t *object, const char *key)
 {
     const json_t *id = json_object_get(object, key);
@@ -126,21 +120,21 @@ char *write_id(const json_t *object, const char *key)
 
 bool write_is_by(const json_t *item, const char *login)
 {
-    const char *name = write_text(json_object_get(item, "user"), "login");
+    const char *name = json_text_at(json_object_get(item, "user"), "login");
 
     if (!*name)
-        name = write_text(json_object_get(item, "author"), "username");
+        name = json_text_at(json_object_get(item, "author"), "username");
     return *name && strcasecmp(name, login) == 0;
 }
 
 enum forge_resolver write_resolver(const json_t *user, const char *login)
 {
     static const char bot[] = "[bot]";
-    const char *name = write_text(user, "login");
+    const char *name = json_text_at(user, "login");
     size_t len = strlen(login), tail = sizeof(bot) - 1;
 
     if (!*name)
-        name = write_text(user, "username");
+        name = json_text_at(user, "username");
     if (!*name)
         return RESOLVER_UNKNOWN;
     if (strcasecmp(name, login) == 0)
@@ -221,7 +215,8 @@ static const json_t *status_find(const json_t *list, const char *context)
     {
         json_int_t id = json_integer_value(json_object_get(item, "id"));
 
-        if (strcasecmp(write_text(item, "context"), context) != 0 || id <= best)
+        if (strcasecmp(json_text_at(item, "context"), context) != 0 ||
+            id <= best)
             continue;
         found = item;
         best = id;
@@ -233,17 +228,17 @@ static const json_t *status_find(const json_t *list, const char *context)
 static bool status_stands(const json_t *there, const struct forge_check *check,
                           const char *description)
 {
-    const char *state = write_text(there, "state");
-    const char *url = write_text(there, "target_url");
+    const char *state = json_text_at(there, "state");
+    const char *url = json_text_at(there, "target_url");
 
     if (!*state)
-        state = write_text(there, "status");
+        state = json_text_at(there, "status");
     if (strcmp(url, check->url) != 0)
         return false;
     if (*url && check_rank(check->state) < 2 && strcmp(state, "pending") != 0)
         return true;
     return strcmp(state, status_state(check->state)) == 0 &&
-           write_same(write_text(there, "description"), description);
+           write_same(json_text_at(there, "description"), description);
 }
 
 int status_put(struct api *api, const struct forge_check *check,
@@ -281,7 +276,7 @@ static bool is_sticky(const json_t *item, const struct sticky_mark *wanted)
     CLEANUP(strbuf) struct strbuf mark = STRBUF_MAX(MARK_MAX_VALUE + 1);
 
     return write_is_by(item, wanted->login) &&
-           mark_read(write_text(item, "body"), "summary", &mark) &&
+           mark_read(json_text_at(item, "body"), "summary", &mark) &&
            strcmp(mark.data, wanted->key) == 0;
 }
 
@@ -352,7 +347,7 @@ static int sticky_write(struct api *api, const struct sticky_paths *paths,
             sticky_send(api, "DELETE", paths->one, item, NULL, err) < 0)
             return -1;
     }
-    if (write_same(write_text(found, "body"), mark->body))
+    if (write_same(json_text_at(found, "body"), mark->body))
         return 0;
     return sticky_send(api, paths->edit, paths->one, found,
                        json_pack("{s:s}", "body", mark->body), err);

@@ -31,8 +31,6 @@ MUST_USE int write_send(struct api *api, const char *method, const char *path,
 MUST_USE char *write_cut(const char *text, size_t max);
 /** Whether two bodies say the same: hosts change line ends and their end. */
 bool write_same(const char *a, const char *b);
-/** The string of a key, "" for none. Borrowed. */
-const char *write_text(const json_t *object, const char *key);
 /** A number of a key as text, "" for none; the caller's. */
 MUST_USE char *write_id(const json_t *object, const char *key);
 

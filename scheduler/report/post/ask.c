@@ -2,18 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/report/post/ask.h"
 
+#include "base/json_texts.h"
 #include "pipelines/findings/mark.h"
 
 #include <string.h>
 
 #define MAX_COUNT 1000 /* comments or rows */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static int64_t number_of(const json_t *object, const char *key)
 {
@@ -61,19 +55,19 @@ static int read_check(const json_t *check, struct report_ask *out,
 {
     int state;
 
-    out->reason = text_of(check, "reason");
-    out->message = text_of(check, "message");
+    out->reason = json_text_at(check, "reason");
+    out->message = json_text_at(check, "message");
     out->attempt = number_of(check, "attempt");
-    state = find_state(text_of(check, "state"), out->reason);
+    state = find_state(json_text_at(check, "state"), out->reason);
     if (state < 0)
         return err_set(err, ERR_BUG, "a report on a check of no known state");
     out->check = (struct forge_check){
-        .name = text_of(check, "name"),
-        .external_id = text_of(check, "external_id"),
+        .name = json_text_at(check, "name"),
+        .external_id = json_text_at(check, "external_id"),
         .state = (enum check_state)state,
         .title = "",
         .summary = "",
-        .url = text_of(check, "url"),
+        .url = json_text_at(check, "url"),
         .started_at_ms = number_of(check, "started_at_ms"),
         .ended_at_ms = number_of(check, "ended_at_ms"),
         .offer_approve = flag_of(check, "fork"),
@@ -88,15 +82,15 @@ int report_ask_read(const json_t *document, struct report_ask *out,
 {
     const json_t *findings = json_object_get(document, "findings");
     struct report_ask ask = {
-        .target = {.repo = text_of(document, "repo"),
+        .target = {.repo = json_text_at(document, "repo"),
                    .installation = number_of(document, "installation"),
                    .change = number_of(document, "change"),
-                   .commit = text_of(document, "commit"),
-                   .ref = text_of(document, "ref")},
+                   .commit = json_text_at(document, "commit"),
+                   .ref = json_text_at(document, "ref")},
         .latest = flag_of(document, "latest"),
-        .key = text_of(document, "key"),
-        .title = text_of(document, "title"),
-        .note = text_of(document, "note"),
+        .key = json_text_at(document, "key"),
+        .title = json_text_at(document, "title"),
+        .note = json_text_at(document, "note"),
         .findings = json_is_object(findings) ? findings : NULL,
         .partial = flag_of(document, "partial"),
         .posted = json_object_get(document, "posted"),

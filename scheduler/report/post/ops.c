@@ -93,11 +93,13 @@ static int do_missed(struct asked *asked, json_t **out, struct err *err)
 {
     int64_t since_ms =
         json_integer_value(json_object_get(asked->ask, "since_ms"));
+    int64_t until_ms =
+        json_integer_value(json_object_get(asked->ask, "until_ms"));
 
     if (!asked->driver->missed || !api_is_app(asked->api))
         return err_set(err, ERR_USER,
                        "only GitHub's Apps have a list of deliveries");
-    return asked->driver->missed(asked->api, since_ms, out, err);
+    return asked->driver->missed(asked->api, since_ms, until_ms, out, err);
 }
 
 static int do_report(struct asked *asked, json_t **out, struct err *err)

@@ -34,6 +34,17 @@ static void test_decode_valid(void **state)
     assert_int_equal(c, 0);
 }
 
+static void test_fit(void **state)
+{
+    static const char text[] = "a\xc3\xa4\xf0\x9f\x98\x80z";
+    static const size_t fitting[] = {0, 1, 1, 3, 3, 3, 3, 7, 8, 8};
+
+    (void)state;
+    for (size_t max = 0; max < ARRAY_LEN(fitting); max++)
+        assert_int_equal(utf8_fit(text, sizeof(text) - 1, max), fitting[max]);
+    assert_int_equal(utf8_fit("\x80\x80", 2, 1), 0);
+}
+
 static void test_decode_invalid(void **state)
 {
     static const char *const cases[] = {
@@ -95,6 +106,7 @@ static void test_width(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fit),
         cmocka_unit_test(test_decode_valid),
         cmocka_unit_test(test_decode_invalid),
         cmocka_unit_test(test_count),

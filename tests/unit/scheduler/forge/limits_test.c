@@ -119,6 +119,11 @@ static void test_bounds(void **state UNUSED)
                  LINES("X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 5"),
                  NULL),
           LIMITS_REFUSED, 1000);
+    check(answer(FORGE_GITHUB, 429, LINES("Retry-After: 0"), NULL),
+          LIMITS_REFUSED, 1000);
+    check(answer(FORGE_GITLAB, 503,
+                 LINES("Retry-After: Sun, 06 Nov 1994 08:49:27 GMT"), NULL),
+          LIMITS_REFUSED, 1000);
     check(answer(FORGE_GITHUB, 429, LINES("Retry-After: soon"), NULL),
           LIMITS_REFUSED, 60000);
 }

@@ -42,7 +42,11 @@ static struct job_batch *load_with(const struct event *event,
                                    const char *pipeline, bool fork,
                                    const json_t *previous)
 {
-    const struct event_job job = {event, pipeline, "key", 0, fork, previous};
+    const struct event_job job = {.event = event,
+                                  .pipeline = pipeline,
+                                  .key = "key",
+                                  .fork = fork,
+                                  .previous = previous};
     CLEANUP(diag_list) struct diag_list *diags = diag_list_new();
     CLEANUP(mem) char *text = event_job_document(&job);
     struct job_batch *batch = NULL;

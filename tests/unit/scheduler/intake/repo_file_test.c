@@ -3,17 +3,10 @@
 #include "scheduler/intake/repo_file.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/proc.h"
-#include "tests/lib/unit.h"
+#include "tests/unit/scheduler/intake/repo_rig.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /*
  * `repo_file_test drive repo=… path=… path=…` reads once and prints how that
@@ -113,7 +106,7 @@ static void on_kill(void *arg)
     loop_stop(run->loop);
 }
 
-static void print(const struct run *run, const char *dir)
+static void print(const struct run *run, const char *out)
 {
     struct err err = {0};
 
@@ -124,7 +117,7 @@ static void print(const struct run *run, const char *dir)
     if (run->more)
         printf("more\n");
     for (size_t i = 0; i < run->count; i++) {
-        CLEANUP(mem) char *path = xasprintf("%s/%zu", dir, i);
+        CLEANUP(mem) char *path = xasprintf("%s/%zu", out, i);
 
         printf("path %zu %s\n", i, run->path[i]);
         if (run->why[i])
@@ -174,20 +167,6 @@ static int drive(int argc, char **argv)
 
 /* ---- the real program ------------------------------------------------------
  */
-
-static char dir[64];
-static char *repo; /* owned, as the next */
-static char *libexec;
-
-static void shell(const char *command)
-{
-    const char *argv[] = {"sh", "-ec", command, NULL};
-    CLEANUP(strbuf) struct strbuf output = STRBUF_INIT;
-    struct err err = {0};
-
-    if (proc_run(argv, 30000, &output, &err) < 0)
-        fail_msg("%s: %s", err.msg, output.data);
-}
 
 static struct repo_file_request request_of(const char *const *paths,
                                            size_t count)
@@ -342,17 +321,6 @@ static void test_refused_at_once(void **state)
     "{\"done\":{\"commit\":\"" OID                                             \
     "\",\"branch\":\"b\",\"fetched\":false,\"files\":0}}"
 
-static void fake(const char *script)
-{
-    CLEANUP(mem) char *path = xasprintf("%s/fake/checkout", dir);
-    CLEANUP(mem) char *text = xasprintf("#!/bin/sh\n%s\n", script);
-    CLEANUP(mem) char *bin = xasprintf("%s/fake", dir);
-    struct err err = {0};
-
-    assert_int_equal(file_write(path, text, strlen(text), 0755, &err), 0);
-    assert_int_equal(setenv("BERTH_LIBEXEC", bin, 1), 0);
-}
-
 /* It dies at once; the loop reaps it. */
 static void assert_no_child(struct loop *loop)
 {
@@ -410,7 +378,7 @@ static void test_answers(void **state)
         assert_no_child(run.loop);
         run_clear(&run);
     }
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 #define OF(path)  "echo '{\"file\":{\"size\":0,\"path\":\"" path "\"}}';"
@@ -459,7 +427,7 @@ static void test_pattern_answers(void **state)
                      err_kind_name(run.err.kind), run.err.msg, run.count);
         run_clear(&run);
     }
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static void test_hangs(void **state)
@@ -476,7 +444,7 @@ static void test_hangs(void **state)
     assert_true(clock_mono_ms() - started < 20000);
     assert_no_child(run.loop);
     run_clear(&run);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static void test_freed_on_the_way(void **state)
@@ -494,7 +462,7 @@ static void test_freed_on_the_way(void **state)
     assert_int_equal(loop_step(run.loop, 50, &run.err), 0);
     assert_int_equal(run.calls, 0);
     run_clear(&run);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static void test_no_program(void **state)
@@ -503,50 +471,25 @@ static void test_no_program(void **state)
     struct run run = {0};
 
     (void)state;
-    assert_int_equal(setenv("BERTH_LIBEXEC", "/nonexistent", 1), 0);
+    use_programs("/nonexistent");
     assert_int_equal(begin(&run, &request), -1);
     assert_int_equal(run.err.kind, ERR_TRANSIENT);
     run_clear(&run);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static int set_up(void **state)
 {
-    struct err err = {0};
-
     (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/berth-repo-file-XXXXXX");
-    if (!getenv("BERTH_LIBEXEC") || !mkdtemp(dir))
-        return -1;
-    (void)chmod(dir, 0755);
-    libexec = xstrdup(getenv("BERTH_LIBEXEC"));
-    repo = xasprintf("%s/repo", dir);
-    CLEANUP(mem) char *fakes = xasprintf("%s/fake", dir);
-    CLEANUP(mem) char *from = xasprintf("%s/launch", libexec);
-    CLEANUP(mem) char *to = xasprintf("%s/launch", fakes);
-
-    if (dir_make(fakes, 0755, &err) < 0 || symlink(from, to) < 0 ||
-        setenv("REPO", repo, 1) < 0)
-        return -1;
-    shell("export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
-          "git init -q -b main \"$REPO\"; cd \"$REPO\"\n"
-          "git config user.name n; git config user.email n@example.org\n"
-          "mkdir .berth; echo 'steps: [{run: ls}]' >.berth/test.yml\n"
-          "echo other >.berth/other.yml; echo no >.berth/other.yaml\n"
-          "printf 'a\\0\\nb' >nul; : >empty; git add -A; git commit -qm one\n"
-          "git checkout -qb side; git commit -q --allow-empty -m two\n"
-          "git checkout -q main\n");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct err err = {0};
-
-    (void)state;
-    free(repo);
-    free(libexec);
-    return tree_remove(dir, &err);
+    return rig_up(
+        "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
+        "git init -q -b main \"$REPO\"; cd \"$REPO\"\n"
+        "git config user.name n; git config user.email n@example.org\n"
+        "mkdir .berth; echo 'steps: [{run: ls}]' >.berth/test.yml\n"
+        "echo other >.berth/other.yml; echo no >.berth/other.yaml\n"
+        "printf 'a\\0\\nb' >nul; : >empty; git add -A; git commit -qm one\n"
+        "git checkout -qb side; git commit -q --allow-empty -m two\n"
+        "git checkout -q main\n");
 }
 
 int main(int argc, char **argv)
@@ -566,5 +509,5 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "drive") == 0)
         return drive(argc, argv);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, rig_down);
 }

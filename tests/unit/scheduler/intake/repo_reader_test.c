@@ -3,20 +3,9 @@
 #include "scheduler/intake/repo_reader.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/proc.h"
-#include "tests/lib/unit.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/unit/scheduler/intake/repo_rig.h"
 
 #define COUNT 10
-
-static char dir[64];
-static char *repo, *libexec; /* owned */
 
 struct reads {
     struct loop *loop;
@@ -69,17 +58,6 @@ static void end(struct reads *reads)
         repo_reading_free(reads->readings[i]);
     repo_reader_free(reads->reader);
     loop_free(reads->loop);
-}
-
-static char *shell(const char *command)
-{
-    const char *argv[] = {"sh", "-ec", command, NULL};
-    CLEANUP(strbuf) struct strbuf output = STRBUF_INIT;
-    struct err err = {0};
-
-    if (proc_run(argv, 30000, &output, &err) < 0)
-        fail_msg("%s: %s", err.msg, output.data);
-    return strbuf_take(&output);
 }
 
 static struct repo_file_request request_of(const char *state)
@@ -194,7 +172,7 @@ static void test_no_program(void **state)
     struct reads reads;
 
     (void)state;
-    assert_int_equal(setenv("BERTH_LIBEXEC", "/nonexistent", 1), 0);
+    use_programs("/nonexistent");
     begin(&reads);
     for (size_t i = 0; i < COUNT; i++)
         add(&reads, i, &request);
@@ -202,7 +180,7 @@ static void test_no_program(void **state)
     wait_for(&reads, COUNT);
     assert_int_equal(reads.failed, COUNT);
     end(&reads);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 /* ---- one that waits --------------------------------------------------------
@@ -230,20 +208,15 @@ static void expect_running(struct reads *reads, size_t wanted)
 static void hold(const char *kind)
 {
     CLEANUP(mem)
-    char *text =
-        xasprintf("#!/bin/sh\n: >%s/begun/$$\n"
-                  "until [ -e %s/go ]; do sleep 0.02; done\n"
-                  "echo '{\"error\":{\"kind\":\"%s\",\"message\":\"m\"}}'\n",
+    char *script =
+        xasprintf(": >%s/begun/$$\nuntil [ -e %s/go ]; do sleep 0.02; done\n"
+                  "echo '{\"error\":{\"kind\":\"%s\",\"message\":\"m\"}}'",
                   dir, dir, kind);
-    CLEANUP(mem) char *path = xasprintf("%s/fake/checkout", dir);
-    CLEANUP(mem) char *bin = xasprintf("%s/fake", dir);
     CLEANUP(mem)
     char *command = xasprintf("rm -f %s/go %s/begun/*", dir, dir);
-    struct err err = {0};
 
     free(shell(command));
-    assert_int_equal(file_write(path, text, strlen(text), 0755, &err), 0);
-    assert_int_equal(setenv("BERTH_LIBEXEC", bin, 1), 0);
+    fake(script);
 }
 
 static void let_go(void)
@@ -271,7 +244,7 @@ static void test_at_most(void **state)
     let_go();
     wait_for(&reads, COUNT);
     end(&reads);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 /* The one that leads is given up: the others do not wait for ever. */
@@ -294,7 +267,7 @@ static void test_of_one_repository(void **state)
     wait_for(&reads, COUNT - 1);
     assert_int_equal(reads.failed, COUNT - 1);
     end(&reads);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static void test_host_away(void **state)
@@ -313,7 +286,7 @@ static void test_host_away(void **state)
     assert_int_equal(reads.failed, COUNT);
     expect_running(&reads, 1);
     end(&reads);
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static void test_freed_before_all(void **state)
@@ -330,30 +303,14 @@ static void test_freed_before_all(void **state)
     end(&reads);
     assert_int_equal(reads.done, 0);
     let_go();
-    assert_int_equal(setenv("BERTH_LIBEXEC", libexec, 1), 0);
+    use_programs(libexec);
 }
 
 static int set_up(void **state)
 {
-    struct err err = {0};
-
     (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/berth-repo-reader-XXXXXX");
-    if (!getenv("BERTH_LIBEXEC") || !mkdtemp(dir))
-        return -1;
-    (void)chmod(dir, 0755);
-    libexec = xstrdup(getenv("BERTH_LIBEXEC"));
-    repo = xasprintf("%s/repo", dir);
-    CLEANUP(mem) char *fakes = xasprintf("%s/fake", dir);
-    CLEANUP(mem) char *begun = xasprintf("%s/begun", dir);
-    CLEANUP(mem) char *from = xasprintf("%s/launch", libexec);
-    CLEANUP(mem) char *to = xasprintf("%s/launch", fakes);
-
-    if (dir_make(fakes, 0755, &err) < 0 || dir_make(begun, 0777, &err) < 0 ||
-        chmod(begun, 0777) < 0 || symlink(from, to) < 0 ||
-        setenv("REPO", repo, 1) < 0)
-        return -1;
-    free(shell(
+    return rig_up(
+        "mkdir -m 0777 \"$(dirname \"$REPO\")/begun\"\n"
         "git init -q --bare -b main \"$REPO\"\n"
         "cd \"$REPO\"; who='committer n <n@example.org> 1767225600 +0000'\n"
         "{ printf 'commit refs/heads/main\\n%s\\ndata 1\\nb\\n' \"$who\"\n"
@@ -362,18 +319,7 @@ static int set_up(void **state)
         "    printf 'commit refs/pull/%s/head\\n%s\\n' \"$i\" \"$who\"\n"
         "    printf 'data 3\\n%03d\\nfrom refs/heads/main\\n' \"$i\"\n"
         "    printf 'M 100644 inline a\\ndata 3\\n%03d\\n' \"$i\"\n"
-        "  done; } | git fast-import --quiet\n"));
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct err err = {0};
-
-    (void)state;
-    free(repo);
-    free(libexec);
-    return tree_remove(dir, &err);
+        "  done; } | git fast-import --quiet\n");
 }
 
 int main(void)
@@ -389,5 +335,5 @@ int main(void)
         cmocka_unit_test(test_freed_before_all),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, rig_down);
 }

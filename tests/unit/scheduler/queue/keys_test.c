@@ -472,7 +472,8 @@ static void do_reports(struct pool *p)
     const struct queue_job job = {
         .priority = JOB_NORMAL,
         .infra_retries = -1,
-        .report = "{\"forge\":\"github\",\"repo\":\"a/b\",\"change\":\"7\"}"};
+        .report = "{\"forge\":\"github\",\"repo\":\"a/b\",\"change\":\"7\"}",
+        .as_of_ms = 1};
 
     (void)submit(p, "told1", &job);
     tell(p, "n1", "done");

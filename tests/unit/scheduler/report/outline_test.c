@@ -1,6 +1,7 @@
 /* tests/unit/scheduler/report/outline_test.c - what is said, and how. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/json_texts.h"
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/findings/mark.h"
 #include "scheduler/forge/api/write.h"
@@ -354,14 +355,14 @@ static void test_posted(void **state)
     json_object_set_new(world.posted, PRINT("c"), json_string("open"));
     json_object_set_new(world.posted, PRINT("d"), json_string("resolved"));
     known = outline_posted(world.posted, &world.comments);
-    assert_string_equal(write_text(known, PRINT("a")), "open");
-    assert_string_equal(write_text(known, PRINT("b")), "resolved");
-    assert_string_equal(write_text(known, PRINT("c")), "gone");
-    assert_string_equal(write_text(known, PRINT("d")), "resolved");
+    assert_string_equal(json_text_at(known, PRINT("a")), "open");
+    assert_string_equal(json_text_at(known, PRINT("b")), "resolved");
+    assert_string_equal(json_text_at(known, PRINT("c")), "gone");
+    assert_string_equal(json_text_at(known, PRINT("d")), "resolved");
     json_decref(known);
     world.comments.is_partial = true;
     known = outline_posted(world.posted, &world.comments);
-    assert_string_equal(write_text(known, PRINT("c")), "open");
+    assert_string_equal(json_text_at(known, PRINT("c")), "open");
     json_decref(known);
 }
 
