@@ -351,7 +351,7 @@ tests['a host that does not answer, or does not exist: 502, in time'] =
             const text = await ask(g, get(host));
             assert(text.startsWith('HTTP/1.1 502 ') && says.test(text),
                 text);
-            assert(Date.now() - began < 9000, 'it took too long');
+            assert(Date.now() - began < 4000, 'it took too long');
             assert((await g.event(host)).verdict === 'failed');
         }
     });
@@ -425,7 +425,7 @@ tests['bounds: connections a second'] = () => withGateway(
         await Promise.all(Array.from({ length: 25 },
             () => ask(g, get('ok.example.net'))));
         const took = Date.now() - began;
-        assert(took > 1000 && took < 50000, String(took));
+        assert(took > 1000 && took < 10000, String(took));
     });
 
 tests['bounds: bytes of the job'] = () => withGateway(
@@ -450,7 +450,7 @@ tests['bounds: a slow head, a connection without traffic'] = () => withGateway(
         await slow.over;
         clearInterval(drip);
         assert(slow.text.startsWith('HTTP/1.1 408 ') &&
-            Date.now() - began < 9000, slow.text);
+            Date.now() - began < 3000, slow.text);
         const idle = await ask(g, get('ok.example.net', '/never'));
         assert(idle === '', idle);
         const silent = open(g);

@@ -144,7 +144,7 @@ static void test_time(void **state UNUSED)
         strcat(pattern, "*a");
     strcat(pattern, "b");
     assert_false(glob_match(pattern, path));
-    assert_true(clock_mono_ms() - before < 20000);
+    assert_true(clock_mono_ms() - before < 1000);
 }
 
 int main(void)

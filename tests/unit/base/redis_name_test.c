@@ -242,7 +242,7 @@ static void a_mute_resolver_blocks_nothing(void **state UNUSED)
     }
     /* Of 10 s, until who asks gives up. */
     assert_true(ticks.count > 30);
-    assert_true(ticks.worst_ms < 5000);
+    assert_true(ticks.worst_ms < 1000);
 }
 
 static void waiting_has_an_end(void **state UNUSED)
@@ -255,7 +255,7 @@ static void waiting_has_an_end(void **state UNUSED)
     assert_non_null(strstr(reach(&options),
                            "the name 'redis.test' was not resolved in 10 s"));
     took = clock_mono_ms() - began;
-    assert_true(took >= 9900 && took < 40000);
+    assert_true(took >= 9900 && took < 12000);
 }
 
 static void knows_addresses(void **state UNUSED)

@@ -78,7 +78,7 @@ static void test_slow_reader(void **state)
         text[i] = (char)('a' + i % 23);
     sink_write(f->sink, text, sizeof(text) - 5);
     assert_in_range(clock_mono_ms() - before, SINK_STALL_MS - 100,
-                    SINK_STALL_MS + 20000);
+                    SINK_STALL_MS + 1000);
     assert_false(sink_is_clear(f->sink));
     before = clock_mono_ms();
     sink_write(f->sink, text + sizeof(text) - 5, 5);
