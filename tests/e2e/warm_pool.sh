@@ -8,16 +8,15 @@ set -u
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=../lib/job.sh
 . "$tap_root/tests/lib/job.sh"
+# shellcheck source=../lib/queue.sh
+. "$tap_root/tests/lib/queue.sh"
 cd "$TEST_TMP" || exit 1
 
-socket=$TEST_TMP/redis.sock
-redis-server --port 0 --unixsocket "$socket" --dir "$TEST_TMP" --save "" \
-    >/dev/null 2>&1 &
-redis_pid=$!
+socket=$TEST_TMP/s
+redis_start
 worker_pid=
 server_pid=
 trap 'kill -9 "$redis_pid" $server_pid $worker_pid 2>/dev/null' EXIT
-wait_for redis-cli -s "$socket" ping
 mkdir -p "$repo/dir"
 echo one >"$repo/file.txt"
 ln -s ../file.txt "$repo/dir/link"
@@ -36,8 +35,6 @@ wait_for test -s port
 port=$(cat port)
 
 # ---- jobs: what `berth run` queued, queued again for the worker -----------------
-lua=$tap_root/scheduler/queue/lua
-cat "$lua"/lib/{pool,ready,ending,accept}.lua "$lua/submit.lua" >submit.lua
 # payload NAME [NETWORK]: of the pipeline on standard input, whose first run is
 # short
 payload() {
@@ -123,9 +120,7 @@ steps:
       until curl -s -f --noproxy '' http://localhost:$port/go; do sleep 0.1; done
 Y
 submit() { # submit ID NAME
-    redis-cli -s "$socket" --eval submit.lua 'berth:{default}:' , '' '' \
-        "$1$job_tag" "$(cat "$2.json")" 0 none p 2 '' 0 0 '' 0 '' '' '' 0 0 '' '' \
-        >/dev/null
+    job "$1$job_tag" infra_retries=0 payload="$(cat "$2.json")"
     echo "$1$job_tag" >>"$TEST_TMP/job-ids"
 }
 field() { # field ID NAME

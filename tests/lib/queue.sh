@@ -74,7 +74,7 @@ job_words() {
     local id=$1 pair
     local -A f=([payload]='{}' [run_jobs]=0 [tenant]=none [pipeline]=test
         [class]=2 [labels]='' [not_before]=0 [group]='' [job_retries]=0
-        [infra_retries]='' [about]='' [report]='')
+        [infra_retries]='' [about]='' [report]='' [as_of_ms]=0)
 
     for pair in "${@:2}"; do
         f[${pair%%=*}]=${pair#*=}
@@ -82,7 +82,7 @@ job_words() {
     words=("$id" "${f[payload]}" "${f[run_jobs]}" "${f[tenant]}" "${f[pipeline]}"
         "${f[class]}" "${f[labels]}" "${f[not_before]}" 0 '' 0 "${f[group]}"
         0 0 "${f[job_retries]}" "${f[infra_retries]}" "${f[report]}"
-        "${f[about]}")
+        "${f[about]}" "${f[as_of_ms]}")
 }
 
 job() {
