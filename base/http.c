@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/header.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -523,6 +524,14 @@ bool http_call_has_sent(struct http_call *call)
 const char *http_header(const struct http_response *response, const char *name)
 {
     return header_find(response->headers, name);
+}
+
+int64_t http_date_ms(const char *text)
+{
+    /* libcurl takes more for a date: "20261126", for one. */
+    time_t at = isalpha((unsigned char)*text) ? curl_getdate(text, NULL) : -1;
+
+    return at < 0 ? -1 : (int64_t)at * 1000;
 }
 
 /* ---- waiting for one -------------------------------------------------- */

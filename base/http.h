@@ -106,6 +106,12 @@ bool http_call_has_sent(struct http_call *call);
 const char *http_header(const struct http_response *response, const char *name);
 
 /**
+ * Milliseconds since 1970 of a header's date, in any of the three forms of
+ * RFC 9110, 5.6.7; -1 for what is none.
+ */
+int64_t http_date_ms(const char *text);
+
+/**
  * For one-shot programs: send, and turn the loop until the answer is there.
  * `done` and `arg` of `request` are not used (`arg` goes to on_data). The body
  * is added to `out_body` (NULL: thrown away).

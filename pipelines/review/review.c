@@ -252,7 +252,9 @@ int review_answer(struct review *r, const char *text, size_t len,
     if (len > REVIEW_MAX_ANSWER)
         rc = err_set(&r->wrong, ERR_USER, "it has more than %zu bytes",
                      REVIEW_MAX_ANSWER);
-    else if (!text || !len)
+    else if (!text) /* whoever gave it knows why, and has told */
+        rc = err_set(&r->wrong, ERR_USER, "it is of no use");
+    else if (!len)
         rc = err_set(&r->wrong, ERR_USER, "it is empty");
     else if (r->phase == VERIFYING)
         rc = take_verdicts(r, text, len, &r->wrong);

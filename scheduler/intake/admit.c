@@ -81,12 +81,6 @@ void admission_free(struct admission *a)
     free(a);
 }
 
-const char *admission_text(const struct admission *admission, size_t *out_len)
-{
-    *out_len = admission->len;
-    return admission->text;
-}
-
 static void step_at(struct admission *a, int64_t delay_ms)
 {
     a->timer =

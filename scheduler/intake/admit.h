@@ -84,7 +84,4 @@ MUST_USE struct admission *admit(const struct admit_options *options,
 void admission_free(struct admission *admission);
 OWNER(admission)
 
-/** The document, as it was given. Borrowed. */
-const char *admission_text(const struct admission *admission, size_t *out_len);
-
 #endif

@@ -206,6 +206,34 @@ tests['a Retry-After that is too long is not waited for'] = () =>
     assert(fake.requests.length === 1);
   });
 
+const date = (ms) => new Date(Date.now() + ms).toUTCString();
+
+tests['a Retry-After that is a date: waited for'] = () => {
+  const due = date(5000);
+  return withRelay({ fake: { script: [{ mode: 'fail', status: 429,
+    retry_after: due }, {}] } }, async (relay, fake) => {
+    assert((await relay.ask(chat())).status === 200);
+    assert(fake.requests.length === 2 &&
+      fake.requests[1].at >= Date.parse(due) - 10, due, fake.requests);
+  });
+};
+
+tests['a Retry-After that is a date too late is not waited for'] = () =>
+  withRelay({ fake: { script: [{ mode: 'fail', status: 429,
+    retry_after: date(3600000) }] } }, async (relay, fake) => {
+    assert((await relay.ask(chat())).status === 400);
+    assert(fake.requests.length === 1);
+  });
+
+tests['a Retry-After that has passed is none'] = () =>
+  withRelay({ fake: { script: [{ mode: 'fail', status: 429,
+    retry_after: date(-3600000) }, {}] }, setup: { backoff_ms: 700 } },
+  async (relay, fake) => {
+    assert((await relay.ask(chat())).status === 200);
+    const [first, second] = fake.requests.map((r) => r.at);
+    assert(second - first >= 690, fake.requests);
+  });
+
 tests['400 is the request\'s fault: passed on, the next may ask'] = () =>
   withRelay({ fake: { script: [{ mode: 'fail', status: 400, text: 'no' }, {}] } },
     async (relay) => {

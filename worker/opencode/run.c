@@ -7,6 +7,7 @@
 #include "base/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 #define END_MS 5000 /* between the end of its output and its own */
+/* It does not wait for room before it ends, with 0: the rest of its answer is
+ * lost. As much as one may have who is not root. */
+#define ROOM_BYTES (1 << 20)
 
 /* A file, not a pipe: who reads nothing of it does not keep us waiting. */
 static int open_prompt(const struct run_spec *spec, int *out_fd,
@@ -105,6 +109,7 @@ int run_ask(const struct setup *setup, const struct run_spec *spec,
     if (open_prompt(spec, &prompt, err) < 0 || fd_pipe(pipe_fds, err) < 0)
         return -1;
     from = pipe_fds[0];
+    (void)fcntl(from, F_SETPIPE_SZ, ROOM_BYTES);
     child.argv = (const char *const *)argv.items;
     child.in = prompt;
     child.out = pipe_fds[1];

@@ -474,9 +474,27 @@ static void test_many(void **state)
     assert_int_equal(many.done, 3);
 }
 
+static void test_date(void **state UNUSED)
+{
+    const int64_t at = 784111777000;
+
+    assert_int_equal(http_date_ms("Sun, 06 Nov 1994 08:49:37 GMT"), at);
+    assert_int_equal(http_date_ms("Sunday, 06-Nov-94 08:49:37 GMT"), at);
+    assert_int_equal(http_date_ms("Sun Nov  6 08:49:37 1994"), at);
+    assert_int_equal(http_date_ms("Thu, 26 Nov 2099 00:00:00 GMT"),
+                     4099334400000);
+    assert_int_equal(http_date_ms(""), -1);
+    assert_int_equal(http_date_ms("soon"), -1);
+    assert_int_equal(http_date_ms("Sun, 06 Nov"), -1);
+    assert_int_equal(http_date_ms("Sun, 66 Nov 1994 08:49:37 GMT"), -1);
+    assert_int_equal(http_date_ms("19941106"), -1);
+    assert_int_equal(http_date_ms("-1"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_date),
         cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken, setup, teardown),

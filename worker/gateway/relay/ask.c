@@ -12,6 +12,8 @@
 #define TOTAL_MS      ((int64_t)3600 * 1000)
 #define REFUSAL_MAX   ((size_t)64 << 10)
 #define COMPLAINT_MAX 300
+/* What is later is a mistake. */
+#define RETRY_AFTER_MAX_MS (86400 * 1000)
 /* What a model writes at least; slower ones are estimated at more than they
  * cost. */
 #define TOKENS_PER_SECOND 100
@@ -212,16 +214,19 @@ static int on_data(void *arg, const void *data, size_t len)
     return 0;
 }
 
+/* RFC 9110, 10.2.3: seconds, or a date; -1: as we like. A date that has passed
+ * says that a clock is wrong, not that there is no haste. */
 static int64_t retry_after(const struct http_response *response)
 {
     const char *value = http_header(response, "Retry-After");
     char *stop = NULL;
-    double seconds = value ? strtod(value, &stop) : -1;
+    double ms = value ? strtod(value, &stop) * 1000 : -1;
 
-    /* A date is for who has days. */
-    if (!value || stop == value || *stop || !(seconds >= 0) || seconds > 86400)
+    if (value && stop == value)
+        ms = (double)(http_date_ms(value) - clock_wall_ms());
+    else if (!value || *stop)
         return -1;
-    return (int64_t)(seconds * 1000);
+    return ms >= 0 && ms <= RETRY_AFTER_MAX_MS ? (int64_t)ms : -1;
 }
 
 static void complain(struct ask *ask, int status)

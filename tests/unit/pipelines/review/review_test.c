@@ -237,6 +237,8 @@ static void test_keeps_what_nobody_judged(void **state)
     answer(review, "{\"verdicts\":[{\"claim\":2,\"stands\":true}]}");
     assert_non_null(review_ask(review));
     assert_int_equal(review_answer(review, NULL, 0, &err), -1);
+    assert_string_equal(err.msg, "verifying 1 of 1 findings: the model's "
+                                 "answer: it is of no use");
     assert_null(review_ask(review));
     assert_int_equal(review_findings(review)->count, 1);
     assert_int_equal(review_counts(review)->unverified, 1);
