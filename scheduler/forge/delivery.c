@@ -28,13 +28,6 @@ static const struct form *find_form(const struct strv *headers)
     return NULL;
 }
 
-enum forge_kind delivery_forge(const struct strv *headers)
-{
-    const struct form *form = find_form(headers);
-
-    return form ? form->forge : FORGE_NONE;
-}
-
 /* Words of a header, for people and logs; "" for what is none. */
 static void copy_word(const struct strv *headers, const char *name, char *out,
                       size_t size)

@@ -21,16 +21,11 @@ struct delivery {
 };
 
 /**
- * Whose request it is, from its headers: Forgejo's and Gitea's before GitHub's,
- * which they send, too. FORGE_NONE for none that we know.
- */
-enum forge_kind delivery_forge(const struct strv *headers);
-
-/**
- * Find out whose a request is, and check its signature, before anything of the
- * body is parsed. 0 and `*out`. Else -1, ERR_USER, and in `*out_status` what to
- * answer: 400 (no host's, or another host's than the address is for), 401 (the
- * signature), 413 (BODY_MAX_BYTES).
+ * Find out whose a request is, by its headers (Forgejo's and Gitea's before
+ * GitHub's, which they send, too), and check its signature, before anything of
+ * the body is parsed. 0 and `*out`. Else -1, ERR_USER, and in `*out_status`
+ * what to answer: 400 (no host's, or another host's than the address is for),
+ * 401 (the signature), 413 (BODY_MAX_BYTES).
  */
 MUST_USE int delivery_verify(const struct webhook_request *request,
                              const struct webhook_secrets *secrets,

@@ -3,10 +3,10 @@
 #include "scheduler/forge/limits.h"
 
 #include "base/header.h"
+#include "base/http.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SECOND_MS  ((int64_t)1000)
 #define MINUTE_MS  (60 * SECOND_MS)
@@ -22,30 +22,13 @@ static int64_t number_of(const char *text)
     return strtoll(text, NULL, 10);
 }
 
-/* RFC 9110, 5.6.7: the form to send, and the two that are obsolete. */
-static int64_t date_ms(const char *text)
-{
-    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT",
-                                        "%A, %d-%b-%y %H:%M:%S GMT",
-                                        "%a %b %e %H:%M:%S %Y"};
-
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        struct tm tm = {0};
-        const char *end = strptime(text, forms[i], &tm);
-
-        if (end && !*end)
-            return (int64_t)timegm(&tm) * 1000;
-    }
-    return -1;
-}
-
 int64_t limits_retry_after_ms(const char *value, int64_t now_ms)
 {
     int64_t seconds = number_of(value), at_ms;
 
     if (seconds >= 0)
         return seconds * 1000;
-    at_ms = date_ms(value);
+    at_ms = value ? http_date_ms(value) : -1;
     if (at_ms < 0)
         return -1;
     return at_ms > now_ms ? at_ms - now_ms : 0;

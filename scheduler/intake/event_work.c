@@ -227,6 +227,15 @@ static enum event_next want(struct event_work *w)
     }
 }
 
+static const struct event_host *
+host_of(const struct event_work_options *options, enum forge_kind kind)
+{
+    for (size_t i = 0; i < options->host_count; i++)
+        if (kind != FORGE_NONE && options->hosts[i].kind == kind)
+            return &options->hosts[i];
+    return NULL;
+}
+
 static enum event_next stage_begin(struct event_work *w)
 {
     /* Stored as "pull_request.opened": the header had the first of it. */
@@ -238,7 +247,7 @@ static enum event_next stage_begin(struct event_work *w)
     struct err err = {0};
     int rc;
 
-    w->host = event_host_of(w->options, source.forge);
+    w->host = host_of(w->options, source.forge);
     if (!w->host)
         return event_work_end(w, EVENT_FAILED, "the host is not configured");
     if (!w->body)
@@ -524,18 +533,4 @@ void event_work_free(struct event_work *w)
     free(w->name);
     free(w->body);
     free(w);
-}
-
-const char *event_work_key(const struct event_work *w)
-{
-    return w->key;
-}
-
-const struct event_host *event_host_of(const struct event_work_options *options,
-                                       enum forge_kind kind)
-{
-    for (size_t i = 0; i < options->host_count; i++)
-        if (kind != FORGE_NONE && options->hosts[i].kind == kind)
-            return &options->hosts[i];
-    return NULL;
 }

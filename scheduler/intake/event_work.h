@@ -71,11 +71,4 @@ event_work_new(const struct event_work_options *options,
 void event_work_free(struct event_work *work);
 OWNER(event_work)
 
-/** The delivery's. Borrowed. */
-const char *event_work_key(const struct event_work *work);
-
-/** The host of that kind; NULL: it is not configured. */
-const struct event_host *event_host_of(const struct event_work_options *options,
-                                       enum forge_kind kind);
-
 #endif
