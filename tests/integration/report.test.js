@@ -233,6 +233,21 @@ async function room(kind) {
   await world.stop();
 }
 
+// However many statuses of others a commit has, ours is found.
+async function manyStatuses(kind) {
+  const world = await World.make(kind, { app: false });
+  await world.report([]);
+  const all = world.checks(), { statuses } = world.fake.store.repo(REPO);
+  for (let i = 0; i < 230; i++)
+    statuses.push({ ...all[0], id: world.fake.store.id(), context: `other ${i}` });
+  const writes = world.writes();
+  const answer = await world.report([]);
+  ok(!answer.error && world.writes() === writes && all.length === 1 &&
+    world.isClean(), `${kind}: among many statuses ours is found`, answer,
+  shown(world).requests);
+  await world.stop();
+}
+
 async function oneBad(kind) {
   const world = await World.make(kind);
   world.call('fault', { kind: '422', method: 'POST',
@@ -380,6 +395,8 @@ async function main() {
   await byFiles('github');
   await byFiles('gitlab');
   await sizes('github', { app: false });
+  await manyStatuses('github');
+  await manyStatuses('gitea');
   await annotations();
   await noRights();
   await requestChanges();

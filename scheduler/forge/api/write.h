@@ -52,7 +52,8 @@ enum forge_resolver write_resolver(const json_t *user, const char *login);
 
 /**
  * Put a commit status, unless the one of its context says the same, or a
- * younger state of the same page. `list` and `post` are paths.
+ * younger state of the same page. `list` and `post` are paths; all pages of the
+ * list are looked at, up to the one that has it.
  */
 MUST_USE int status_put(struct api *api, const struct forge_check *check,
                         const char *list, const char *post,
