@@ -376,11 +376,17 @@ int sticky_put(struct api *api, const struct forge_target *target,
     struct sticky_paths paths = sticky_paths(api, target);
     CLEANUP(mem) char *pages = xasprintf("%s?per_page=100", paths.all);
     json_t *list = NULL;
+    bool all = false;
     int rc = api_self(api, &mark.login, err);
 
     if (rc == 0)
-        rc = api_list(api, pages, &list, NULL, err);
-    if (rc == 0)
+        rc = api_list(api, pages, &list, &all, err);
+    if (rc == 0 && create && !all && !sticky_find(list, &mark))
+        rc = api_fail(api, (struct api_failure){API_REFUSED, 200, 0}, err,
+                      "GET %.200s: too many comments to find the summary among "
+                      "them, so none is made",
+                      paths.all);
+    else if (rc == 0)
         rc = sticky_write(api, &paths, list, &mark, create, err);
     json_decref(list);
     free(paths.all);

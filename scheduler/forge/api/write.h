@@ -88,7 +88,8 @@ MUST_USE int review_put(struct api *api, const struct review_spec *spec,
 /**
  * Of the change's comments the eldest by us with the mark "summary" of the key
  * is the one: it gets the body. Others of it are removed: requests whose answer
- * was lost and that came late. Where there is none, one is made if `create`.
+ * was lost and that came late. Where there is none, one is made if `create`;
+ * where there are more comments than can be listed, that is refused.
  */
 MUST_USE int sticky_put(struct api *api, const struct forge_target *target,
                         const char *key, const char *body, bool create,
