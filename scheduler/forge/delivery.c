@@ -92,24 +92,8 @@ int delivery_verify(const struct webhook_request *request,
     return 0;
 }
 
-/* One that fits and whose scope, if it has one, the repository is in. */
-static bool may_speak(const struct delivery *delivery,
-                      const struct webhook_secrets *secrets,
-                      const char *full_name)
-{
-    for (size_t i = 0; i < secrets->count && i < WEBHOOK_MAX_SECRETS; i++) {
-        const char *scope = secrets->items[i].scope;
-
-        if ((delivery->secrets >> i & 1) &&
-            (!scope || git_in_scope(full_name, scope)))
-            return true;
-    }
-    return false;
-}
-
 int delivery_read(const struct delivery *delivery,
-                  const struct webhook_request *request,
-                  const struct webhook_secrets *secrets, const char *base_url,
+                  const struct webhook_request *request, const char *base_url,
                   struct event **out_event, struct err *err)
 {
     const struct event_source source = {.forge = delivery->forge,
@@ -117,15 +101,24 @@ int delivery_read(const struct delivery *delivery,
                                         .body = request->body,
                                         .len = request->len,
                                         .base_url = base_url};
-    CLEANUP(event) struct event *event = NULL;
 
-    if (event_read(&source, &event, err) < 0)
-        return -1;
-    if (event->kind != EVENT_IGNORED && event->kind != EVENT_PING &&
-        !may_speak(delivery, secrets, event->repo.full_name))
-        return err_set(err, ERR_USER,
-                       "the secret is not one that may speak for '%s'",
-                       event->repo.full_name);
-    *out_event = STEAL(event);
-    return 0;
+    return event_read(&source, out_event, err);
+}
+
+int delivery_check_scope(const struct delivery *delivery,
+                         const struct webhook_secrets *secrets,
+                         const struct event *event, struct err *err)
+{
+    if (event->kind == EVENT_IGNORED || event->kind == EVENT_PING)
+        return 0;
+    for (size_t i = 0; i < secrets->count && i < WEBHOOK_MAX_SECRETS; i++) {
+        const char *scope = secrets->items[i].scope;
+
+        if ((delivery->secrets >> i & 1) &&
+            (!scope || git_in_scope(event->repo.full_name, scope)))
+            return 0;
+    }
+    return err_set(err, ERR_USER,
+                   "the secret is not one that may speak for '%s'",
+                   event->repo.full_name);
 }

@@ -32,15 +32,18 @@ MUST_USE int delivery_verify(const struct webhook_request *request,
                              struct delivery *out, int *out_status,
                              struct err *err);
 
-/**
- * What a delivery that was verified says; see event_read(). -1 and ERR_USER
- * also when no secret that fits may speak for its repository. The answer is
- * 2xx all the same: a host takes a hook away that gets others.
- */
+/** What a delivery that was verified says; see event_read(). */
 MUST_USE int delivery_read(const struct delivery *delivery,
                            const struct webhook_request *request,
-                           const struct webhook_secrets *secrets,
                            const char *base_url, struct event **out_event,
                            struct err *err);
+
+/**
+ * Whether a secret that fits may speak for the event's repository: else -1 and
+ * ERR_USER. Of what nothing follows from it is all the same.
+ */
+MUST_USE int delivery_check_scope(const struct delivery *delivery,
+                                  const struct webhook_secrets *secrets,
+                                  const struct event *event, struct err *err);
 
 #endif

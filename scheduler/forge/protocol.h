@@ -64,7 +64,8 @@ enum forge_frame {
  * open_changes {}: {"changes": [as change's answer]}
  * missed {"since_ms": N, "until_ms": N}: GitHub's App: have each delivery that
  *   failed then, and did not come later, sent again, the oldest first:
- *   {"asked": N, "again": N, "next_ms": since when there are more, or 0}
+ *   {"asked": N, "again": N, "next_ms": since when there are more, or 0,
+ *   "complete": bool; false: there were too many to look at the oldest}
  * report: scheduler/report/post/ says
  */
 #define FORGE_OP_TOKEN        "token"

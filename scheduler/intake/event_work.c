@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,20 +19,28 @@ static const char no_answer[] = "the host cannot be asked";
 /* ---- how it ends -----------------------------------------------------------
  */
 
+/* Whole characters, as far as there is room: it is text, and in JSON. */
+static void add_text(struct strbuf *out, const char *fmt, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, fmt, args) < 0)
+        abort();
+    strbuf_add(out, text,
+               utf8_fit(text, strlen(text), out->max_bytes - out->len));
+    free(text);
+}
+
 enum event_next event_work_end(struct event_work *w, enum event_outcome outcome,
                                const char *fmt, ...)
 {
     struct strbuf reason = STRBUF_MAX(MAX_REASON);
     struct event_result result = {.outcome = outcome, .jobs = w->made.data};
-    char *text;
     va_list args;
 
     va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        abort();
+    add_text(&reason, fmt, args);
     va_end(args);
-    strbuf_adds(&reason, text);
-    free(text);
     result.reason = reason.data;
     result.after_ms = outcome == EVENT_LATER ? w->asked.after_ms : 0;
     w->fn(w->arg, &result);
@@ -49,19 +58,15 @@ enum event_next event_work_away(struct event_work *w, int64_t after_ms,
 
 void event_work_fault(struct event_work *w, const char *fmt, ...)
 {
-    char *text;
     va_list args;
 
-    va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        abort();
-    va_end(args);
     if (w->faults.len)
         strbuf_adds(&w->faults, "; ");
-    strbuf_adds(&w->faults, text);
+    va_start(args, fmt);
+    add_text(&w->faults, fmt, args);
+    va_end(args);
     while (w->faults.len && w->faults.data[w->faults.len - 1] == '\n')
         strbuf_cut(&w->faults, w->faults.len - 1);
-    free(text);
 }
 
 /* ---- asking the host -------------------------------------------------------

@@ -375,6 +375,13 @@ static void on_missed(void *arg, const struct forge_answer *answer)
         fail_round(r, answer->message);
         return;
     }
+    if (!json_is_true(json_object_get(answer->body, "complete")))
+        log_warn("%s: only the last %" PRId64
+                 " deliveries were looked at: what "
+                 "failed before them is not sent again",
+                 forge_name(r->host->kind),
+                 (int64_t)json_integer_value(
+                     json_object_get(answer->body, "asked")));
     if (again > 0)
         log_info("%s sends %" PRId64 " deliveries again",
                  forge_name(r->host->kind), (int64_t)again);

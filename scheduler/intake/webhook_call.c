@@ -1,6 +1,7 @@
 /* scheduler/intake/webhook_call.c - one request of a Git host. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/log.h"
 #include "scheduler/forge/body.h"
 #include "scheduler/intake/webhook_impl.h"
 
@@ -260,6 +261,11 @@ static const struct webhook_host *host_of(const struct webhook_call *call)
     return call->route == FORGE_GITLAB ? o->gitlab : o->gitea;
 }
 
+/*
+ * What may not speak is not kept: nobody is to replay it, and the host may send
+ * it again once its secret may. Not by a 4xx: GitLab would end a hook for good
+ * that speaks for others, too.
+ */
 static void read_event(struct webhook_call *call,
                        const struct webhook_request *request,
                        const struct delivery *delivery)
@@ -267,15 +273,22 @@ static void read_event(struct webhook_call *call,
     const struct webhook_host *host = host_of(call);
     CLEANUP(event) struct event *event = NULL;
 
-    if (delivery_read(delivery, request, &host->secrets, host->base_url, &event,
-                      &call->reason) < 0)
+    if (delivery_read(delivery, request, host->base_url, &event,
+                      &call->reason) < 0) {
         decide(call, MHD_HTTP_OK, "ignored", call->reason.msg);
-    else if (event->kind == EVENT_IGNORED)
+    } else if (delivery_check_scope(delivery, &host->secrets, event,
+                                    &call->reason) < 0) {
+        decide(call, MHD_HTTP_OK, "refused", call->reason.msg);
+        log_warn("a delivery of %s is refused: %s", forge_name(delivery->forge),
+                 call->reason.msg);
+        return;
+    } else if (event->kind == EVENT_IGNORED) {
         decide(call, MHD_HTTP_OK, "ignored", event->reason);
-    else if (event->kind == EVENT_PING)
+    } else if (event->kind == EVENT_PING) {
         decide(call, MHD_HTTP_OK, "pong", "");
-    if (!event || event->kind != EVENT_PING)
-        store(call, delivery, event);
+        return;
+    }
+    store(call, delivery, event);
 }
 
 /* All of it is here. */

@@ -277,6 +277,19 @@ async function gitlab() {
   return s;
 }
 
+// Whatever failed before so many of an App's deliveries is nobody's to find.
+async function tooMany(key) {
+  world.missed = Array.from({ length: 5001 }, (_, i) => ({ id: 9000 - i,
+    guid: `m${i}`, status_code: i < 5000 ? 200 : 503,
+    delivered_at: new Date(Date.now() - 1000 * (i + 1)).toISOString() }));
+  const s = await startScheduler('many', 'github.token=', 'github.app=78',
+    `github.app_key=file:${key}`, 'webhooks.reconcile=1h');
+  await until('the log', () =>
+    /only the last 5000 deliveries were looked at/.test(s.log));
+  ok(true, 'too many to look at all: it is in the log');
+  return s;
+}
+
 // A GitHub App: it has tokens of one repository, and checks of its own.
 async function app() {
   const key = path.join(tmp, 'key.pem');
@@ -303,7 +316,8 @@ async function app() {
   await until('the App to ask for what was missed', () =>
     attempts().length >= world.missed.length);
   ok(new Set(attempts()).size === world.missed.length, 'all that was missed is sent again');
-  return s;
+  ok(!/were looked at/.test(s.log), 'and nothing is left out');
+  return [s, await tooMany(key)];
 }
 
 async function replays(s) {
@@ -476,7 +490,7 @@ async function main() {
   await away(s);
   await overtaken(s);
   s = await killed(s);
-  const all = [s, ...await several(s), await app(), await gitea(),
+  const all = [s, ...await several(s), ...await app(), await gitea(),
     await gitlab(), await missed(),
     await everything()];
   for (const child of all) {

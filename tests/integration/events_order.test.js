@@ -263,6 +263,19 @@ async function wrong(s) {
       Buffer.byteLength(message) >= 1998 && !message.includes('\ufffd'),
     'many errors', message);
   }
+  // So is what is kept of the faults of many.
+  for (let n = 1; n <= 2; n++) {
+    const many = world.commit(APP, commits.main, `refs/heads/many-${n}`,
+      Object.fromEntries(Array.from({ length: 14 }, (_, i) => [
+        `.berth/a${i + 10}${'p'.repeat(i ? 3 : n)}${'ä'.repeat(110)}.yml`,
+        `on: ${'ä'.repeat(30)}\n`])));
+    const e = push(`refs/heads/many-${n}`, many);
+    await deal(s, e);
+    const { reason } = JSON.parse(command(s, 'deliveries', e.key, '--json').out);
+    ok(/'ää/.test(reason) && Buffer.byteLength(reason) <= 4096 &&
+      Buffer.byteLength(reason) >= 4095 && !reason.includes('\ufffd'),
+    'many faults', Buffer.byteLength(reason || ''), reason);
+  }
   // A fork's pipelines are the base's, whatever it has in it.
   const fork = world.commit(APP, commits.main, 'refs/pull/8/head',
     { '.berth/ci.yml': 'on: [\n' });

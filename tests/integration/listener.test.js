@@ -262,6 +262,23 @@ async function often() {
   return s;
 }
 
+// Once its secret may speak for it, the host's sending it again is the first.
+async function scopes() {
+  const secret = (scope) =>
+    `webhooks.github_secrets=${scope}file:${path.join(tmp, 'secret')}`;
+  const body = push();
+  const narrow = await startScheduler('scope', secret('other@'));
+  let r = await send(narrow, body);
+  ok(r.status === 200 && r.result === 'refused' && /speak for 'a\/b'/.test(r.reason),
+    'of another than the secret speaks for', r);
+  ok(field(narrow, body, 'state') === '', 'and not kept, so nobody replays it');
+  await until('the log', () => /refused: .* speak for 'a\/b'/.test(narrow.log));
+  const wide = await startScheduler('scope', secret('a@'));
+  r = await send(wide, body);
+  ok(r.status === 202 && r.result === 'stored', 'sent again when it may', r);
+  return [narrow, wide];
+}
+
 async function away(s, server) {
   const body = push();
   server.kill('SIGSTOP');
@@ -311,7 +328,7 @@ async function main() {
   await kinds(s);
   await refusals(s);
   await large(s);
-  const others = [await full(), await often()];
+  const others = [await full(), await often(), ...await scopes()];
   const crowded = crowd(others[0]);
   await settings();
   await crowded;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // tests/integration/report.test.js - what `forge` reports on the three hosts.
 // timeout 240
-// long 40
+// long 60
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
@@ -233,6 +233,42 @@ async function room(kind) {
   await world.stop();
 }
 
+// However many statuses of others a commit has, ours is found.
+async function manyStatuses(kind) {
+  const world = await World.make(kind, { app: false });
+  await world.report([]);
+  const all = world.checks(), { statuses } = world.fake.store.repo(REPO);
+  for (let i = 0; i < 230; i++)
+    statuses.push({ ...all[0], id: world.fake.store.id(), context: `other ${i}` });
+  const writes = world.writes();
+  const answer = await world.report([]);
+  ok(!answer.error && world.writes() === writes && all.length === 1 &&
+    world.isClean(), `${kind}: among many statuses ours is found`, answer,
+  shown(world).requests);
+  await world.stop();
+}
+
+// Our summary is behind more comments than can be listed.
+async function manyComments(kind) {
+  const world = await World.make(kind, { app: false });
+  for (let i = 0; i < 800; i++)
+    await world.call('comment', { repo: REPO, number: 1, author: 'dev',
+      body: 'x'.repeat(65000) });
+  let answer = await world.report([FAR]);
+  ok(!answer.error && world.summaries().length === 1 && !answer.notes.length,
+    `${kind}: 52 MB of comments are listed`, answer, shown(world).requests);
+  const other = [issue(4, 'another', { path: 'far.js' })];
+  answer = await world.report(other);
+  ok(!answer.error && world.summaries().length === 1 && world.isClean() &&
+    answer.notes.some((n) => /too many comments to find the summary/.test(n)),
+  `${kind}: of more, there is no second summary`, answer, shown(world).requests);
+  world.change.comments.shift();
+  answer = await world.report(other);
+  ok(!answer.error && /another/.test(world.summaries()[0].body) &&
+    !answer.notes.length, `${kind}: and it is found again`, answer);
+  await world.stop();
+}
+
 async function oneBad(kind) {
   const world = await World.make(kind);
   world.call('fault', { kind: '422', method: 'POST',
@@ -380,6 +416,9 @@ async function main() {
   await byFiles('github');
   await byFiles('gitlab');
   await sizes('github', { app: false });
+  await manyComments('github');
+  await manyStatuses('github');
+  await manyStatuses('gitea');
   await annotations();
   await noRights();
   await requestChanges();

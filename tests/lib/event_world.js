@@ -174,8 +174,12 @@ class World {
       return say(201, { token: this.token,
         expires_at: new Date(Date.now() + 3600000).toISOString().slice(0, 19) + 'Z' });
     if (/\/installation$/.test(url.pathname)) return say(200, { id: 1 });
-    if (url.pathname === '/api/app/hook/deliveries')
-      return say(200, this.missed);
+    if (url.pathname === '/api/app/hook/deliveries') {
+      const page = Number(url.searchParams.get('page') || 1);
+      if (page * 100 < this.missed.length)
+        res.setHeader('Link', `<${this.base}${url.pathname}?page=${page + 1}>; rel="next"`);
+      return say(200, this.missed.slice(page * 100 - 100, page * 100));
+    }
     if (/^\/api\/app\/hook\/deliveries\/\d+\/attempts$/.test(url.pathname))
       return say(202, {});
     if (url.pathname.startsWith('/api/v4/'))

@@ -14,7 +14,7 @@
  * "value", "scope"}], "now": milliseconds, "route": "github", "base": "https:
  * //…"}; a body of any bytes is `hex` instead. Prints a line of what became of
  * each: {"status": 401, "reason"}, or {"status": 0, "delivery", "event"}, with
- * "unread" instead of the event when it could not be read.
+ * "unread" instead of the event when it could not be, or may not.
  */
 
 static void put_end(json_t *out, const char *name, const struct event_end *end)
@@ -99,7 +99,8 @@ static json_t *read_it(const struct webhook_request *request,
                     "delivery", "forge", forge_name(delivery.forge), "key",
                     delivery.key, "id", delivery.id, "event", delivery.event,
                     "secrets", (json_int_t)delivery.secrets);
-    if (delivery_read(&delivery, request, secrets, base, &event, &err) < 0)
+    if (delivery_read(&delivery, request, base, &event, &err) < 0 ||
+        delivery_check_scope(&delivery, secrets, event, &err) < 0)
         json_object_set_new(out, "unread", json_string(err.msg));
     else
         json_object_set_new(out, "event", event_to_json(event));

@@ -71,9 +71,10 @@ static void add_value(struct strbuf *out, const json_t *value, int level)
 static void remove_secret(struct strbuf *text, const char *secret)
 {
     size_t len = secret ? strlen(secret) : 0;
-    char *at;
+    char *at = text->data;
 
-    while (len >= 4 && (at = strstr(text->data, secret)))
+    /* Behind it: it may consist of what it is replaced with. */
+    for (; len >= 4 && (at = strstr(at, secret)); at += len)
         memset(at, '*', len);
 }
 

@@ -36,6 +36,7 @@ struct sweep {
     int64_t since_ms, until_ms;
     json_t *guids; /* owned */
     int64_t asked;
+    bool over, cut; /* `since_ms` was reached; SEEN_MAX was */
 };
 
 /* What we had sent again fails after `until_ms`: not for a second time. */
@@ -73,7 +74,9 @@ static bool take_deliveries(void *arg, const json_t *page)
 
         if (!at || stamp_parse(at, &at_ms, NULL) < 0)
             continue;
-        if (at_ms < sweep->since_ms || sweep->asked >= SEEN_MAX)
+        sweep->over = at_ms < sweep->since_ms;
+        sweep->cut = !sweep->over && sweep->asked >= SEEN_MAX;
+        if (sweep->over || sweep->cut)
             return false;
         take_delivery(sweep, delivery, at_ms);
     }
@@ -145,7 +148,8 @@ int github_missed(struct api *api, int64_t since_ms, int64_t until_ms,
     struct sweep sweep = {
         .since_ms = since_ms, .until_ms = until_ms, .guids = json_object()};
     int64_t again = 0, next_ms = 0;
-    int rc = api_pages(api, &request, take_deliveries, &sweep, NULL, err);
+    bool all = false;
+    int rc = api_pages(api, &request, take_deliveries, &sweep, &all, err);
 
     if (rc == 0) {
         json_t *failed = list_failed(&sweep);
@@ -156,7 +160,8 @@ int github_missed(struct api *api, int64_t since_ms, int64_t until_ms,
     json_decref(sweep.guids);
     if (rc < 0)
         return -1;
-    *out = json_pack("{s:I,s:I,s:I}", "asked", (json_int_t)sweep.asked, "again",
-                     (json_int_t)again, "next_ms", (json_int_t)next_ms);
+    *out = json_pack("{s:I,s:I,s:I,s:b}", "asked", (json_int_t)sweep.asked,
+                     "again", (json_int_t)again, "next_ms", (json_int_t)next_ms,
+                     "complete", sweep.over || (all && !sweep.cut));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "pipelines/findings/fingerprint.h"
 #include "pipelines/findings/mark.h"
+#include "scheduler/forge/api/api_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -205,9 +206,9 @@ static const char *status_state(enum check_state state)
 }
 
 /* The host's own order is by seconds. */
-static const json_t *status_find(const json_t *list, const char *context)
+static json_t *status_find(const json_t *list, const char *context)
 {
-    const json_t *item, *found = NULL;
+    json_t *item, *found = NULL;
     json_int_t best = -1;
     size_t i;
 
@@ -241,20 +242,35 @@ static bool status_stands(const json_t *there, const struct forge_check *check,
            write_same(json_text_at(there, "description"), description);
 }
 
+struct status_search {
+    const char *context; /* borrowed */
+    json_t *found;       /* owned; NULL: none */
+};
+
+/* The youngest come first: where one is, it is. */
+static bool status_search(void *arg, const json_t *page)
+{
+    struct status_search *search = arg;
+
+    search->found = json_incref(status_find(page, search->context));
+    return !search->found;
+}
+
 int status_put(struct api *api, const struct forge_check *check,
                const char *list, const char *post, size_t max_description,
                struct err *err)
 {
     CLEANUP(mem) char *description = write_cut(check->title, max_description);
-    json_t *statuses = NULL, *body;
-    const json_t *there;
-    bool stands;
+    const struct api_request request = {.method = "GET", .path = list};
+    struct status_search search = {.context = check->name};
+    json_t *body;
+    int rc = api_pages(api, &request, status_search, &search, NULL, err);
+    bool stands =
+        search.found && status_stands(search.found, check, description);
 
-    if (api_get(api, list, &statuses, err) < 0)
+    json_decref(search.found);
+    if (rc < 0)
         return -1;
-    there = status_find(statuses, check->name);
-    stands = there && status_stands(there, check, description);
-    json_decref(statuses);
     if (stands)
         return 0;
     body = json_pack("{s:s, s:s, s:s}", "state", status_state(check->state),
@@ -360,11 +376,17 @@ int sticky_put(struct api *api, const struct forge_target *target,
     struct sticky_paths paths = sticky_paths(api, target);
     CLEANUP(mem) char *pages = xasprintf("%s?per_page=100", paths.all);
     json_t *list = NULL;
+    bool all = false;
     int rc = api_self(api, &mark.login, err);
 
     if (rc == 0)
-        rc = api_list(api, pages, &list, NULL, err);
-    if (rc == 0)
+        rc = api_list(api, pages, &list, &all, err);
+    if (rc == 0 && create && !all && !sticky_find(list, &mark))
+        rc = api_fail(api, (struct api_failure){API_REFUSED, 200, 0}, err,
+                      "GET %.200s: too many comments to find the summary among "
+                      "them, so none is made",
+                      paths.all);
+    else if (rc == 0)
         rc = sticky_write(api, &paths, list, &mark, create, err);
     json_decref(list);
     free(paths.all);

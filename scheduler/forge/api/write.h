@@ -52,7 +52,8 @@ enum forge_resolver write_resolver(const json_t *user, const char *login);
 
 /**
  * Put a commit status, unless the one of its context says the same, or a
- * younger state of the same page. `list` and `post` are paths.
+ * younger state of the same page. `list` and `post` are paths; all pages of the
+ * list are looked at, up to the one that has it.
  */
 MUST_USE int status_put(struct api *api, const struct forge_check *check,
                         const char *list, const char *post,
@@ -87,7 +88,8 @@ MUST_USE int review_put(struct api *api, const struct review_spec *spec,
 /**
  * Of the change's comments the eldest by us with the mark "summary" of the key
  * is the one: it gets the body. Others of it are removed: requests whose answer
- * was lost and that came late. Where there is none, one is made if `create`.
+ * was lost and that came late. Where there is none, one is made if `create`;
+ * where there are more comments than can be listed, that is refused.
  */
 MUST_USE int sticky_put(struct api *api, const struct forge_target *target,
                         const char *key, const char *body, bool create,

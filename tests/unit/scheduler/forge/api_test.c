@@ -33,6 +33,7 @@ static const struct {
     {"DELETE /empty ", "204 No Content", ""},
     {"GET /text ", "200 OK\r\nX-Kind: text", "plain #"},
     {"GET /user ", "200 OK", "{\"login\": \"ada\", \"username\": \"adb\"}"},
+    {"GET /stars ", "404 Not Found", "{\"message\": \"no **** t0ken\"}"},
     {"GET /null ", "200 OK", "null"},
     {"GET /list?", "200 OK", "[1, 2]"},
     {"POST /graphql ", "200 OK", "{\"data\": {\"n\": #}}"},
@@ -121,20 +122,26 @@ static int stop_host(void **state UNUSED)
 
 /* ---- ours ---------------------------------------------------------------- */
 
-static struct api *new_api(const char *kind, const char *below, int gap_ms)
+static struct api *new_api_of(const char *token, const char *kind,
+                              const char *below, int gap_ms)
 {
     CLEANUP(mem)
     char *url = xasprintf("http://127.0.0.1:%u%s", host_port, below);
     json_t *setup =
         json_pack("{s:s,s:s,s:s,s:s,s:i,s:i}", "forge", kind, "api_url", url,
-                  "base_url", "https://h.example.org", "token", "t0ken",
-                  "gap_ms", gap_ms, "timeout_ms", 5000);
+                  "base_url", "https://h.example.org", "token", token, "gap_ms",
+                  gap_ms, "timeout_ms", 5000);
     struct api *api = NULL;
     struct err err = {0};
 
     assert_int_equal(api_new(setup, &api, &err), 0);
     json_decref(setup);
     return api;
+}
+
+static struct api *new_api(const char *kind, const char *below, int gap_ms)
+{
+    return new_api_of("t0ken", kind, below, gap_ms);
 }
 
 static int send_one(struct api *api, const char *method, const char *path,
@@ -301,6 +308,21 @@ static void stays_where_it_is(void **state UNUSED)
     assert_int_equal(api_requests(api), 0);
 }
 
+static void quotes_no_token(void **state UNUSED)
+{
+    static const char *const tokens[][2] = {{"t0ken", "no **** *****"},
+                                            {"****", "no **** t0ken"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        CLEANUP(api) struct api *api = new_api_of(tokens[i][0], "gitea", "", 0);
+        json_t *json = NULL;
+        struct err err = {0};
+
+        assert_int_equal(api_get(api, "/stars", &json, &err), -1);
+        assert_non_null(strstr(err.msg, tokens[i][1]));
+    }
+}
+
 static void encodes(void **state UNUSED)
 {
     CLEANUP(mem) char *name = api_encode("a/b.c-d_e~f");
@@ -316,7 +338,7 @@ int main(void)
         cmocka_unit_test(keeps_the_gap),    cmocka_unit_test(writes_once),
         cmocka_unit_test(takes_what_comes), cmocka_unit_test(speaks_graphql),
         cmocka_unit_test(knows_itself),     cmocka_unit_test(stays_where_it_is),
-        cmocka_unit_test(encodes),
+        cmocka_unit_test(quotes_no_token),  cmocka_unit_test(encodes),
     };
 
     return cmocka_run_group_tests_name("scheduler/forge/api", tests, start_host,
