@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,27 @@ static const char *const kind_names[] = {
     [ERR_BUG] = "bug",
 };
 
+/* Add to what is there; what has no room ends between two characters. */
+static void add(struct err *err, size_t at, const char *fmt, va_list ap)
+{
+    char text[sizeof(err->msg) + 1];
+    size_t len;
+
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    len = utf8_fit(text, strlen(text), sizeof(err->msg) - 1 - at);
+    memcpy(err->msg + at, text, len);
+    err->msg[at + len] = '\0';
+}
+
+PRINTF_LIKE(2, 3) static void append(struct err *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(err, strlen(err->msg), fmt, ap);
+    va_end(ap);
+}
+
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
@@ -29,7 +52,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     err->kind = kind;
     err->sys = 0;
     va_start(ap, fmt);
-    (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    add(err, 0, fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -38,18 +61,15 @@ int err_sys(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     int sys = errno;
     va_list ap;
-    size_t len;
 
     if (!err)
         return -1;
     err->kind = kind;
     err->sys = sys;
     va_start(ap, fmt);
-    (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    add(err, 0, fmt, ap);
     va_end(ap);
-    len = strlen(err->msg);
-    (void)snprintf(err->msg + len, sizeof(err->msg) - len, ": %s",
-                   strerrordesc_np(sys) ? strerrordesc_np(sys) : "error");
+    append(err, ": %s", strerrordesc_np(sys) ? strerrordesc_np(sys) : "error");
     return -1;
 }
 
@@ -57,16 +77,14 @@ int err_wrap(struct err *err, const char *fmt, ...)
 {
     char old[sizeof(err->msg)];
     va_list ap;
-    size_t len;
 
     if (!err)
         return -1;
     memcpy(old, err->msg, sizeof(old));
     va_start(ap, fmt);
-    (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    add(err, 0, fmt, ap);
     va_end(ap);
-    len = strlen(err->msg);
-    (void)snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", old);
+    append(err, ": %s", old);
     return -1;
 }
 

@@ -1,6 +1,7 @@
 /* tests/unit/base/err_test.c - one error value. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/utf8.h"
 #include "tests/lib/unit.h"
 
 #include <errno.h>
@@ -84,6 +85,37 @@ static void kinds_have_names(void **state UNUSED)
     assert_string_equal(err_kind_name((enum err_kind)(ERR_BUG + 1)), "unknown");
 }
 
+static bool is_utf8(const char *s)
+{
+    uint32_t c;
+    size_t n = 1;
+
+    for (size_t left = strlen(s); left && n; s += n, left -= n)
+        n = utf8_decode(s, left, &c);
+    return n > 0;
+}
+
+/* What is told of it may be JSON. */
+static void cut_between_characters(void **state UNUSED)
+{
+    struct err err = {0};
+    char word[sizeof(err.msg) + 8];
+
+    for (size_t odd = 0; odd < 2; odd++) {
+        memset(word, 'a', odd);
+        for (size_t i = odd; i + 2 < sizeof(word); i += 2)
+            memcpy(word + i, "\xc3\xa4", 3);
+        (void)err_set(&err, ERR_USER, "%s", word);
+        assert_true(is_utf8(err.msg));
+        assert_in_range(strlen(err.msg), sizeof(err.msg) - 2,
+                        sizeof(err.msg) - 1);
+        (void)err_wrap(&err, "why");
+        assert_true(is_utf8(err.msg));
+        (void)err_wrap(&err, "%s", word);
+        assert_true(is_utf8(err.msg));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +123,7 @@ int main(void)
         cmocka_unit_test(sys_adds_errno),
         cmocka_unit_test(wrap_keeps_the_kind),
         cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(cut_between_characters),
         cmocka_unit_test(null_is_fine),
         cmocka_unit_test(kinds_have_names),
     };
