@@ -23,6 +23,7 @@ static const char *const kind_names[] = {
 };
 
 /* Add to what is there; what has no room ends between two characters. */
+PRINTF_LIKE(3, 0)
 static void add(struct err *err, size_t at, const char *fmt, va_list ap)
 {
     char text[sizeof(err->msg) + 1];

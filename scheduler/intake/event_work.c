@@ -20,6 +20,7 @@ static const char no_answer[] = "the host cannot be asked";
  */
 
 /* Whole characters, as far as there is room: it is text, and in JSON. */
+PRINTF_LIKE(2, 0)
 static void add_text(struct strbuf *out, const char *fmt, va_list args)
 {
     char *text;
