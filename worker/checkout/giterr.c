@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>) /* libgit2 1.8 moved it there */
+#include <git2/sys/errors.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -100,4 +103,10 @@ int giterr_tree(struct err *err, int code, const char *what, bool *out_damaged)
                        what, said);
     }
     return err_set(err, ERR_USER, "cannot %s: %.400s", what, said);
+}
+
+int giterr_say(const char *text)
+{
+    (void)git_error_set_str(GIT_ERROR_NET, text);
+    return -1;
 }

@@ -28,4 +28,7 @@ int giterr_fetch(struct err *err, int code, const char *url);
  */
 int giterr_tree(struct err *err, int code, const char *what, bool *out_damaged);
 
+/** What libgit2 is to call its last error, from inside its own calls. -1. */
+int giterr_say(const char *text);
+
 #endif

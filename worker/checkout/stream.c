@@ -31,8 +31,7 @@ static int fail(const struct tcp_stream *tcp, const char *what, const char *why)
     CLEANUP(mem)
     char *text = xasprintf("failed to %s %s: %s", what, tcp->host, why);
 
-    (void)git_error_set_str(GIT_ERROR_NET, text);
-    return -1;
+    return giterr_say(text);
 }
 
 /* To the first of the addresses that answers; why not is the last one's. */

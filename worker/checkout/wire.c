@@ -3,14 +3,12 @@
 #include "worker/checkout/wire.h"
 
 #include "base/fd.h"
+#include "worker/checkout/giterr.h"
 #include "worker/checkout/protocol.h"
 #include "worker/checkout/report.h"
 
 #include <errno.h>
 #include <git2/sys/transport.h>
-#if __has_include(<git2/sys/errors.h>) /* libgit2 1.8 moved it there */
-#include <git2/sys/errors.h>
-#endif
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,10 +31,8 @@ static int wire_read(git_smart_subtransport_stream *base, char *buffer,
     do {
         n = read(stream->fd, buffer, size);
     } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != ECONNRESET) {
-        git_error_set_str(GIT_ERROR_NET, "the connection broke");
-        return -1;
-    }
+    if (n < 0 && errno != ECONNRESET)
+        return giterr_say("the connection broke");
     *out_read = n < 0 ? 0 : (size_t)n;
     return 0;
 }
@@ -47,10 +43,8 @@ static int wire_write(git_smart_subtransport_stream *base, const char *buffer,
     const struct wire_stream *stream = (const struct wire_stream *)base;
     struct err err;
 
-    if (fd_write_all(stream->fd, buffer, len, &err) < 0) {
-        git_error_set_str(GIT_ERROR_NET, "the connection broke");
-        return -1;
-    }
+    if (fd_write_all(stream->fd, buffer, len, &err) < 0)
+        return giterr_say("the connection broke");
     return 0;
 }
 
@@ -65,10 +59,8 @@ static int take_connection(struct wire *wire)
 {
     static int next_fd = CONNECTION_FD;
 
-    if (next_fd >= CONNECTION_FD + CONNECTION_COUNT) {
-        git_error_set_str(GIT_ERROR_NET, "no connection is left");
-        return -1;
-    }
+    if (next_fd >= CONNECTION_FD + CONNECTION_COUNT)
+        return giterr_say("no connection is left");
     fd_close(&wire->stream.fd);
     wire->stream.fd = next_fd++;
     report_connect(wire->stream.fd - CONNECTION_FD);
@@ -82,11 +74,8 @@ static int wire_action(git_smart_subtransport_stream **out,
     struct wire *wire = (struct wire *)base;
 
     (void)url;
-    if (action != GIT_SERVICE_UPLOADPACK_LS &&
-        action != GIT_SERVICE_UPLOADPACK) {
-        git_error_set_str(GIT_ERROR_NET, "mirrors are only fetched into");
-        return -1;
-    }
+    if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)
+        return giterr_say("mirrors are only fetched into");
     if (action == GIT_SERVICE_UPLOADPACK_LS && take_connection(wire) < 0)
         return -1;
     *out = &wire->stream.base;
