@@ -304,5 +304,5 @@ async function main() {
 
 main().catch((error) => {
   console.error(error);
-  process.exitCode = 1;
+  process.exit(1); // servers of ours would keep it
 });
