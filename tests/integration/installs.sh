@@ -172,16 +172,17 @@ spoil() {
     job app.yml --commit "$first"
     echo "$(how) $(grep -c 'damaged: not used' job.err) $(entries)"
 }
-is "$(spoil sh -c 'echo x >>$0/root/node_modules/left/index.js' "$e")" \
+left=root/node_modules/left # in an entry
+is "$(spoil sh -c 'echo x >>"$0"' "$e/$left/index.js")" \
     "0 0 1 1 1" "content that changed is a miss, and replaced"
 e=$(entry)
-is "$(spoil chmod 777 "$e/root/node_modules/left/index.js")" "0 0 1 1 1" \
+is "$(spoil chmod 777 "$e/$left/index.js")" "0 0 1 1 1" \
     "so is a mode"
 e=$(entry)
-is "$(spoil rm "$e/root/node_modules/left/lib/f7.js")" "0 0 1 1 1" \
+is "$(spoil rm "$e/$left/lib/f7.js")" "0 0 1 1 1" \
     "a file that is gone"
 e=$(entry)
-is "$(spoil touch "$e/root/node_modules/left/lib/more")" "0 0 1 1 1" \
+is "$(spoil touch "$e/$left/lib/more")" "0 0 1 1 1" \
     "and one too many"
 chmod 755 "$(entry)"
 job app.yml --commit "$first"

@@ -53,7 +53,7 @@ static int by_time(const void *a, const void *b)
 
 static bool is_good(const struct cache_entry *entry, uint64_t *out_bytes)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/root", entry->path);
+    CLEANUP(mem) char *path = xasprintf("%s/" CACHE_ROOT, entry->path);
     CLEANUP(fd)
     int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct seal seal = {.max_bytes = UINT64_MAX};

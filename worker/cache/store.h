@@ -20,12 +20,14 @@
  * An entry comes into its place by rename and is never changed there. Whoever
  * uses one, or makes one, holds a shared flock on its directory; who removes
  * needs the exclusive one. An entry with a digest in its `meta` has what the
- * digest (seal.h) is of in root/: who brings one from elsewhere, as one file,
- * unpacks that in a stage, compares, and publishes it. So a kill at any moment
- * leaves whole entries, and rubbish in staging/ and trash/ that nobody holds,
- * which the next cache_trim removes. What is damaged is a miss. Nothing here is
- * thread-safe.
+ * digest (seal.h) is of in CACHE_ROOT: who brings one from elsewhere, as one
+ * file, unpacks that in a stage, compares, and publishes it. So a kill at any
+ * moment leaves whole entries, and rubbish in staging/ and trash/ that nobody
+ * holds, which the next cache_trim removes. What is damaged is a miss. Nothing
+ * here is thread-safe.
  */
+#define CACHE_ROOT "root" /* what the digest is of */
+
 struct cache;
 
 struct cache_settings {

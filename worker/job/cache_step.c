@@ -193,7 +193,7 @@ static void put_next(struct cache_step *s)
 
     for (; s->path < paths->count; s->path++) {
         CLEANUP(mem)
-        char *dir = xasprintf("%s/root/%zu", s->found.path, s->path);
+        char *dir = xasprintf("%s/" CACHE_ROOT "/%zu", s->found.path, s->path);
         struct stat st;
 
         /* There was none, then; nor is a link one. */
@@ -364,7 +364,7 @@ static void look(struct cache_step *s)
         return;
     }
     s->path = 0;
-    root = xasprintf("%s/root", s->found.path);
+    root = xasprintf("%s/" CACHE_ROOT, s->found.path);
     if (lstat(root, &st) < 0 || !S_ISDIR(st.st_mode)) {
         damaged(s);
     } else if (verified_since_boot(s->found.path)) {

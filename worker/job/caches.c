@@ -219,7 +219,7 @@ static int copy_path(struct caches *c, struct err *err)
 
     clear_paths(c);
     c->inside = cache_key_inside(current(c)->paths->items[c->path]);
-    c->host_dir = xasprintf("%s/root/%zu", c->stage.path, c->path);
+    c->host_dir = xasprintf("%s/" CACHE_ROOT "/%zu", c->stage.path, c->path);
     if (dir_make(c->host_dir, 0700, err) < 0)
         return -1;
     c->tree = (struct sandbox_tree){
@@ -277,7 +277,7 @@ static void begin_wish(struct caches *c)
         give_up(c, &err);
         return;
     }
-    root = xasprintf("%s/root", c->stage.path);
+    root = xasprintf("%s/" CACHE_ROOT, c->stage.path);
     if (dir_make(root, 0755, &err) < 0)
         give_up(c, &err);
     else

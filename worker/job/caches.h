@@ -8,8 +8,9 @@
 #include "worker/job/trust.h"
 
 /*
- * caches/<scope>/<name>/root/<n>/   the nth of the step's paths, as the agent
- *                                   brought it out; none where there was none
+ * caches/<scope>/<name>/ has in its CACHE_ROOT (store.h) a directory <n>/: the
+ * nth of the step's paths, as the agent brought it out; none where there was
+ * none.
  *
  * Scopes are those of installs (trust.h), names those of cache_key.h. `meta`
  * has the key itself, and the digest of root/. Nothing here fails a job: the

@@ -78,7 +78,7 @@ static void miss(struct install *in)
 
 static void hit(struct install *in)
 {
-    CLEANUP(mem) char *root = xasprintf("%s/root", in->found.path);
+    CLEANUP(mem) char *root = xasprintf("%s/" CACHE_ROOT, in->found.path);
     const char *lowers[] = {root};
     json_int_t files =
         json_integer_value(json_object_get(in->found.meta, "files"));
@@ -121,7 +121,7 @@ static void on_verified(void *arg, const char *digest, bool late)
 
 static void verify(struct install *in)
 {
-    CLEANUP(mem) char *root = xasprintf("%s/root", in->found.path);
+    CLEANUP(mem) char *root = xasprintf("%s/" CACHE_ROOT, in->found.path);
     struct err err = {0};
 
     if (verify_start(in->spec->loop, root, on_verified, in, &in->verify,

@@ -77,7 +77,7 @@ static int spawn(struct save *save, const char *const *argv,
 
 static int open_root(const struct save *save, int *out_fd, struct err *err)
 {
-    CLEANUP(mem) char *root = xasprintf("%s/root", save->stage.path);
+    CLEANUP(mem) char *root = xasprintf("%s/" CACHE_ROOT, save->stage.path);
 
     if (dir_make(root, 0755, err) < 0)
         return -1;

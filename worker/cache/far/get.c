@@ -69,7 +69,7 @@ static void note(struct get *get, const char *name, const char *what)
 static int compare(const struct far *far, const char *stage, const json_t *meta,
                    struct err *err)
 {
-    CLEANUP(mem) char *root = xasprintf("%s/root", stage);
+    CLEANUP(mem) char *root = xasprintf("%s/" CACHE_ROOT, stage);
     CLEANUP(fd)
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct seal seal = {.max_bytes = far->settings.entry_bytes};
@@ -87,7 +87,7 @@ static int compare(const struct far *far, const char *stage, const json_t *meta,
 static int fill(struct get *get, const struct pack *pack, int packed,
                 const char *stage, json_t **out_meta, struct err *err)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/root", stage);
+    CLEANUP(mem) char *path = xasprintf("%s/" CACHE_ROOT, stage);
     CLEANUP(fd) int root = -1;
 
     if (dir_make(path, 0755, err) < 0)

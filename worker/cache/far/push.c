@@ -119,7 +119,7 @@ static bool may_be_pushed(const struct far *far,
 static void push_held(struct push *push, const struct cache_entry *entry,
                       const char *name)
 {
-    CLEANUP(mem) char *path = xasprintf("%s/root", entry->path);
+    CLEANUP(mem) char *path = xasprintf("%s/" CACHE_ROOT, entry->path);
     CLEANUP(fd)
     int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
